@@ -1,0 +1,1 @@
+//! Modules, workers, health and shutdown.
