@@ -74,6 +74,5 @@ pub(super) fn guarded_metrics(metrics: Metrics) -> Router {
 }
 
 fn exposition(metrics: &Metrics) -> impl IntoResponse + use<> {
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], metrics.encode())
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], metrics.encode())
 }
