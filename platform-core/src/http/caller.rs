@@ -44,7 +44,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        authenticated(parts).map(Self).ok_or_else(Problem::unauthenticated)
+        authenticated(parts)
+            .map(Self)
+            .ok_or_else(Problem::unauthenticated)
     }
 }
 

@@ -15,15 +15,31 @@ pub(crate) fn explain(path: &str, complaint: &str) -> (String, &'static str, Str
     }
     if let Some(name) = quoted(complaint, "unknown field `") {
         let field = below(path, name);
-        return (field, "unknown_field", expected(complaint, "there is no such field"));
+        return (
+            field,
+            "unknown_field",
+            expected(complaint, "there is no such field"),
+        );
     }
-    let field = if path.is_empty() { ".".to_owned() } else { path.to_owned() };
+    let field = if path.is_empty() {
+        ".".to_owned()
+    } else {
+        path.to_owned()
+    };
     if complaint.starts_with("invalid type") {
-        return (field, "invalid_type", expected(complaint, "of another type than expected"));
+        return (
+            field,
+            "invalid_type",
+            expected(complaint, "of another type than expected"),
+        );
     }
     let value = ["invalid value", "invalid length", "unknown variant"];
     if value.iter().any(|start| complaint.starts_with(start)) {
-        return (field, "invalid_value", expected(complaint, "not an accepted value"));
+        return (
+            field,
+            "invalid_value",
+            expected(complaint, "not an accepted value"),
+        );
     }
     (field, "invalid", complaint.to_owned())
 }

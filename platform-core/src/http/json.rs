@@ -2,17 +2,17 @@
 
 use std::error::Error;
 
+use axum::RequestExt;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::RequestExt;
 use http_body_util::{BodyExt, LengthLimitError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::explain::{explain, trimmed};
 use super::Problem;
+use super::explain::{explain, trimmed};
 
 /// A JSON body, of a request or of an answer.
 ///

@@ -19,17 +19,23 @@
 //! ```
 
 mod caller;
+mod config;
 mod explain;
 mod identity;
 mod json;
 mod page;
 mod params;
 mod problem;
+mod stack;
 mod tenant;
 
+pub mod openapi;
+
 pub use caller::{Caller, Meta, Visitor};
+pub use config::{HttpConfig, InvalidOrigin, Origin, RateLimit, WebSocketLimits};
 pub use identity::{AuthOutcome, Authenticate, ResolveTenant};
 pub use json::Json;
 pub use page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageQuery, PageRequest};
 pub use params::{Path, Query};
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
+pub use stack::HttpStack;

@@ -48,7 +48,10 @@ impl PageQuery {
     /// # Errors
     /// 422 `invalid_limit` for a limit that is not 1 to 200, 400 `invalid_cursor` for a cursor that this list did not make.
     pub fn resolve<C: DeserializeOwned>(&self) -> Result<PageRequest<C>, Problem> {
-        let limit = self.limit.as_deref().map_or(Ok(PAGE_LIMIT_DEFAULT), checked_limit)?;
+        let limit = self
+            .limit
+            .as_deref()
+            .map_or(Ok(PAGE_LIMIT_DEFAULT), checked_limit)?;
         let after = self.cursor.as_deref().map(decode).transpose()?;
         Ok(PageRequest { limit, after })
     }
@@ -111,11 +114,16 @@ impl<T> Page<T> {
 
 fn checked_limit(text: &str) -> Result<u32, Problem> {
     let limit = text.parse().ok();
-    limit.filter(|limit| (1..=PAGE_LIMIT_MAX).contains(limit)).ok_or_else(|| {
-        let detail = format!("limit must be from 1 to {PAGE_LIMIT_MAX}");
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_limit", detail.clone())
-            .field("limit", "out_of_range", detail)
-    })
+    limit
+        .filter(|limit| (1..=PAGE_LIMIT_MAX).contains(limit))
+        .ok_or_else(|| {
+            let detail = format!("limit must be from 1 to {PAGE_LIMIT_MAX}");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_limit", detail.clone()).field(
+                "limit",
+                "out_of_range",
+                detail,
+            )
+        })
 }
 
 fn encode(cursor: &impl Serialize) -> String {

@@ -54,11 +54,13 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
         let pairs = form_pairs(query);
-        serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            let (field, code, message) = explain(&error.path().to_string(), &error.inner().to_string());
-            let detail = "a query parameter does not have the expected form";
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail).field(field, code, message)
-        })
+        serde_path_to_error::deserialize(pairs)
+            .map(Self)
+            .map_err(|error| {
+                let (field, code, message) = explain(&error.path().to_string(), &error.inner().to_string());
+                let detail = "a query parameter does not have the expected form";
+                Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail).field(field, code, message)
+            })
     }
 }
 
@@ -74,9 +76,9 @@ fn path_refusal(rejection: PathRejection) -> Problem {
         return Problem::internal();
     };
     match error.into_kind() {
-        ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
-            problem.field(key, "invalid_type", format!("expected {expected_type}"))
-        }
+        ErrorKind::ParseErrorAtKey {
+            key, expected_type, ..
+        } => problem.field(key, "invalid_type", format!("expected {expected_type}")),
         ErrorKind::DeserializeError { key, message, .. } => {
             let (field, code, message) = explain(&key, &message);
             problem.field(field, code, message)

@@ -114,7 +114,9 @@ impl Problem {
             StatusCode::CONFLICT => ("conflict", "the resource has changed in the meantime"),
             StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is too large"),
             StatusCode::URI_TOO_LONG => ("uri_too_long", "the address is too long"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported_media_type", "the body's type is not accepted"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                ("unsupported_media_type", "the body's type is not accepted")
+            }
             StatusCode::UNPROCESSABLE_ENTITY => ("invalid_body", "the input does not have the expected form"),
             StatusCode::UPGRADE_REQUIRED => ("upgrade_required", "the resource speaks WebSocket"),
             StatusCode::TOO_MANY_REQUESTS => ("rate_limited", "too many requests"),
@@ -218,7 +220,10 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -266,7 +271,9 @@ impl PartialSchema for Problem {
         };
         ObjectBuilder::new()
             .schema_type(SchemaType::Type(Type::Object))
-            .description(Some("An error answer (RFC 9457). Branch on `code`, show `detail`."))
+            .description(Some(
+                "An error answer (RFC 9457). Branch on `code`, show `detail`.",
+            ))
             .property("type", text("Always `about:blank`: `code` tells problems apart."))
             .property("title", text("The status in words."))
             .property(
