@@ -107,13 +107,13 @@ async fn a_worker_that_had_recovered_waits_shortly_again() {
     let (starts, mut started) = mpsc::unbounded_channel();
     let lose_connection = Arc::new(Notify::new());
     let (lost, runs) = (Arc::clone(&lose_connection), AtomicU32::new(0));
-    let worker = Worker::new("flaky", move |_| {
+    let worker = Worker::new("flaky", move |stop| {
         starts.send(Instant::now()).unwrap();
         let lost = Arc::clone(&lost);
         let connects = runs.fetch_add(1, Ordering::Relaxed) >= 4;
         async move {
             if connects {
-                lost.notified().await;
+                stop.run_until_cancelled(lost.notified()).await;
             }
             Err("no connection".into())
         }
