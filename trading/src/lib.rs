@@ -1,1 +1,5 @@
 //! placeholder
+
+mod domain;
+
+pub use domain::{Cents, DecimalError, DecimalText, Notional, Price, Quantity, Rounding};
