@@ -26,7 +26,9 @@ macro_rules! bigint_column {
 
         impl sqlx::Decode<'_, sqlx::Postgres> for $name {
             fn decode(value: sqlx::postgres::PgValueRef<'_>) -> Result<Self, sqlx::error::BoxDynError> {
-                Ok(Self::$from(<i64 as sqlx::Decode<sqlx::Postgres>>::decode(value)?)?)
+                Ok(Self::$from(<i64 as sqlx::Decode<sqlx::Postgres>>::decode(
+                    value,
+                )?)?)
             }
         }
     };

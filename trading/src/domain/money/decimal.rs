@@ -58,7 +58,11 @@ pub(super) struct Kind {
 
 impl Kind {
     pub(super) fn check(&self, value: i128) -> Result<i128, DecimalError> {
-        if (self.min..=self.max).contains(&value) { Ok(value) } else { Err(self.out_of_range()) }
+        if (self.min..=self.max).contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.out_of_range())
+        }
     }
 
     /// Reads JSON's grammar of a number, without the exponent.
@@ -73,11 +77,17 @@ impl Kind {
         };
         let leading_zero = whole.len() > 1 && whole.starts_with('0');
         if leading_zero || !is_digits(whole) || !fraction.is_none_or(is_digits) {
-            return Err(DecimalError::Malformed { what: self.what, example: self.example });
+            return Err(DecimalError::Malformed {
+                what: self.what,
+                example: self.example,
+            });
         }
         let fraction = fraction.unwrap_or_default();
         if fraction.len() > self.scale {
-            return Err(DecimalError::TooManyDecimals { what: self.what, scale: self.scale });
+            return Err(DecimalError::TooManyDecimals {
+                what: self.what,
+                scale: self.scale,
+            });
         }
         if negative && self.min >= 0 {
             return Err(self.out_of_range());
@@ -88,7 +98,9 @@ impl Kind {
             .bytes()
             .chain(fraction.bytes())
             .chain(padding)
-            .try_fold(0_i128, |value, digit| value.checked_mul(10)?.checked_add(i128::from(digit - b'0')))
+            .try_fold(0_i128, |value, digit| {
+                value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))
+            })
             .ok_or_else(|| self.out_of_range())?;
         self.check(if negative { -magnitude } else { magnitude })
     }

@@ -11,5 +11,4 @@ pub use notional::{Notional, Rounding};
 pub use text::DecimalText;
 pub use units::{Cents, Price, Quantity};
 
-pub(crate) use notional::div_ceil;
-pub(crate) use notional::div_half_even;
+pub(crate) use notional::{div_ceil, div_half_even};

@@ -187,6 +187,18 @@ impl Cents {
     }
 }
 
+impl Default for Quantity {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl Default for Cents {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl Mul<Quantity> for Price {
     type Output = Notional;
 
