@@ -233,7 +233,7 @@ fn numbered(base: &str, prefix: &str, rest: &str) -> Vec<PathBuf> {
             Some((number, entry.path().join(rest)))
         })
         .collect();
-    found.sort_by(|left, right| right.0.cmp(&left.0));
+    found.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
     found
         .into_iter()
         .filter_map(|(_, folder)| std::fs::canonicalize(folder).ok())

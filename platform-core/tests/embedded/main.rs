@@ -1,5 +1,5 @@
 //! The embedded cluster, with the PostgreSQL of the machine.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod adoption;
 mod finding;

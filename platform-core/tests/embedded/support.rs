@@ -41,10 +41,7 @@ pub(crate) async fn binaries() -> Binaries {
         std::env::var_os("PG_BIN_DIR").map(Into::into),
         std::env::var_os("PATH"),
     );
-    match Binaries::find(&search).await {
-        Ok(binaries) => binaries,
-        Err(error) => panic!("{error}"),
-    }
+    Binaries::find(&search).await.unwrap()
 }
 
 /// A small cluster that is quick to start.
