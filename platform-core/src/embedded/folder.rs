@@ -17,8 +17,15 @@ pub(super) const CLUSTER: &str = "pg";
 #[derive(Debug)]
 pub(super) struct DataFolder {
     path: PathBuf,
-    // Closing the file gives the lock up; the kernel does so for a process that is killed.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that another thread forks right now holds it open until it executes its
+        // program. The kernel does the same for a process that is killed.
+        let _ = rustix::fs::flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 impl DataFolder {
@@ -27,7 +34,7 @@ impl DataFolder {
         create(path).map_err(StartError::io("create", path))?;
         let path = std::fs::canonicalize(path).map_err(StartError::io("resolve", path))?;
         let lock = lock(&path)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
     }
 
     pub(super) fn path(&self) -> &Path {

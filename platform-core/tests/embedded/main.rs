@@ -6,3 +6,4 @@ mod finding;
 mod refusal;
 mod starting;
 mod support;
+mod testing;
