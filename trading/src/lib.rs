@@ -13,7 +13,7 @@ pub use domain::{
 };
 pub use market::{
     Alignment, Bar, BoardConfig, DayPath, Instrument, Liquidity, MalformedRow, MarketFeed, MarketMetrics,
-    MarketWorker, NotTaken, PublishedQuote, Quote, QuoteAge, QuoteBatch, QuoteBoard, QuoteSource, QuoteStream,
-    QuoteUpdate, ReplayConfig, ReplayData, ReplayError, ReplaySpeed, Reservation, SESSION_SECONDS, SimulatorConfig,
-    SpeedOutOfRange, TakeRequest,
+    MarketWorker, NotTaken, PublishedQuote, Quote, QuoteAge, QuoteBatch, QuoteBoard, QuoteSource,
+    QuoteStream, QuoteUpdate, ReplayConfig, ReplayData, ReplayError, ReplaySpeed, Reservation,
+    SESSION_SECONDS, SimulatorConfig, SpeedOutOfRange, TakeRequest,
 };

@@ -57,7 +57,7 @@ pub enum NotTaken {
 /// The quote to trade on, and the shares of it that are set aside for one taker until it commits.
 ///
 /// Dropping it gives the shares back, provided the same quote is still the current one; a newer quote offers its own sizes.
-/// Keep it only across the transaction that makes the trade durable.
+/// Keep it only across the transaction that makes the trade durable, and commit it too when the outcome of that is unknown.
 #[derive(Debug)]
 #[must_use = "dropping a reservation gives the shares back"]
 pub struct Reservation {

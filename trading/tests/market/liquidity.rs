@@ -250,14 +250,14 @@ proptest! {
         for step in steps {
             match step {
                 Step::Take { count, commit } => {
-                    let reservation = board.take(&buy(count));
+                    let reservation = board.take(&buy(count)).unwrap();
                     let expected = count.min(left);
-                    let reservation = reservation.unwrap();
-prop_assert_eq!(reservation.granted(), shares(expected));
-                        if let Some(traded) = commit {
-                            reservation.commit_part(shares(traded));
-                            left -= traded.min(expected);
-                        }                }
+                    prop_assert_eq!(reservation.granted(), shares(expected));
+                    if let Some(traded) = commit {
+                        reservation.commit_part(shares(traded));
+                        left -= traded.min(expected);
+                    }
+                }
                 Step::Keep { count } => {
                     left -= count.min(left);
                     kept.push(board.take(&buy(count)).unwrap());
