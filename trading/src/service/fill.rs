@@ -63,7 +63,7 @@ impl Trading {
         spend(Some(reservation), &events);
         tx.commit().await?;
         self.inner.open_orders.track(open.tenant, &row);
-        self.inner.metrics.filled_resting(&events);
+        self.inner.metrics.filled_resting(row.order.status);
         Ok(tried(&row))
     }
 
