@@ -8,7 +8,8 @@ use trading_server::config::{Inputs, Settings};
 use trading_server::exit::Exit;
 use trading_server::telemetry::Telemetry;
 
-fn main() -> ExitCode {
+#[tokio::main]
+async fn main() -> ExitCode {
     run().into()
 }
 

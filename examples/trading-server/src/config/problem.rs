@@ -89,6 +89,10 @@ pub(super) fn describe(value: &Value) -> String {
 
 /// Text in quotes, masked, at most 60 characters of it.
 pub(super) fn quote(text: &str) -> String {
+    // Where the password ends in a malformed URL is anybody's guess.
+    if text.contains("://") && text.contains('@') {
+        return "a URL with a user name (not shown)".to_owned();
+    }
     let masked = redact(text);
     let mut shown: String = masked.chars().take(SHOWN_CHARS_MAX).collect();
     if masked.chars().count() > SHOWN_CHARS_MAX {

@@ -47,6 +47,10 @@ pub enum TelemetryError {
     /// This process has a subscriber already.
     #[error("this process has a tracing subscriber already")]
     Installed(#[source] TryInitError),
+    /// Traces are configured and there is no tokio runtime to export them on.
+    #[cfg(feature = "otel")]
+    #[error("traces need a tokio runtime to be exported on")]
+    NoRuntime,
     /// The exporter of traces cannot be built.
     #[cfg(feature = "otel")]
     #[error("the exporter of traces cannot be built")]

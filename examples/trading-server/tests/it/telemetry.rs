@@ -69,6 +69,16 @@ fn a_line_within_a_request_carries_the_ids_of_the_request_at_its_top_level() {
 }
 
 #[test]
+fn a_json_line_begins_with_time_level_and_message() {
+    let line = logged(Shape::Json, || tracing::warn!(a = "\"", "slow"));
+
+    assert_eq!(
+        line,
+        "{\"timestamp\":\"2026-01-02T03:04:05.678Z\",\"level\":\"warn\",\"target\":\"it::telemetry\",\"message\":\"slow\",\"a\":\"\\\"\"}\n"
+    );
+}
+
+#[test]
 fn the_event_wins_over_the_inner_span_and_that_over_the_outer() {
     let line = json_line(|| {
         let _outer = tracing::info_span!("outer", a = 1, b = 1, c = 1).entered();

@@ -52,6 +52,9 @@ where
     let Some(endpoint) = &settings.endpoint else {
         return Ok((None, None));
     };
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(TelemetryError::NoRuntime);
+    }
     let exporter = SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
@@ -105,10 +108,8 @@ struct NotTheExporter;
 
 impl<S> Filter<S> for NotTheExporter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &tracing_subscriber::layer::Context<'_, S>) -> bool {
-        let is_exporter = |own: &&str| metadata.target().starts_with(own);
-        !["opentelemetry", "tonic", "h2", "hyper", "tower"]
-            .iter()
-            .any(|own| is_exporter(&own))
+        let own = ["opentelemetry", "tonic", "h2", "hyper", "tower"];
+        !own.iter().any(|target| metadata.target().starts_with(target))
     }
 }
 

@@ -1,4 +1,7 @@
+use std::io::Read;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::SpanId;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -6,7 +9,9 @@ use opentelemetry_sdk::trace::{SimpleSpanProcessor, SpanData};
 use platform_core::Sources;
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::{Masked, layer, provider};
+use super::{Masked, layer, provider, start};
+use crate::config::Otel;
+use crate::telemetry::TelemetryError;
 
 #[derive(Debug, Clone, Default)]
 struct Collected(Arc<Mutex<Vec<SpanData>>>);
@@ -100,4 +105,53 @@ fn exported_spans_are_masked() {
     for secret in ["ann@example.com", "hunter2", "pst1_abc"] {
         assert!(!exported.contains(secret), "{secret} in {exported}");
     }
+}
+
+fn exporting_to(endpoint: &str) -> Otel {
+    Otel {
+        endpoint: Some(endpoint.to_owned()),
+        sample_ratio: 1.0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn spans_are_sent_and_a_collector_that_never_answers_does_not_hold_up_the_end() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", collector.local_addr().unwrap());
+    let received = std::thread::spawn(move || {
+        let (mut connection, _) = collector.accept().unwrap();
+        let mut preface = [0; 14];
+        connection.read_exact(&mut preface).unwrap();
+        (connection, preface)
+    });
+    let (traces, layer) = start(&exporting_to(&endpoint), Sources::system()).unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+
+    tracing::subscriber::with_default(subscriber, || tracing::info_span!("tick").in_scope(|| {}));
+    let before = Instant::now();
+    traces.unwrap().shutdown();
+
+    assert!(
+        before.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        before.elapsed()
+    );
+    let (_connection, preface) = received.join().unwrap();
+    assert_eq!(&preface, b"PRI * HTTP/2.0");
+}
+
+#[test]
+fn without_a_runtime_the_export_is_refused_not_a_panic() {
+    let refused =
+        start::<tracing_subscriber::Registry>(&exporting_to("http://127.0.0.1:4317"), Sources::system());
+
+    assert!(matches!(refused, Err(TelemetryError::NoRuntime)));
+}
+
+#[tokio::test]
+async fn a_collector_can_be_reached_over_tls() {
+    let started =
+        start::<tracing_subscriber::Registry>(&exporting_to("https://localhost:4317"), Sources::system());
+
+    assert!(started.is_ok());
 }
