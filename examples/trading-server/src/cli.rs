@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::telemetry::redact;
@@ -97,15 +97,6 @@ impl Cli {
     /// What to do: the subcommand, or [`Command::Serve`].
     pub fn command(&self) -> Command {
         self.command.unwrap_or_default()
-    }
-
-    /// The long help text, as `--help` prints it.
-    pub fn help() -> String {
-        Self::command_factory().render_long_help().to_string()
-    }
-
-    fn command_factory() -> clap::Command {
-        <Self as CommandFactory>::command()
     }
 }
 

@@ -65,11 +65,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 fn is_suspect(text: &str) -> bool {
     let has_scheme = || {
         let lower = text.to_ascii_lowercase();
-        ["bearer", "basic", "password", "secret"]
-            .iter()
-            .any(|word| lower.contains(word))
+        lower.contains("bearer") || lower.contains("basic")
     };
-    text.contains(['@', '=']) || text.contains("1_") || text.contains("eyJ") || has_scheme()
+    text.contains(['@', '=', '_', '"']) || text.contains("eyJ") || has_scheme()
 }
 
 /// `scheme://user:password@host` keeps the user, `scheme://token@host` keeps nothing before the host.
@@ -180,19 +178,26 @@ fn ends_a_value(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ',' | ';' | '}' | ')')
 }
 
-/// Our own tokens (three letters, a version, an underscore: `pst1_…`) and JSON Web Tokens.
+/// Our own tokens, also glued to other text, and JSON Web Tokens.
 fn looks_like_token(word: &str) -> bool {
     let is_jwt = word.starts_with("eyJ") && word.matches('.').count() >= 2;
-    is_jwt || word.split(['/', '.', '%']).any(is_own_token)
+    is_jwt
+        || word
+            .as_bytes()
+            .windows(TOKEN_START_BYTES + TOKEN_REST_BYTES_MIN)
+            .any(is_own_token)
 }
 
-fn is_own_token(word: &str) -> bool {
-    match word.as_bytes() {
-        [kind @ .., b'_'] if kind.len() == 4 => false,
-        [a, b, c, version, b'_', rest @ ..] => {
-            [a, b, c].iter().all(|byte| byte.is_ascii_lowercase())
-                && version.is_ascii_digit()
-                && rest.len() >= 6
+/// `p`, two letters for the kind, the version, an underscore: `pst1_`.
+const TOKEN_START_BYTES: usize = 5;
+
+/// Shorter than any token, longer than the rest of a name that happens to begin like one.
+const TOKEN_REST_BYTES_MIN: usize = 12;
+
+fn is_own_token(window: &[u8]) -> bool {
+    match window {
+        [b'p', kind, other, version, b'_', ..] => {
+            kind.is_ascii_lowercase() && other.is_ascii_lowercase() && version.is_ascii_digit()
         }
         _ => false,
     }
@@ -230,13 +235,15 @@ fn is_in_domain(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn what_looks_like_a_credential_or_an_address_is_masked() {
         let cases = [
             ("session pst1_0a1b2c_secretpart ended", "session *** ended"),
-            ("GET /reset/pst1_0a1b2cd3e4", "GET ***"),
+            ("GET /reset/pst1_0a1b2c_3e4f5a6b7c", "GET ***"),
             (
                 "authorization: Bearer abcdefghijkl.mno",
                 "authorization: Bearer ***",
@@ -254,6 +261,11 @@ mod tests {
             (r#"{"client_secret" : "hunter2"}"#, r#"{"client_secret" : "***"}"#),
             ("mail to ann.o+x@mail.example.com.", "mail to ***."),
             ("password = hunter2", "password = ***"),
+            (r#"{"token":"abc"}"#, r#"{"token":"***"}"#),
+            (
+                r#"Some("{\"email\": \"ann\"}")"#,
+                r#"Some("{\"email\": \"***"}")"#,
+            ),
         ];
 
         for (text, masked) in cases {
@@ -270,6 +282,7 @@ mod tests {
             "order 018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12 filled at 12.50",
             "user @ somewhere, a@b",
             "limit=50 offset=3",
+            "collation utf8_general_ci_accents, type pgx1_short",
         ];
 
         for line in lines {
@@ -277,6 +290,26 @@ mod tests {
                 matches!(redact(line), Cow::Borrowed(same) if same == line),
                 "{line}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_or_address_survives_whatever_stands_around_it(before in r"\PC{0,30}", after in r"\PC{0,30}") {
+            let token = "pst1_AY8rbnwafT6bGi9ObYwKEg_0123456789012345678901234567890123456789012_abcdef";
+            let text = format!("{before}{token}{after} ann@example.com {after}");
+
+            let masked = redact(&text);
+
+            prop_assert!(!masked.contains("AY8rbnwafT6b"), "{}", masked);
+            prop_assert!(!masked.contains("ann@"), "{}", masked);
+        }
+
+        #[test]
+        fn what_is_masked_once_stays_as_it_is(text in r#"(pst1_|password=|"key":|Bearer |://|@|[a-z0-9.:/ "]){0,12}"#) {
+            let once = redact(&text).into_owned();
+
+            prop_assert_eq!(redact(&once), once.as_str());
         }
     }
 }

@@ -121,7 +121,7 @@ fn no_secret_reaches_a_line_in_either_shape() {
             authorization = "Bearer hunter2secret",
             api_key = true,
             cause = ?Some("postgres://app:hunter2secret@db/x"),
-            detail = %"pst1_hunter2secret",
+            detail = %"see/x_pst1_hunter2secret",
             "sign-in of ann@example.com with password=hunter2secret",
         );
     };

@@ -98,7 +98,7 @@ fn exported_spans_are_masked() {
             user.email = "ann@example.com",
             via = "postgres://a:hunter2@db/x"
         );
-        span.in_scope(|| tracing::error!(detail = "pst1_abcdefghij", "refused ann@example.com"));
+        span.in_scope(|| tracing::error!(detail = "pst1_abcdefghijkl", "refused ann@example.com"));
     });
 
     let exported = format!("{spans:?}");
