@@ -37,8 +37,9 @@ pub struct Flags {
     /// Market data to replay: a file, `bundled` or `off` [environment: PLATFORM_REPLAY] [default: bundled]
     #[arg(long, global = true, value_name = "FILE")]
     pub replay: Option<String>,
-    /// How many times faster than its normal pace the replay runs [environment: PLATFORM_REPLAY_SPEED] [default: 1]
-    #[arg(long, global = true, value_name = "FACTOR")]
+    /// Seconds of a trading session that pass in a second [environment: PLATFORM_REPLAY_SPEED] [default: a day of daily
+    /// bars each second, recorded quotes in real time]
+    #[arg(long, global = true, value_name = "SECONDS")]
     pub replay_speed: Option<String>,
     /// Create the demo tenants: `on` or `off` [environment: PLATFORM_DEMO] [default: on with the embedded database]
     #[arg(long, global = true, value_name = "ON|OFF")]

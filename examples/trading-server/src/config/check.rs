@@ -168,7 +168,7 @@ fn market(reader: &mut Reader) -> Market {
     ];
     Market {
         replay: replay(reader),
-        replay_speed: reader.number("market.replay_speed", 1..=1_000_000),
+        replay_speed: reader.optional_number("market.replay_speed", 1..=1_000_000),
         // A TOML number ends where a signed 64-bit one does.
         seed: reader.whole("market.seed", 0..=9_223_372_036_854_775_807),
         tick: reader.millis("market.tick_ms", 10..=60_000),

@@ -9,6 +9,7 @@ use super::keys::{self, KEYS};
 use super::layers::Layer;
 use super::nearest::nearest;
 use super::problem::{Kind, Problem, describe, quote};
+use crate::telemetry::redact;
 
 /// A larger file is not a configuration.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -111,7 +112,8 @@ fn keep(name: String, value: Value, origin: &str, layer: &mut Layer, problems: &
         None => "a known key".to_owned(),
     };
     problems.push(Problem {
-        key: name,
+        // A quoted key may be any text, a pasted URL among them.
+        key: redact(&name.escape_debug().to_string()).into_owned(),
         origin: origin.to_owned(),
         found: "an unknown key".to_owned(),
         expected,

@@ -34,13 +34,13 @@ pub(super) static KEYS: &[Key] = &[
     )
     .or("8000"),
     key("redis.url", "REDIS_URL").secret(),
-    key("http.body_limit_bytes", "PLATFORM_HTTP_BODY_LIMIT_BYTES").or("1048576"),
+    key("http.body_limit_bytes", "PLATFORM_HTTP_BODY_LIMIT_BYTES").or("65536"),
     key("http.deadline_ms", "PLATFORM_HTTP_DEADLINE_MS").or("10000"),
     key("http.max_in_flight", "PLATFORM_HTTP_MAX_IN_FLIGHT").or("1024"),
     key("http.cors_origins", "PLATFORM_HTTP_CORS_ORIGINS").or(""),
     key("http.trusted_proxies", "PLATFORM_HTTP_TRUSTED_PROXIES").or(""),
-    key("http.rate_limit_per_s", "PLATFORM_HTTP_RATE_LIMIT_PER_S").or("100"),
-    key("http.rate_limit_burst", "PLATFORM_HTTP_RATE_LIMIT_BURST").or("200"),
+    key("http.rate_limit_per_s", "PLATFORM_HTTP_RATE_LIMIT_PER_S").or("200"),
+    key("http.rate_limit_burst", "PLATFORM_HTTP_RATE_LIMIT_BURST").or("400"),
     key("http.hsts", "PLATFORM_HTTP_HSTS").or("false"),
     key("http.default_tenant", "PLATFORM_HTTP_DEFAULT_TENANT"),
     key("log.format", "PLATFORM_LOG_FORMAT").or("auto"),
@@ -52,9 +52,7 @@ pub(super) static KEYS: &[Key] = &[
     key("market.replay", "PLATFORM_REPLAY")
         .flag("--replay")
         .or("bundled"),
-    key("market.replay_speed", "PLATFORM_REPLAY_SPEED")
-        .flag("--replay-speed")
-        .or("1"),
+    key("market.replay_speed", "PLATFORM_REPLAY_SPEED").flag("--replay-speed"),
     key("market.seed", "PLATFORM_MARKET_SEED").or("1"),
     key("market.tick_ms", "PLATFORM_MARKET_TICK_MS").or("1000"),
     key("market.stale_after_ms", "PLATFORM_MARKET_STALE_AFTER_MS").or("5000"),

@@ -91,6 +91,15 @@ impl Reader {
         T::try_from(self.whole(name, range)).unwrap_or_default()
     }
 
+    /// As [`Self::number`], for a key without a default.
+    pub(super) fn optional_number<T>(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<T>
+    where
+        T: TryFrom<u64> + Default,
+    {
+        let is_given = self.values.contains_key(name);
+        is_given.then(|| self.number(name, range))
+    }
+
     pub(super) fn millis(&mut self, name: &str, range: RangeInclusive<u64>) -> Duration {
         Duration::from_millis(self.whole(name, range))
     }

@@ -140,8 +140,8 @@ pub struct Shutdown {
 pub struct Market {
     /// The real data to replay.
     pub replay: Replay,
-    /// How many times faster than its normal pace the replay runs.
-    pub replay_speed: u32,
+    /// The seconds of a trading session that pass in a second; `None` leaves it to the kind of data.
+    pub replay_speed: Option<u32>,
     /// The seed of the simulator: the same seed gives the same prices.
     pub seed: u64,
     /// How often the simulator makes a quote for each symbol.

@@ -35,10 +35,12 @@ pub(super) fn http(text: &str) -> Result<(), &'static str> {
     check_authority(authority, false)
 }
 
-/// Accepts the origin of a web page: scheme, host and port alone.
+/// Accepts the origin of a web page as a browser sends it: scheme, host and port alone, in lower case.
 pub(super) fn is_origin(text: &str) -> bool {
     let after_scheme = text.split_once("://").map_or("", |(_, rest)| rest);
-    http(text).is_ok() && !after_scheme.contains(['/', '?', '#', '*'])
+    let allowed =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    http(text).is_ok() && after_scheme.chars().all(allowed)
 }
 
 fn without_scheme<'a>(text: &'a str, schemes: &[&str]) -> Option<&'a str> {
@@ -127,6 +129,7 @@ mod tests {
             "*",
             "https://*.example.com",
             "https://app.example.com/",
+            "https://App.example.com",
             "app.example.com",
         ] {
             assert!(!is_origin(origin), "{origin}");

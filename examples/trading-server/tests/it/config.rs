@@ -58,6 +58,7 @@ fn nothing_configured_is_a_local_server_with_a_database_of_its_own_and_demo_tena
     assert!(settings.database.is_embedded());
     assert!(settings.demo.enabled);
     assert_eq!(settings.market.replay, Replay::Bundled);
+    assert_eq!(settings.market.replay_speed, None);
     assert_eq!(settings.log.format, LogFormat::Json);
 }
 
@@ -84,7 +85,7 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 
     assert_eq!(settings.listen.port(), 3);
     assert_eq!(settings.data_dir, Path::new("of-environment"));
-    assert_eq!(settings.market.replay_speed, 7);
+    assert_eq!(settings.market.replay_speed, Some(7));
     assert_eq!(settings.market.tick, Duration::from_millis(500));
     assert_eq!(settings.market.stale_after, Duration::from_secs(5));
 }
@@ -331,7 +332,8 @@ fn a_secret_is_never_shown_however_wrong_it_is() {
             let right = format!("{key} = \"{value}\"\n");
             let wrong_type = format!("{key} = [\"{value}\"]\n");
             let broken = format!("{key} = \"{value}\n");
-            for text in [right, wrong_type, broken] {
+            let as_key = "\"postgres://app:hunter2secret@db\\nx\" = 1\n".to_owned();
+            for text in [right, wrong_type, broken, as_key] {
                 let (_folder, path) = with_file(&text);
                 say(load(&["--config", &path], &[]));
             }
