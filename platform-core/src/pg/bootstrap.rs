@@ -1,0 +1,142 @@
+//! Roles and database-wide settings: what only an administrator of the server can do, once.
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::AssertSqlSafe;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::MigrateError;
+
+/// The group role every transaction of the application works under.
+pub const APP_ROLE: &str = "platform_app";
+
+/// The group role of reads over a tenant and the tenants below it.
+pub const SUBTREE_ROLE: &str = "platform_subtree";
+
+/// What [`bootstrap`] sets up.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// URL of a superuser, for a database that exists.
+    pub superuser_url: SecretString,
+    /// The database of the platform; created when it does not exist.
+    pub database: String,
+    /// The login that owns the schemas and runs the migrations.
+    pub owner: String,
+    /// The login of the application.
+    pub application: String,
+}
+
+/// Creates the roles, the logins and the database of a platform on a server that this process administrates. Idempotent.
+///
+/// The logins have no password: this is for a server that lets in by its socket alone, such as the embedded one. On a shared
+/// server an administrator makes the two logins, and [`migrate`](crate::pg::migrate) does the rest.
+///
+/// # Errors
+/// [`MigrateError`] when the server cannot be reached or refuses a statement.
+pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
+    let mut conn = PgConnection::connect(plan.superuser_url.expose_secret())
+        .await
+        .map_err(MigrateError::Connect)?;
+    create_roles(&mut conn).await?;
+    for login in [&plan.owner, &plan.application] {
+        if !role_exists(&mut conn, login).await? {
+            let login = quote(login);
+            run(
+                &mut conn,
+                format!(
+                    "create role {login} login nosuperuser nobypassrls nocreatedb nocreaterole noinherit"
+                ),
+            )
+            .await?;
+        }
+    }
+    let (owner, application) = (quote(&plan.owner), quote(&plan.application));
+    run(
+        &mut conn,
+        format!("grant {APP_ROLE}, {SUBTREE_ROLE} to {application}"),
+    )
+    .await?;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_catalog.pg_database where datname = $1)")
+            .bind(&plan.database)
+            .fetch_one(&mut conn)
+            .await?;
+    if !exists {
+        run(
+            &mut conn,
+            format!("create database {} owner {owner}", quote(&plan.database)),
+        )
+        .await?;
+    }
+    conn.close().await?;
+    harden(plan).await
+}
+
+/// Settings inside the platform's database that need a superuser.
+async fn harden(plan: &Bootstrap) -> Result<(), MigrateError> {
+    let options: sqlx::postgres::PgConnectOptions = plan
+        .superuser_url
+        .expose_secret()
+        .parse()
+        .map_err(MigrateError::Connect)?;
+    let mut conn = PgConnection::connect_with(&options.database(&plan.database))
+        .await
+        .map_err(MigrateError::Connect)?;
+    lock_down(&mut conn, &plan.owner).await?;
+    conn.close().await?;
+    Ok(())
+}
+
+/// Takes from PUBLIC what lets a role act outside its tables.
+///
+/// `set_config` inside an expression would switch the tenant in the middle of a query; `SET LOCAL` is not affected.
+pub(super) async fn lock_down(conn: &mut PgConnection, owner: &str) -> Result<(), MigrateError> {
+    let database: String = sqlx::query_scalar("select pg_catalog.current_database()")
+        .fetch_one(&mut *conn)
+        .await?;
+    let (database, owner) = (quote(&database), quote(owner));
+    let statements = [
+        "revoke all on schema public from public".to_owned(),
+        format!("revoke temporary on database {database} from public"),
+        "revoke execute on function pg_catalog.set_config(text, text, boolean) from public".to_owned(),
+        format!("grant execute on function pg_catalog.set_config(text, text, boolean) to {owner}"),
+    ];
+    for statement in statements {
+        run(conn, statement).await?;
+    }
+    Ok(())
+}
+
+/// Creates the two group roles where they are missing. They are shared by all databases of a server.
+pub(super) async fn create_roles(conn: &mut PgConnection) -> Result<(), MigrateError> {
+    for role in [APP_ROLE, SUBTREE_ROLE] {
+        if role_exists(conn, role).await? {
+            continue;
+        }
+        let made = run(
+            conn,
+            format!("create role {role} nologin nosuperuser nobypassrls nocreatedb nocreaterole"),
+        )
+        .await;
+        // Another database's migration made it in the same moment.
+        if made.is_err() && !role_exists(conn, role).await? {
+            made?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn role_exists(conn: &mut PgConnection, role: &str) -> Result<bool, MigrateError> {
+    let exists = sqlx::query_scalar("select exists (select from pg_catalog.pg_roles where rolname = $1)");
+    Ok(exists.bind(role).fetch_one(conn).await?)
+}
+
+/// Runs a statement made of constants and quoted identifiers.
+pub(super) async fn run(conn: &mut PgConnection, statement: String) -> Result<(), MigrateError> {
+    conn.execute(AssertSqlSafe(statement)).await?;
+    Ok(())
+}
+
+/// An identifier for a statement that cannot be prepared.
+pub(super) fn quote(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}

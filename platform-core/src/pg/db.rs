@@ -1,0 +1,252 @@
+//! The handle to the database.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgPool, Postgres, Transaction};
+use tokio_util::task::TaskTracker;
+
+use crate::{RequestContext, Sources, TenantId};
+
+use super::fairness::Shares;
+use super::scope::Scope;
+use super::tx::{GlobalTx, Open, SubtreeRead, TenantRead, TenantTx, task_lost};
+use super::{DbConfig, DbError, Subtree};
+
+/// The handle to the database: the only way to a connection. Cheap to clone.
+///
+/// The pool inside cannot be reached; [`Db::begin`], [`Db::read`] and [`Db::read_subtree`] are the ways to a transaction.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    shares: Shares,
+    sources: Sources,
+    acquire_timeout: Duration,
+    tasks: TaskTracker,
+}
+
+/// Why no connection could be made at start-up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL is not one. Its text is not repeated: it may hold a password.
+    #[error("the database URL is not of the form postgres://user:password@host:port/database")]
+    InvalidUrl,
+    /// The server cannot be reached or refuses the login.
+    #[error("cannot connect to the database")]
+    Unreachable(#[source] sqlx::Error),
+    /// The login may not act as the group roles that own the application's privileges.
+    #[error(
+        "the database login is not a member of platform_app and platform_subtree; run the migrations first"
+    )]
+    NotAMember(#[source] sqlx::Error),
+}
+
+/// How much of the pool is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Open connections.
+    pub open: u32,
+    /// Open connections that nobody uses.
+    pub idle: u32,
+}
+
+impl Db {
+    /// Connects as the application login and tries both of its group roles once.
+    ///
+    /// Does not run the self-check: see [`Db::self_check`].
+    ///
+    /// # Errors
+    /// [`ConnectError`], by what the operator has to mend.
+    pub async fn connect(config: &DbConfig, sources: Sources) -> Result<Self, ConnectError> {
+        let options = config.connect_options().map_err(|_| ConnectError::InvalidUrl)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections.max(1))
+            .acquire_timeout(config.acquire_timeout)
+            // The connection was tested when it came back; one that died since then fails at BEGIN, which is tried again.
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(ConnectError::Unreachable)?;
+        let inner = Inner {
+            pool,
+            shares: Shares::new(config.tenant_share()),
+            sources,
+            acquire_timeout: config.acquire_timeout,
+            tasks: TaskTracker::new(),
+        };
+        let db = Self {
+            inner: Arc::new(inner),
+        };
+        db.try_roles().await?;
+        Ok(db)
+    }
+
+    async fn try_roles(&self) -> Result<(), ConnectError> {
+        for scope in [Scope::GlobalRead, Scope::SubtreeRead(Vec::new())] {
+            let attempt = self
+                .inner
+                .pool
+                .begin_with(AssertSqlSafe(scope.begin_statement()))
+                .await;
+            match attempt {
+                Ok(transaction) => drop(transaction),
+                Err(error @ sqlx::Error::Database(_)) => return Err(ConnectError::NotAMember(error)),
+                Err(error) => return Err(ConnectError::Unreachable(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction over the rows of the context's tenant.
+    ///
+    /// Runs in a task of its own: a caller that is dropped while it waits leaves neither a scope nor an open transaction
+    /// behind. Waits for a connection no longer than the configured limit and the context's deadline.
+    ///
+    /// # Errors
+    /// [`DbError::Timeout`] when no connection came free, [`DbError::Unavailable`] when there is no database.
+    pub async fn begin(&self, ctx: &RequestContext) -> Result<TenantTx, DbError> {
+        let tenant = ctx.tenant();
+        let open = self
+            .open(Scope::Tenant(tenant), Some(tenant), self.patience(ctx))
+            .await?;
+        Ok(TenantTx::new(open, tenant))
+    }
+
+    /// Begins a read-only transaction over the rows of the context's tenant.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn read(&self, ctx: &RequestContext) -> Result<TenantRead, DbError> {
+        let tenant = ctx.tenant();
+        let open = self
+            .open(Scope::TenantRead(tenant), Some(tenant), self.patience(ctx))
+            .await?;
+        Ok(TenantRead::new(open, tenant))
+    }
+
+    /// Begins a read-only transaction over the rows of the context's tenant and of every tenant below it.
+    ///
+    /// # Errors
+    /// As [`Db::begin`]; [`DbError::ScopeChanged`] when the subtree is not the one below the context's tenant.
+    pub async fn read_subtree(&self, ctx: &RequestContext, scope: &Subtree) -> Result<SubtreeRead, DbError> {
+        if scope.root() != ctx.tenant() {
+            return Err(DbError::ScopeChanged);
+        }
+        let tenants = scope.tenants().to_vec();
+        let open = self
+            .open(
+                Scope::SubtreeRead(tenants),
+                Some(ctx.tenant()),
+                self.patience(ctx),
+            )
+            .await?;
+        Ok(SubtreeRead::new(open))
+    }
+
+    /// One round trip to the database.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] or [`DbError::Timeout`] when it does not answer.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.global_read().await?.finish().await
+    }
+
+    /// How much of the pool is in use.
+    pub fn pool_use(&self) -> PoolUse {
+        let idle = u32::try_from(self.inner.pool.num_idle()).unwrap_or(u32::MAX);
+        PoolUse {
+            open: self.inner.pool.size(),
+            idle,
+        }
+    }
+
+    /// The clock and the generator the handle was made with.
+    pub fn sources(&self) -> &Sources {
+        &self.inner.sources
+    }
+
+    /// Waits for running commits and closes every connection. Transactions that begin after this fail.
+    pub async fn close(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.pool.close().await;
+    }
+
+    pub(super) async fn global_read(&self) -> Result<GlobalTx, DbError> {
+        let open = self
+            .open(Scope::GlobalRead, None, self.inner.acquire_timeout)
+            .await?;
+        Ok(GlobalTx::new(open))
+    }
+
+    /// How long a caller waits for a connection.
+    fn patience(&self, ctx: &RequestContext) -> Duration {
+        let limit = self.inner.acquire_timeout;
+        let Some(deadline) = ctx.meta().deadline else {
+            return limit;
+        };
+        let left = deadline - self.inner.sources.now();
+        Duration::try_from(left).unwrap_or(Duration::ZERO).min(limit)
+    }
+
+    async fn open(
+        &self,
+        scope: Scope,
+        tenant: Option<TenantId>,
+        patience: Duration,
+    ) -> Result<Open, DbError> {
+        let inner = Arc::clone(&self.inner);
+        let opening = async move {
+            let share = match tenant {
+                Some(tenant) => inner.shares.acquire(tenant, inner.acquire_timeout).await?,
+                None => None,
+            };
+            let transaction = inner.begin(&scope).await?;
+            Ok(Open::new(transaction, inner.tasks.clone(), share))
+        };
+        // sqlx 0.9.0 leaks the scope of a transaction whose `begin` is dropped half-way to the connection's next user. Nobody
+        // drops this task: when its caller has gone, or has lost its patience, the finished transaction is dropped in here and
+        // rolled back.
+        let opened = self.inner.tasks.spawn(opening);
+        match tokio::time::timeout(patience, opened).await {
+            Ok(joined) => joined.unwrap_or_else(|lost| Err(task_lost(&lost))),
+            Err(_) => Err(DbError::Timeout(sqlx::Error::PoolTimedOut)),
+        }
+    }
+}
+
+impl Inner {
+    /// Begins, once more for every pooled connection that turns out to have died while nobody used it.
+    async fn begin(&self, scope: &Scope) -> Result<Transaction<'static, Postgres>, DbError> {
+        let statement = scope.begin_statement();
+        let mut tries_left = self.pool.size().saturating_add(1);
+        loop {
+            tries_left -= 1;
+            let error = match self.pool.begin_with(AssertSqlSafe(statement.clone())).await {
+                Ok(transaction) => return Ok(transaction),
+                Err(error) => error,
+            };
+            let classified = DbError::from(error);
+            let connection_died = matches!(classified, DbError::Unavailable(_));
+            if !connection_died || tries_left == 0 || self.pool.is_closed() {
+                return Err(classified);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("pool", &self.pool_use())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+//! Migrations: a schema and a history for each crate, all under one lock.
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::Migrator;
+use sqlx::{Connection, PgConnection};
+
+use super::bootstrap::{create_roles, lock_down, quote, role_exists, run};
+use super::{APP_ROLE, SUBTREE_ROLE};
+
+/// The migrations of one crate and the schema they own.
+///
+/// ```no_run
+/// use platform_core::pg::Migrations;
+///
+/// static MIGRATIONS: Migrations = Migrations {
+///     schema: "parcels",
+///     migrator: &platform_core::sqlx::migrate::Migrator::DEFAULT, // sqlx::migrate!("../migrations/parcels")
+/// };
+/// ```
+#[derive(Debug)]
+pub struct Migrations {
+    /// The schema, created before the first file runs. Lower-case letters, digits and underscores.
+    pub schema: &'static str,
+    /// The files, embedded at compile time.
+    pub migrator: &'static Migrator,
+}
+
+/// This crate's own tables: tenants, their host names and hierarchy, the canary.
+pub static CORE_MIGRATIONS: Migrations = Migrations {
+    schema: "platform_core",
+    migrator: &sqlx::migrate!("../migrations/platform-core"),
+};
+
+/// Why the migrations did not run to their end. What ran before stays: each file is a transaction of its own.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// The server cannot be reached with the owner's login.
+    #[error("cannot connect as the owner of the schemas")]
+    Connect(#[source] sqlx::Error),
+    /// The group roles are missing and this login may not create them.
+    #[error(
+        "the roles are missing and this login may not create them; run as an administrator: {remediation}"
+    )]
+    RolesMissing {
+        /// The statements an administrator runs once.
+        remediation: String,
+    },
+    /// Another process holds the migration lock for too long.
+    #[error("another process has been migrating for longer than a minute")]
+    Locked,
+    /// A file failed, or one that had run before was changed or is missing.
+    #[error("the migrations of {schema} did not run")]
+    Failed {
+        /// Whose migrations.
+        schema: &'static str,
+        /// What happened.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A statement around the migrations failed.
+    #[error("a statement around the migrations failed")]
+    Statement(#[from] sqlx::Error),
+}
+
+/// What a migration run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// Files that ran now.
+    pub applied: usize,
+    /// Files known in all.
+    pub known: usize,
+}
+
+/// Keeps two processes from migrating one database at the same time. ("pltfmigr" in ASCII.)
+const LOCK_KEY: i64 = 0x706c_7466_6d69_6772;
+
+/// How long the lock is waited for.
+const LOCK_PATIENCE: &str = "set lock_timeout = '60s'";
+
+/// Runs the migrations of the given crates, this crate's first, as the owner of the schemas.
+///
+/// Also, as far as the login's rights reach: creates the group roles, makes `application` (the login of the application, when it
+/// is known) a member of both, and takes `set_config` and temporary tables from PUBLIC. What could not be done is found by the
+/// self-check.
+///
+/// # Errors
+/// [`MigrateError`], by what the operator has to do.
+pub async fn migrate(
+    owner_url: &SecretString,
+    application: Option<&str>,
+    crates: &[&'static Migrations],
+) -> Result<Migrated, MigrateError> {
+    let mut conn = PgConnection::connect(owner_url.expose_secret())
+        .await
+        .map_err(MigrateError::Connect)?;
+    sqlx::query(LOCK_PATIENCE).execute(&mut conn).await?;
+    let locked = sqlx::query("select pg_catalog.pg_advisory_lock($1)")
+        .bind(LOCK_KEY)
+        .execute(&mut conn)
+        .await;
+    match locked.map_err(|error| (is_lock_timeout(&error), error)) {
+        Ok(_) => {}
+        Err((true, _)) => return Err(MigrateError::Locked),
+        Err((false, error)) => return Err(error.into()),
+    }
+    let migrated = migrate_locked(&mut conn, application, crates).await;
+    // Closing the session gives the lock back, also after an error.
+    let closed = conn.close().await;
+    let migrated = migrated?;
+    closed?;
+    Ok(migrated)
+}
+
+async fn migrate_locked(
+    conn: &mut PgConnection,
+    application: Option<&str>,
+    crates: &[&'static Migrations],
+) -> Result<Migrated, MigrateError> {
+    prepare(conn, application).await?;
+    let mut total = Migrated::default();
+    let core_first = std::iter::once(&CORE_MIGRATIONS);
+    let others = crates
+        .iter()
+        .copied()
+        .filter(|one| one.schema != CORE_MIGRATIONS.schema);
+    for migrations in core_first.chain(others) {
+        let one = migrate_schema(conn, migrations).await?;
+        total.applied += one.applied;
+        total.known += one.known;
+    }
+    Ok(total)
+}
+
+async fn prepare(conn: &mut PgConnection, application: Option<&str>) -> Result<(), MigrateError> {
+    let (owner, superuser, may_create_roles): (String, bool, bool) = sqlx::query_as(
+        "select rolname::text, rolsuper, rolcreaterole from pg_catalog.pg_roles where rolname = current_user",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    let missing = !role_exists(conn, APP_ROLE).await? || !role_exists(conn, SUBTREE_ROLE).await?;
+    if missing && !superuser && !may_create_roles {
+        let remediation = format!("create role {APP_ROLE} nologin; create role {SUBTREE_ROLE} nologin;");
+        return Err(MigrateError::RolesMissing { remediation });
+    }
+    if missing {
+        create_roles(conn).await?;
+    }
+    if superuser {
+        lock_down(conn, &owner).await?;
+    }
+    if let Some(application) = application {
+        enrol(conn, application, superuser || may_create_roles).await?;
+    }
+    Ok(())
+}
+
+/// Makes the application's login a member of the group roles.
+async fn enrol(conn: &mut PgConnection, application: &str, allowed: bool) -> Result<(), MigrateError> {
+    if !role_exists(conn, application).await? {
+        return Ok(());
+    }
+    for role in [APP_ROLE, SUBTREE_ROLE] {
+        let member: bool = sqlx::query_scalar("select pg_catalog.pg_has_role($1::name, $2::name, 'MEMBER')")
+            .bind(application)
+            .bind(role)
+            .fetch_one(&mut *conn)
+            .await?;
+        let grant = format!("grant {role} to {}", quote(application));
+        match (member, allowed) {
+            (true, _) => {}
+            (false, true) => run(conn, grant).await?,
+            (false, false) => return Err(MigrateError::RolesMissing { remediation: grant }),
+        }
+    }
+    Ok(())
+}
+
+async fn migrate_schema(
+    conn: &mut PgConnection,
+    migrations: &'static Migrations,
+) -> Result<Migrated, MigrateError> {
+    let schema = migrations.schema;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_catalog.pg_namespace where nspname = $1)")
+            .bind(schema)
+            .fetch_one(&mut *conn)
+            .await?;
+    if !exists {
+        run(conn, format!("create schema {}", quote(schema))).await?;
+        run(
+            conn,
+            format!(
+                "grant usage on schema {} to {APP_ROLE}, {SUBTREE_ROLE}",
+                quote(schema)
+            ),
+        )
+        .await?;
+    }
+    let mut migrator = Migrator {
+        migrations: migrations.migrator.migrations.clone(),
+        ..Migrator::DEFAULT
+    };
+    migrator.set_locking(false);
+    migrator.dangerous_set_table_name(format!("{}._migrations", quote(schema)));
+    let before = applied(conn, schema).await?;
+    migrator
+        .run_direct(None, conn, false)
+        .await
+        .map_err(|source| MigrateError::Failed { schema, source })?;
+    let after = applied(conn, schema).await?;
+    Ok(Migrated {
+        applied: after - before,
+        known: after,
+    })
+}
+
+/// How many files of a schema have run; zero when it has no history yet.
+async fn applied(conn: &mut PgConnection, schema: &str) -> Result<usize, MigrateError> {
+    let history = format!("{}._migrations", quote(schema));
+    let present: bool = sqlx::query_scalar("select pg_catalog.to_regclass($1) is not null")
+        .bind(&history)
+        .fetch_one(&mut *conn)
+        .await?;
+    if !present {
+        return Ok(0);
+    }
+    let count = sqlx::AssertSqlSafe(format!("select count(*) from {history}"));
+    let count: i64 = sqlx::query_scalar(count).fetch_one(conn).await?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|cause| cause.code())
+        .as_deref()
+        == Some("55P03")
+}

@@ -1,0 +1,2 @@
+//! Behaviour of the tenant-scoped database.
+#![allow(clippy::unwrap_used, reason = "tests")]
