@@ -52,6 +52,7 @@ pub struct SignedInBody {
     token: Token,
     /// When the session ends however much it is used. It ends earlier when it is not used.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678901Z")]
     expires_at: Timestamp,
     /// Who signed in.
     user: UserBody,
@@ -70,6 +71,7 @@ pub struct UserBody {
     role: Role,
     tenant: TenantBody,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678901Z")]
     created_at: Timestamp,
 }
 
