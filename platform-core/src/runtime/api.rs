@@ -10,7 +10,6 @@ use utoipa_axum::router::OpenApiRouter;
 use super::build_error::BuildFault;
 
 /// The routes so far, their document, and who serves what.
-#[derive(Debug)]
 pub(super) struct Api {
     router: Router,
     openapi: OpenApi,
@@ -66,11 +65,16 @@ fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
         ("PATCH", item.patch.is_some()),
         ("TRACE", item.trace.is_some()),
     ];
-    methods.into_iter().filter(|(_, served)| *served).map(|(name, _)| name)
+    methods
+        .into_iter()
+        .filter(|(_, served)| *served)
+        .map(|(name, _)| name)
 }
 
 /// A path without the names of its parameters: `/orders/{id}` and `/orders/{order}` are one route.
 fn shape(path: &str) -> String {
-    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
+    let segments = path
+        .split('/')
+        .map(|segment| if segment.starts_with('{') { "{}" } else { segment });
     segments.collect::<Vec<_>>().join("/")
 }

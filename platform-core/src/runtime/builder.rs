@@ -193,11 +193,19 @@ impl PlatformBuilder {
             workers.push(group);
             hooks.push(parts.on_stop);
         }
-        for name in twice(workers.iter().flatten().map(|supervised| supervised.worker.name())) {
+        for name in twice(
+            workers
+                .iter()
+                .flatten()
+                .map(|supervised| supervised.worker.name()),
+        ) {
             faults.push(BuildFault::DuplicateWorker(name));
         }
         // The checks of two workers of one name are told by the workers.
-        let of_modules = checks.iter().map(Check::name).filter(|name| !name.starts_with("worker:"));
+        let of_modules = checks
+            .iter()
+            .map(Check::name)
+            .filter(|name| !name.starts_with("worker:"));
         for name in twice(of_modules) {
             faults.push(BuildFault::DuplicateCheck(name));
         }
@@ -206,7 +214,14 @@ impl PlatformBuilder {
         }
         let health = Health::new(checks);
         let (router, openapi) = api.into_parts();
-        let router = assemble(self.routes, router, &openapi, &health, &self.sources, &self.metrics);
+        let router = assemble(
+            self.routes,
+            router,
+            &openapi,
+            &health,
+            &self.sources,
+            &self.metrics,
+        );
         Ok(Platform {
             plan,
             router,
@@ -222,7 +237,11 @@ impl PlatformBuilder {
 
 impl fmt::Debug for PlatformBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let modules: Vec<&str> = self.modules.iter().map(|module| module.descriptor().name()).collect();
+        let modules: Vec<&str> = self
+            .modules
+            .iter()
+            .map(|module| module.descriptor().name())
+            .collect();
         f.debug_struct("PlatformBuilder")
             .field("modules", &modules)
             .finish_non_exhaustive()

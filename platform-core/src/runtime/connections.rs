@@ -99,11 +99,16 @@ impl Connections {
 
     /// How many connections are open, WebSockets included, once accepting has stopped.
     pub(super) fn count(&self) -> usize {
-        self.limits.max_connections.saturating_sub(self.slots.available_permits())
+        self.limits
+            .max_connections
+            .saturating_sub(self.slots.available_permits())
     }
 
     async fn next(&self, listener: &TcpListener) -> io::Result<(Socket, SocketAddr)> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
+        let slot = Arc::clone(&self.slots)
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
         let (stream, peer) = listener.accept().await?;
         // Answers are small and latency matters more than the number of packets.
         TcpStream::set_nodelay(&stream, true)?;
@@ -144,7 +149,16 @@ impl Connections {
 
 /// Did the client go away between its connect and our accept?
 fn concerns_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected};
-    let kinds = [BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected];
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected,
+    };
+    let kinds = [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionRefused,
+        ConnectionReset,
+        InvalidInput,
+        NotConnected,
+    ];
     kinds.contains(&error.kind())
 }

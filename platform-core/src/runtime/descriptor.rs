@@ -126,7 +126,11 @@ impl Descriptor {
             Err(error) => {
                 let problem = semver::Error::to_string(&error);
                 let text = versions.to_owned();
-                self.unreadable.push(Unreadable { of: name, text, problem });
+                self.unreadable.push(Unreadable {
+                    of: name,
+                    text,
+                    problem,
+                });
             }
         }
         self

@@ -36,7 +36,10 @@ fn livez(health: &Health) -> Response {
     if health.is_alive() {
         plain(StatusCode::OK, "alive".to_owned())
     } else {
-        plain(StatusCode::SERVICE_UNAVAILABLE, "not alive: no heartbeat".to_owned())
+        plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not alive: no heartbeat".to_owned(),
+        )
     }
 }
 

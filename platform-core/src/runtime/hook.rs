@@ -44,6 +44,8 @@ impl Hook {
 
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hook").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Hook")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

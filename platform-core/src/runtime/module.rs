@@ -1,15 +1,16 @@
 //! What a domain crate implements to become part of a service.
 
+use std::fmt;
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use super::BoxError;
 use super::build_cx::BuildCx;
 use super::check::Check;
 use super::descriptor::Descriptor;
 use super::hook::Hook;
 use super::worker::Worker;
-use super::BoxError;
 use crate::pg::Migrations;
 
 /// A domain that plugs into a [`Platform`](super::Platform): its name and needs, its tables, and what it contributes.
@@ -60,7 +61,7 @@ impl<M: Module + ?Sized> Module for Arc<M> {
 /// };
 /// assert!(parts.routes.is_none());
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Parts {
     /// Its routes at their final paths, with their part of the OpenAPI document and their state inside.
     pub routes: Option<OpenApiRouter>,
@@ -70,6 +71,16 @@ pub struct Parts {
     pub health: Vec<Check>,
     /// What it does last.
     pub on_stop: Vec<Hook>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("workers", &self.workers)
+            .field("health", &self.health)
+            .field("on_stop", &self.on_stop)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A module could not be built.

@@ -38,7 +38,10 @@ impl Plan {
     /// The permissions the modules check, and the runtime's own.
     pub fn permissions(&self) -> Vec<Permission> {
         let of_modules = self.modules.iter().flat_map(Descriptor::permissions).copied();
-        [super::HEALTH, super::METRICS].into_iter().chain(of_modules).collect()
+        [super::HEALTH, super::METRICS]
+            .into_iter()
+            .chain(of_modules)
+            .collect()
     }
 }
 

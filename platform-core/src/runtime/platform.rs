@@ -1,5 +1,7 @@
 //! A composed service.
 
+use std::fmt;
+
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
@@ -19,7 +21,6 @@ use crate::{Permission, Sources};
 /// A service composed of modules, ready to be served.
 ///
 /// See the [module documentation](super) for a complete service.
-#[derive(Debug)]
 pub struct Platform {
     pub(super) plan: Plan,
     pub(super) router: Router,
@@ -83,5 +84,16 @@ impl Platform {
     /// Tells when the service drains.
     pub fn shutdown(&self) -> &Shutdown {
         &self.shutdown
+    }
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Platform")
+            .field("plan", &self.plan)
+            .field("health", &self.health)
+            .field("workers", &self.workers)
+            .field("hooks", &self.hooks)
+            .finish_non_exhaustive()
     }
 }

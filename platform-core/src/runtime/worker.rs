@@ -10,9 +10,9 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::BoxError;
 use super::backoff::Backoff;
 use super::worker_metrics::Restarts;
-use super::BoxError;
 use crate::Sources;
 
 type Run = dyn Fn(CancellationToken) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
