@@ -77,11 +77,10 @@ impl MatchingWorker {
     }
 
     async fn match_quote(&self, quote: &PublishedQuote) -> Result<usize, TradingError> {
-        let seq = u64::try_from(quote.seq).unwrap_or(0);
         let marketable =
             self.trading.inner.open_orders.marketable(quote.symbol, quote.bid, quote.ask, TRIES_PER_QUOTE);
         let mut tried = 0;
-        for open in marketable.iter().filter(|open| open.last_quote_seq < seq) {
+        for open in marketable.iter().filter(|open| open.last_quote_seq < quote.seq) {
             self.try_order(open).await?;
             tried += 1;
         }

@@ -44,13 +44,12 @@ pub struct AccountView {
 
 impl From<&AccountRow> for AccountView {
     fn from(row: &AccountRow) -> Self {
-        let all = i128::from(row.available_cents.cents()) + i128::from(row.held_cents.cents());
         Self {
             id: row.id,
             status: row.status,
             buying_power: row.available_cents,
             held: row.held_cents,
-            cash: Cents::from_units(all).unwrap_or(Cents::MAX),
+            cash: row.available_cents.checked_add(row.held_cents).unwrap_or(row.available_cents),
             opened_at: row.opened_at,
         }
     }

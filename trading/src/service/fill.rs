@@ -9,7 +9,7 @@ use super::place::{settle, spend, view};
 use super::{AccountId, Trading, TradingError};
 use crate::matching::OpenOrder;
 use crate::store::{self, AccountRow, Change, OrderRow};
-use crate::{AccountState, Command, Event, Invalid, NotTaken, Position, Quantity, TakeRequest, decide};
+use crate::{AccountState, Command, Event, Invalid, Position, Quantity, TakeRequest, decide};
 
 const FILL: Action = Action::new("order.fill");
 const EXPIRE: Action = Action::new("order.expire");
@@ -45,14 +45,13 @@ impl Trading {
             wanted: open.leaves,
             limit: open.worst_price,
             all_or_none: false,
-            newer_than: i64::try_from(open.last_quote_seq).ok(),
+            newer_than: Some(open.last_quote_seq),
             now,
         };
-        let reservation = match self.inner.board.take(&request) {
-            Ok(reservation) => reservation,
-            Err(NotTaken::UnknownSymbol | NotTaken::Stale | NotTaken::NotNewer) => return Ok(Tried::Rests),
-            Err(_) => return Ok(Tried::Rests),
-        };
+        let Ok(reservation) = self.inner.board.take(&request) else { return Ok(Tried::Rests) };
+        if reservation.granted().is_zero() {
+            return Ok(Tried::Rests);
+        }
         let fill = Command::Fill { quote: view(reservation.quote()), offered: reservation.granted() };
         let ctx = system(open.tenant, "fill resting orders", self);
         let mut tx = self.inner.db.begin(&ctx).await?;

@@ -131,7 +131,7 @@ impl Trading {
             }
             (Err(NotTaken::UnknownSymbol), _) => Err(PlaceError::UnknownSymbol),
             (Err(NotTaken::Stale), latest) => {
-                let seq = latest.map_or(0, |quote| view(&quote).seq);
+                let seq = latest.map_or(0, |quote| quote.seq);
                 Ok((Market::Unusable { seq }, None))
             }
             (Err(_), Some(latest)) => Ok((Market::Open { quote: view(&latest), offered: Quantity::ZERO }, None)),
@@ -142,14 +142,7 @@ impl Trading {
 
 /// The quote as the domain sees it.
 pub(super) fn view(quote: &PublishedQuote) -> QuoteView {
-    QuoteView {
-        seq: u64::try_from(quote.seq).unwrap_or(0),
-        bid: quote.bid,
-        ask: quote.ask,
-        last: quote.last,
-        bid_size: quote.bid_size,
-        ask_size: quote.ask_size,
-    }
+    QuoteView::from(&**quote)
 }
 
 /// The state after some events.

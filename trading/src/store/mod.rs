@@ -12,4 +12,4 @@ pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id, orders_page,
 };
 pub(crate) use positions::{load_position, positions_of};
-pub(crate) use write::{Change, NewKey, Placement, load_by_client_id, load_placement, write_change};
+pub(crate) use write::{Change, NewKey, load_by_client_id, load_placement, write_change};

@@ -8,7 +8,7 @@ use super::orders::{OrderRow, StoredOrder, select_orders};
 use super::positions::PositionRow;
 use super::{AccountRow, Remembered};
 use crate::service::AccountId;
-use crate::{AccountState, Event, Execution, OrderId, Position, Quantity, Symbol, Transfer};
+use crate::{AccountState, Event, Execution, Position, Symbol, Transfer};
 
 /// What placing an order needs to know besides the account.
 pub(crate) struct Placement {
