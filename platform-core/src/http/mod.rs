@@ -21,6 +21,8 @@
 mod caller;
 mod config;
 mod explain;
+#[cfg(feature = "pg")]
+mod from_db;
 mod identity;
 mod json;
 mod page;

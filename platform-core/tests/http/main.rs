@@ -1,1 +1,17 @@
-//! The HTTP stack through its router.
+//! The HTTP stack, through its router.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod admit;
+mod body;
+mod edge;
+mod headers;
+mod limits;
+mod openapi;
+mod pages;
+mod params;
+mod problems;
+mod rate;
+mod support;
+mod tenants;
+mod websocket;
