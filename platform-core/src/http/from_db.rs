@@ -1,14 +1,9 @@
 //! What a client is told when the database fails.
 
 use std::error::Error;
-use std::time::Duration;
-
-use axum::http::StatusCode;
 
 use super::Problem;
 use crate::pg::DbError;
-
-const RETRY_WHEN_GONE: Duration = Duration::from_secs(1);
 
 /// A database that is gone, busy or in conflict with itself is 503 with `Retry-After`; anything else is a defect and 500. The
 /// cause is logged here and stays here: constraint names and SQL are nobody else's business.
@@ -23,7 +18,7 @@ impl From<DbError> for Problem {
                     error = causes,
                     "a request failed because of the database: {error}"
                 );
-                Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).retry_after(RETRY_WHEN_GONE)
+                Problem::unavailable()
             }
             _ => {
                 tracing::error!(error = causes, "a statement of a request is defective: {error}");

@@ -33,6 +33,8 @@ mod tenant;
 
 pub mod openapi;
 
+pub use {ipnet, utoipa};
+
 pub use caller::{Caller, Meta, Visitor};
 pub use config::{HttpConfig, InvalidOrigin, Origin, RateLimit, WebSocketLimits};
 pub use identity::{AuthOutcome, Authenticate, ResolveTenant};

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::routing::post;
 use platform_core::http::{HttpConfig, Json};
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -217,4 +218,17 @@ async fn numbers_keep_their_exact_text() {
         answer.text(),
         r#"{"big":123456789012345678901234567890,"price":10.10}"#
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn whatever_a_client_sends_is_answered(body in r#"[\[\]{}",:0-9.eE+a-z -]{0,40}"#) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+
+        let answer = runtime.block_on(service().post("/", &body));
+
+        prop_assert!(matches!(answer.status.as_u16(), 200 | 400 | 422), "{:?}", answer);
+    }
 }

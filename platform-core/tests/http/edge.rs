@@ -4,14 +4,18 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use futures::FutureExt;
-use platform_core::http::{Caller, HttpConfig, Meta};
+use platform_core::http::{Caller, HttpConfig, HttpStack, Meta};
+use platform_core::metrics::Metrics;
+use platform_core::{Random, Sources, SystemClock};
+use proptest::prelude::*;
 use tower::ServiceExt;
 
-use crate::support::{App, Log, app, get as request};
+use crate::support::{self, App, Log, app, get as request};
 
 const ID: &str = "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+#[expect(clippy::panic, reason = "one of the handlers panics")]
 fn service() -> App {
     let meta = async |Meta(meta): Meta| format!("{} {}", meta.request_id, meta.trace.trace_id());
     let details = async |Meta(meta): Meta| format!("{:?} {:?}", meta.deadline, meta.user_agent);
@@ -108,6 +112,45 @@ async fn a_panic_is_a_500_that_tells_nothing_and_is_logged_with_the_request_s_id
     assert_eq!(service.metric(series).as_deref(), Some("1"));
 }
 
+#[derive(Debug)]
+struct Exhausted;
+
+impl Random for Exhausted {
+    #[expect(clippy::panic, reason = "this is what it is for")]
+    fn fill(&self, _: &mut [u8]) {
+        panic!("the operating system has no randomness")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_before_the_request_has_an_id_is_an_answer_too() {
+    let sources = Sources::new(SystemClock, Exhausted);
+    let stack = HttpStack::new(HttpConfig::default(), sources, &Metrics::new());
+
+    let answer = stack
+        .wrap(Router::new())
+        .oneshot(request("/", &[]))
+        .await
+        .unwrap();
+
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+}
+
+#[tokio::test]
+async fn two_routers_share_the_limits_and_the_metrics_of_one_stack() {
+    let metrics = Metrics::new();
+    let stack = HttpStack::new(HttpConfig::default(), support::sources(), &metrics);
+    let routes = || Router::new().route("/", get(async || "here"));
+    let (public, internal) = (stack.wrap(routes()), stack.wrap(routes()));
+
+    public.oneshot(request("/", &[])).await.unwrap();
+    internal.oneshot(request("/", &[])).await.unwrap();
+
+    let series = r#"http_requests_total{method="GET",route="/",status="200"} 2"#;
+    assert!(metrics.encode().contains(series));
+}
+
 #[tokio::test]
 async fn a_request_leaves_one_line_in_the_log() {
     let (log, _guard) = Log::capture();
@@ -194,4 +237,21 @@ async fn a_client_that_goes_away_is_counted_and_logged() {
     assert_eq!(service.metric(series).as_deref(), Some("1"));
     assert_eq!(service.metric("http_requests_in_flight").as_deref(), Some("0"));
     assert_eq!(log.lines().len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn whatever_stands_in_the_headers_is_answered(
+        name in prop::sample::select(vec!["x-request-id", "traceparent", "x-forwarded-for", "host", "user-agent"]),
+        value in "[ -~\u{e9}]{0,80}",
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+
+        let answer = runtime.block_on(service().send(request("/meta", &[(name, &value)])));
+
+        prop_assert_eq!(answer.status, StatusCode::OK);
+        prop_assert!(answer.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
+    }
 }

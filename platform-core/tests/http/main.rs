@@ -4,9 +4,11 @@
 
 mod admit;
 mod body;
+mod config;
 mod edge;
 mod headers;
 mod limits;
+mod metrics;
 mod openapi;
 mod pages;
 mod params;
