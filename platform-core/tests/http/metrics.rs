@@ -7,7 +7,7 @@ use crate::support::Log;
 
 #[test]
 fn a_name_is_exported_once_and_a_second_metric_of_it_is_reported() {
-    let (log, _guard) = Log::capture();
+    let log = Log::capture();
     let metrics = Metrics::new();
     let (first, second) = (Counter::<u64>::default(), Counter::<u64>::default());
     first.inc();

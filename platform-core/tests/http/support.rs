@@ -1,8 +1,9 @@
 //! A service to send requests to, and what it answers.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -18,7 +19,6 @@ use platform_core::{
 };
 use serde_json::Value;
 use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
 
 pub(crate) const TENANT: &str = "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12";
 
@@ -147,27 +147,35 @@ impl Authenticate for Names {
     }
 }
 
-/// What the service logs on this thread, as JSON lines.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on the thread of this test, as JSON lines.
+///
+/// One subscriber serves all tests of the process: with one for each, a callsite that is first reached on a thread without any
+/// would be switched off for all of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Log;
 
 impl Log {
-    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    pub(crate) fn capture() -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().json().with_writer(|| Log);
+            tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+            tracing::callsite::rebuild_interest_cache();
+        });
+        WRITTEN.take();
+        Self
     }
 
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    pub(crate) fn text(self) -> String {
+        WRITTEN.with_borrow(|bytes| String::from_utf8(bytes.clone()).unwrap())
     }
 
     /// The lines that this library wrote.
-    pub(crate) fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(self) -> Vec<Value> {
         let text = self.text();
         let lines = text
             .lines()
@@ -180,18 +188,10 @@ impl Log {
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        WRITTEN.with_borrow_mut(|written| written.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }
