@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::PathItem;
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::build_error::BuildFault;
+use crate::http::openapi;
 
 /// The routes so far, their document, and who serves what.
+#[derive(Default)]
 pub(super) struct Api {
     router: Router,
     openapi: OpenApi,
@@ -17,15 +19,6 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(title: &str, version: &str) -> Self {
-        let info = InfoBuilder::new().title(title).version(version).build();
-        Self {
-            router: Router::new(),
-            openapi: OpenApiBuilder::new().info(info).build(),
-            served: BTreeMap::new(),
-        }
-    }
-
     /// Adds the routes of a module, or reports which of them others serve already.
     pub(super) fn add(&mut self, module: &'static str, routes: OpenApiRouter, faults: &mut Vec<BuildFault>) {
         let (router, openapi) = routes.split_for_parts();
@@ -49,8 +42,9 @@ impl Api {
         }
     }
 
-    pub(super) fn into_parts(self) -> (Router, OpenApi) {
-        (self.router, self.openapi)
+    /// The router of all, and their document under this title.
+    pub(super) fn finish(self, title: &str, version: &str) -> (Router, OpenApi) {
+        (self.router, openapi::document(title, version, &self.openapi))
     }
 }
 

@@ -174,7 +174,7 @@ impl PlatformBuilder {
         mut faults: Vec<BuildFault>,
     ) -> Result<Platform, BuildError> {
         let restarts = Restarts::register(&self.metrics);
-        let mut api = Api::new(&self.title, &self.version);
+        let mut api = Api::default();
         let mut checks: Vec<Check> = self.db.as_ref().map(database_check).into_iter().collect();
         let (mut workers, mut hooks) = (Vec::new(), Vec::new());
         for (module, parts) in parts {
@@ -213,7 +213,7 @@ impl PlatformBuilder {
             return Err(BuildError::Faults(faults));
         }
         let health = Health::new(checks);
-        let (router, openapi) = api.into_parts();
+        let (router, openapi) = api.finish(&self.title, &self.version);
         let router = assemble(
             self.routes,
             router,

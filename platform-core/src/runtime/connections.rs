@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,15 +27,18 @@ use super::socket::Socket;
 pub struct ConnectionLimits {
     /// How long a client may take to send a request's head, and how long a connection may be idle between two. Default 10 s.
     pub header_read_timeout: Duration,
+    /// The largest head of a request; beyond it 431, as beyond 100 headers. Default 32 KiB.
+    pub head_bytes_max: usize,
     /// How many connections are open at once, WebSockets included; more wait in the kernel's queue. Default 10,000.
-    pub max_connections: usize,
+    pub max_connections: NonZeroUsize,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             header_read_timeout: Duration::from_secs(10),
-            max_connections: 10_000,
+            head_bytes_max: 32 * 1024,
+            max_connections: const { NonZeroUsize::new(10_000).expect("not zero") },
         }
     }
 }
@@ -46,6 +50,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
     limits: ConnectionLimits,
+    slots_max: usize,
     slots: Arc<Semaphore>,
     open: TaskTracker,
     stop: CancellationToken,
@@ -53,11 +58,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(mut limits: ConnectionLimits) -> Self {
-        limits.max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
+    pub(super) fn new(limits: ConnectionLimits) -> Self {
+        let slots_max = limits.max_connections.get().min(Semaphore::MAX_PERMITS);
         Self {
-            slots: Arc::new(Semaphore::new(limits.max_connections)),
             limits,
+            slots_max,
+            slots: Arc::new(Semaphore::new(slots_max)),
             open: TaskTracker::new(),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
@@ -99,9 +105,7 @@ impl Connections {
 
     /// How many connections are open, WebSockets included, once accepting has stopped.
     pub(super) fn count(&self) -> usize {
-        self.limits
-            .max_connections
-            .saturating_sub(self.slots.available_permits())
+        self.slots_max.saturating_sub(self.slots.available_permits())
     }
 
     async fn next(&self, listener: &TcpListener) -> io::Result<(Socket, SocketAddr)> {
@@ -124,6 +128,7 @@ impl Connections {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_read_timeout)
+            .max_header_size(self.limits.head_bytes_max)
             .serve_connection(TokioIo::new(socket), service)
             .with_upgrades();
         tokio::pin!(connection);

@@ -1,5 +1,6 @@
 //! Who may read the metrics, and where.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::Router;
@@ -50,7 +51,7 @@ pub fn metrics_worker(listener: TcpListener, metrics: &Metrics) -> Worker {
 
 async fn serve_until(listener: TcpListener, router: Router, stop: CancellationToken) {
     let connections = Connections::new(ConnectionLimits {
-        max_connections: 64,
+        max_connections: const { NonZeroUsize::new(64).expect("not zero") },
         ..ConnectionLimits::default()
     });
     let accepting = connections.clone().accept(listener, router);

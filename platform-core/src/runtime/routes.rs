@@ -1,4 +1,6 @@
 //! The router of a platform: probes outside of the HTTP stack, everything else inside.
+//!
+//! Outside, a probe can be shed, logged or counted by no configuration, and its one-line answer stays what it is.
 
 use std::sync::Arc;
 

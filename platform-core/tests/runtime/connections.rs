@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -47,6 +48,21 @@ async fn a_client_that_says_nothing_is_cut() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let served = Served::start(platform(Parts::default()), ShutdownConfig::default()).await;
+    let mut client = Client::connect(served.address).await;
+    let head = format!(
+        "GET /livez HTTP/1.1\r\nhost: a\r\nx-filler: {}\r\n\r\n",
+        "a".repeat(33 * 1024)
+    );
+
+    client.0.write_all(head.as_bytes()).await.unwrap();
+
+    assert_eq!(parse(&client.rest().await).0, 431);
+    assert_eq!(served.stop().await, Outcome::Clean);
+}
+
+#[tokio::test]
 async fn handlers_know_the_address_of_their_client() {
     let peer = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
     let routes = Router::new().route("/peer", get(peer));
@@ -75,7 +91,7 @@ async fn a_connection_over_the_limit_waits_for_a_place() {
     let fast = async move || fast_order.lock().unwrap().push("fast");
     let routes = Router::new().route("/slow", get(slow)).route("/fast", get(fast));
     let limits = ConnectionLimits {
-        max_connections: 1,
+        max_connections: NonZeroUsize::MIN,
         ..ConnectionLimits::default()
     };
     let platform = builder().routes(routes).connections(limits).build().unwrap();

@@ -61,6 +61,7 @@ async fn modules_routes_extra_routes_and_the_document_are_served() {
     assert_eq!(status, StatusCode::OK);
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["title"], "API");
     assert!(document["paths"]["/api/v1/greeting"]["get"].is_object());
 }
 
