@@ -28,7 +28,10 @@ impl EventPage {
 
     /// The events that follow `last` in the list.
     pub const fn before(last: EventId, limit: u32) -> Self {
-        Self { before: Some(last), limit }
+        Self {
+            before: Some(last),
+            limit,
+        }
     }
 }
 

@@ -58,9 +58,9 @@ pub use market::{
 pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
 pub use service::{
-    AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, OrderStatusFilter, OrderView,
-    PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig,
-    TradingError,
+    AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, OrderStatusFilter,
+    OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading,
+    TradingConfig, TradingError,
 };
 
 pub use platform_audit;
@@ -69,6 +69,9 @@ pub use platform_core;
 use platform_core::pg::Migrations;
 
 /// The tables of this crate, in the schema `trading`. They need those of `platform_core` and `platform_audit`.
-pub static MIGRATIONS: Migrations = Migrations { schema: "trading", migrator: &MIGRATOR };
+pub static MIGRATIONS: Migrations = Migrations {
+    schema: "trading",
+    migrator: &MIGRATOR,
+};
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/trading");

@@ -55,8 +55,10 @@ impl TradingModule {
 
     fn workers(&self, cx: &BuildCx<'_>) -> Result<Vec<Worker>, ModuleError> {
         let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let feed = feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
-        let market = MarketWorker::new(feed, self.trading.board().clone(), cx.sources().clone()).every(self.tick);
+        let feed =
+            feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
+        let market =
+            MarketWorker::new(feed, self.trading.board().clone(), cx.sources().clone()).every(self.tick);
         let market = std::sync::Arc::new(tokio::sync::Mutex::new(market));
         let matching = MatchingWorker::new(&self.trading);
         let housekeeping = HousekeepingWorker::new(&self.trading);
@@ -81,9 +83,13 @@ impl TradingModule {
 
     fn routes(&self, streams: Streams) -> OpenApiRouter {
         let api = self.trading.api_routes();
-        let stream = OpenApiRouter::default().routes(routes!(stream::open)).with_state(streams.clone());
+        let stream = OpenApiRouter::default()
+            .routes(routes!(stream::open))
+            .with_state(streams.clone());
         // The same stream at the root, which the document does not repeat.
-        let alias = Router::new().route("/ws", axum::routing::get(stream::open)).with_state(streams);
+        let alias = Router::new()
+            .route("/ws", axum::routing::get(stream::open))
+            .with_state(streams);
         OpenApiRouter::from(alias).nest("/api/v1", api.merge(stream))
     }
 }
@@ -111,7 +117,13 @@ impl Module for TradingModule {
         let fresh = Check::soft("quotes", move || {
             let newest = board.all().iter().map(|quote| quote.at).max();
             let is_fresh = newest.is_some_and(|at| sources.now() - at <= board.stale_after());
-            async move { if is_fresh { Ok(()) } else { Err("no fresh quotes: nothing is traded".to_owned()) } }
+            async move {
+                if is_fresh {
+                    Ok(())
+                } else {
+                    Err("no fresh quotes: nothing is traded".to_owned())
+                }
+            }
         });
         Ok(Parts {
             routes: Some(self.routes(streams)),
