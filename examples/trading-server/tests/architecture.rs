@@ -9,12 +9,21 @@ const MAY_IMPORT: [(&str, &[&str]); 5] = [
     ("platform-core", &[]),
     ("platform-crypto", &["platform-core"]),
     ("platform-audit", &["platform-core", "platform-crypto"]),
-    ("platform-auth", &["platform-core", "platform-crypto", "platform-audit"]),
+    (
+        "platform-auth",
+        &["platform-core", "platform-crypto", "platform-audit"],
+    ),
     ("trading", &["platform-core", "platform-crypto", "platform-audit"]),
 ];
 
 /// What only an application decides: its error type, its subscriber, its configuration, its command line.
-const APPLICATION_ONLY: [&str; 5] = ["anyhow", "tracing-subscriber", "config", "clap", "opentelemetry-otlp"];
+const APPLICATION_ONLY: [&str; 5] = [
+    "anyhow",
+    "tracing-subscriber",
+    "config",
+    "clap",
+    "opentelemetry-otlp",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -27,7 +36,9 @@ fn manifest(library: &str) -> toml::Table {
 
 fn dependencies(manifest: &toml::Table, section: &str) -> BTreeSet<String> {
     let table = manifest.get(section).and_then(toml::Value::as_table);
-    table.map(|table| table.keys().cloned().collect()).unwrap_or_default()
+    table
+        .map(|table| table.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -37,7 +48,10 @@ fn a_library_imports_only_what_stands_to_its_left() {
     for (library, allowed) in MAY_IMPORT {
         for dependency in dependencies(&manifest(library), "dependencies") {
             let internal = libraries.contains(dependency.as_str());
-            assert!(!internal || allowed.contains(&dependency.as_str()), "{library} imports {dependency}");
+            assert!(
+                !internal || allowed.contains(&dependency.as_str()),
+                "{library} imports {dependency}"
+            );
         }
     }
 }
@@ -47,7 +61,10 @@ fn a_library_leaves_the_decisions_of_an_application_to_it() {
     for (library, _) in MAY_IMPORT {
         let dependencies = dependencies(&manifest(library), "dependencies");
         for forbidden in APPLICATION_ONLY {
-            assert!(!dependencies.contains(forbidden), "{library} depends on {forbidden}");
+            assert!(
+                !dependencies.contains(forbidden),
+                "{library} depends on {forbidden}"
+            );
         }
     }
 }
@@ -60,7 +77,9 @@ fn every_version_and_every_lint_is_set_once_for_the_workspace() {
         assert_eq!(lints, Some(true), "{library} does not take the workspace's lints");
 
         for section in ["dependencies", "dev-dependencies"] {
-            let Some(table) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
+            let Some(table) = manifest.get(section).and_then(toml::Value::as_table) else {
+                continue;
+            };
             for (name, value) in table {
                 let inherited = value.get("workspace").and_then(toml::Value::as_bool);
                 assert_eq!(inherited, Some(true), "{library} sets its own version of {name}");

@@ -21,6 +21,8 @@
 mod caller;
 mod config;
 mod explain;
+#[cfg(feature = "pg")]
+mod from_db;
 mod identity;
 mod json;
 mod page;
@@ -30,6 +32,8 @@ mod stack;
 mod tenant;
 
 pub mod openapi;
+
+pub use {ipnet, utoipa};
 
 pub use caller::{Caller, Meta, Visitor};
 pub use config::{HttpConfig, InvalidOrigin, Origin, RateLimit, WebSocketLimits};
