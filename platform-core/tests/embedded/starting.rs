@@ -150,6 +150,7 @@ async fn an_interrupted_first_start_leaves_nothing_in_the_way() {
 #[tokio::test]
 async fn an_immediate_stop_loses_nothing_that_was_committed() {
     let place = Place::new();
+    stop(start(&place.data_dir()).await).await;
     let durable = config(&place.data_dir()).await.durability(Durability::Full);
     let cluster = Cluster::start(durable).await.unwrap();
     run(cluster.endpoint(), "create table kept as select 'a row' as what").await;
