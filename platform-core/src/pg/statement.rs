@@ -21,7 +21,8 @@ pub enum ForbiddenStatement {
 /// What is not in the list is refused, not the other way round: a cursor declared `WITH HOLD`, to name one, outlives its
 /// transaction and would show its rows to the connection's next user.
 const DATA: [&str; 12] = [
-    "delete", "explain", "insert", "lock", "merge", "notify", "select", "show", "table", "update", "values", "with",
+    "delete", "explain", "insert", "lock", "merge", "notify", "select", "show", "table", "update", "values",
+    "with",
 ];
 
 /// A query taken apart and allowed.
