@@ -13,7 +13,7 @@ use crate::{RequestContext, Sources, TenantId};
 
 use super::fairness::Shares;
 use super::scope::Scope;
-use super::tx::{GlobalTx, Open, SubtreeRead, TenantRead, TenantTx, task_lost};
+use super::tx::{GlobalTx, Open, ProbeTx, SubtreeRead, TenantRead, TenantTx, task_lost};
 use super::{DbConfig, DbError, Subtree};
 
 /// The handle to the database: the only way to a connection. Cheap to clone.
@@ -195,6 +195,14 @@ impl Db {
             .open(Scope::GlobalRead, None, self.inner.acquire_timeout)
             .await?;
         Ok(GlobalTx::new(open))
+    }
+
+    /// A writing transaction of the self-check, outside every tenant's share.
+    pub(super) async fn probe(&self, tenant: TenantId) -> Result<ProbeTx, DbError> {
+        let open = self
+            .open(Scope::Tenant(tenant), None, self.inner.acquire_timeout)
+            .await?;
+        Ok(ProbeTx::new(open))
     }
 
     /// How long a caller waits for a connection.
