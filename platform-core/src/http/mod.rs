@@ -20,6 +20,8 @@
 
 mod caller;
 mod config;
+#[cfg(feature = "pg")]
+mod directory;
 mod explain;
 #[cfg(feature = "pg")]
 mod from_db;
