@@ -3,7 +3,7 @@
 use std::fmt;
 
 use platform_audit::registered;
-use platform_core::pg::Tenant;
+use platform_core::pg::{Tenant, TenantTx};
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, RequestContext, TenantId};
 
@@ -95,19 +95,38 @@ impl Auth {
         }
         let phc = inner.hasher.hash(checked.password.clone()).await?;
         let mut tx = inner.db.begin(&ctx).await?;
-        let Some(user) = user::insert(&mut tx, &inner.new_user(&checked, &phc, role)).await? else {
+        let Some(user) = inner
+            .add(&mut tx, &ctx, &inner.new_user(&checked, &phc, role))
+            .await?
+        else {
             drop(tx);
             return inner
                 .user_id(&ctx, &checked.email)
                 .await?
                 .ok_or(RegisterError::EmailTaken);
         };
-        inner
-            .audit
-            .record(&mut tx, &ctx, registered(user.id, &user.email))
-            .await?;
         tx.commit().await?;
-        Ok(user.id)
+        Ok(user)
+    }
+
+    /// Adds a user inside the caller's transaction, such as the one that makes the tenant, and answers the user's id. The password is
+    /// hashed while the transaction waits.
+    ///
+    /// # Errors
+    /// [`RegisterError::Invalid`] when the registration cannot be taken and [`RegisterError::EmailTaken`] when the tenant has such a
+    /// user: nothing was written, `tx` goes on. [`RegisterError::Fault`]: roll `tx` back.
+    pub async fn add_user_in(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        registration: Registration,
+        role: Role,
+    ) -> Result<PrincipalId, RegisterError> {
+        let inner = &*self.inner;
+        let checked = Checked::new(registration, inner.config.passwords.chars_min)?;
+        let phc = inner.hasher.hash(checked.password.clone()).await?;
+        let added = inner.add(tx, ctx, &inner.new_user(&checked, &phc, role)).await?;
+        added.ok_or(RegisterError::EmailTaken)
     }
 }
 
@@ -131,6 +150,22 @@ impl Inner {
         tx.commit().await?;
         tracing::info!(user.id = %user.id, "registered user {}", user.id);
         Ok(opened.signed_in(user, tenant))
+    }
+
+    /// Writes a user and its audit event; `None` when the address is taken.
+    async fn add(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        new: &NewUser<'_>,
+    ) -> Result<Option<PrincipalId>, RegisterError> {
+        let Some(user) = user::insert(tx, new).await? else {
+            return Ok(None);
+        };
+        self.audit
+            .record(tx, ctx, registered(user.id, &user.email))
+            .await?;
+        Ok(Some(user.id))
     }
 
     fn new_user<'a>(&self, checked: &'a Checked, phc: &'a str, role: Role) -> NewUser<'a> {
