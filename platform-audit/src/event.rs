@@ -34,7 +34,10 @@ impl Action {
     /// # Panics
     /// When the name is not two or more words of `a-z`, `0-9` and `_`, each beginning with a letter, joined by dots, of 64 bytes at most.
     pub const fn new(name: &'static str) -> Self {
-        assert!(well_formed(name.as_bytes()), "an action is named like module.verb, in lower case");
+        assert!(
+            well_formed(name.as_bytes()),
+            "an action is named like module.verb, in lower case"
+        );
         Self(name)
     }
 
@@ -141,13 +144,22 @@ pub enum InvalidEvent {
 impl Event {
     /// An event without targets, reason and detail.
     pub fn new(action: Action, outcome: Outcome) -> Self {
-        Self { action, outcome, reason: None, targets: Vec::new(), detail: None }
+        Self {
+            action,
+            outcome,
+            reason: None,
+            targets: Vec::new(),
+            detail: None,
+        }
     }
 
     /// Adds a target. The event is found again under the first.
     #[must_use]
     pub fn target(mut self, kind: impl Into<Cow<'static, str>>, id: impl Into<String>) -> Self {
-        self.targets.push(Target { kind: kind.into(), id: id.into() });
+        self.targets.push(Target {
+            kind: kind.into(),
+            id: id.into(),
+        });
         self
     }
 
@@ -179,7 +191,11 @@ impl Event {
         if !self.targets.iter().all(target_fits) {
             return Err(InvalidEvent::Target);
         }
-        if self.reason.as_deref().is_some_and(|reason| !fits(reason, REASON_CHARS_MAX)) {
+        if self
+            .reason
+            .as_deref()
+            .is_some_and(|reason| !fits(reason, REASON_CHARS_MAX))
+        {
             return Err(InvalidEvent::Reason);
         }
         self.detail.as_ref().map_or(Ok(()), check_detail)

@@ -30,7 +30,8 @@ mod log;
 mod read;
 
 pub use catalogue::{
-    REGISTERED, SIGNED_IN, SIGNED_OUT, SignInFailure, registered, sign_in_failed, sign_in_succeeded, signed_out,
+    REGISTERED, SIGNED_IN, SIGNED_OUT, SignInFailure, registered, sign_in_failed, sign_in_succeeded,
+    signed_out,
 };
 pub use event::{Action, DETAIL_BYTES_MAX, Event, InvalidEvent, Outcome, TARGETS_MAX, Target};
 pub use log::{AuditError, AuditLog};
@@ -46,6 +47,9 @@ platform_core::id_type! {
 }
 
 /// The tables of this crate, in the schema `platform_audit`.
-pub static MIGRATIONS: Migrations = Migrations { schema: "platform_audit", migrator: &MIGRATOR };
+pub static MIGRATIONS: Migrations = Migrations {
+    schema: "platform_audit",
+    migrator: &MIGRATOR,
+};
 
-static MIGRATOR: platform_core::sqlx::migrate::Migrator = platform_core::sqlx::migrate!("../migrations/platform-audit");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-audit");

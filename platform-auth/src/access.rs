@@ -6,7 +6,9 @@ use platform_core::{PrincipalId, RequestContext, RequestMeta, Timestamp};
 
 use crate::session::{self, EndReason, Found};
 use crate::user;
-use crate::{AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus};
+use crate::{
+    AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus,
+};
 
 /// The most users that one page holds, and one more to see whether another follows.
 const USERS_MAX: u32 = 201;
@@ -17,7 +19,11 @@ impl Auth {
     /// # Errors
     /// [`AuthenticateError::InvalidToken`] for every token that does not hold, whatever the reason. [`AuthenticateError::Fault`] when
     /// the database cannot say: the request must be refused then.
-    pub async fn authenticate(&self, token: &str, meta: &RequestMeta) -> Result<RequestContext, AuthenticateError> {
+    pub async fn authenticate_token(
+        &self,
+        token: &str,
+        meta: &RequestMeta,
+    ) -> Result<RequestContext, AuthenticateError> {
         let inner = &*self.inner;
         let token = SessionToken::parse(token).map_err(|_| AuthenticateError::InvalidToken)?;
         // Nobody yet: the tenant is only claimed, and its rows are looked into for this one hash.
@@ -27,7 +33,9 @@ impl Auth {
         read.finish().await?;
 
         let now = inner.sources.now();
-        let found = found.filter(|found| found.is_live(now)).ok_or(AuthenticateError::InvalidToken)?;
+        let found = found
+            .filter(|found| found.is_live(now))
+            .ok_or(AuthenticateError::InvalidToken)?;
         let role: Role = found.role.parse().map_err(|_| AuthenticateError::InvalidToken)?;
         if UserStatus::of_stored(&found.status) != UserStatus::Active {
             return Err(AuthenticateError::InvalidToken);
@@ -54,7 +62,13 @@ impl Auth {
         };
         let mut tx = inner.db.begin(ctx).await?;
         let now = inner.sources.now();
-        let ended = session::end(&mut tx, SessionId::from_stored(session), EndReason::SignedOut, now).await?;
+        let ended = session::end(
+            &mut tx,
+            SessionId::from_stored(session),
+            EndReason::SignedOut,
+            now,
+        )
+        .await?;
         if let Some(user) = ended {
             inner.audit.record(&mut tx, ctx, signed_out(user)).await?;
         }

@@ -51,13 +51,26 @@ impl Auth {
         let hasher = Hasher::new(&config.passwords, sources.clone());
         let throttle = Throttle::new(config.throttle);
         let roles = config.roles.compile();
-        Self { inner: Arc::new(Inner { db, tenants, audit, sources, config, hasher, throttle, roles }) }
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                tenants,
+                audit,
+                sources,
+                config,
+                hasher,
+                throttle,
+                roles,
+            }),
+        }
     }
 }
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").field("config", &self.inner.config).finish_non_exhaustive()
+        f.debug_struct("Auth")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,8 +117,16 @@ impl Inner {
         }
         let (id, expires_at) = (new.id, new.expires_at());
         let principal = self.principal(user.id, user.role);
-        let of_user = RequestContext::authenticated(ctx.tenant(), principal, ctx.meta().clone()).in_session(id.as_uuid());
-        Ok(Some((Opened { token, id, expires_at }, of_user)))
+        let of_user = RequestContext::authenticated(ctx.tenant(), principal, ctx.meta().clone())
+            .in_session(id.as_uuid());
+        Ok(Some((
+            Opened {
+                token,
+                id,
+                expires_at,
+            },
+            of_user,
+        )))
     }
 }
 
@@ -118,6 +139,12 @@ pub(crate) struct Opened {
 
 impl Opened {
     pub(crate) fn signed_in(self, user: User, tenant: Tenant) -> SignedIn {
-        SignedIn { token: self.token, session: self.id, expires_at: self.expires_at, user, tenant }
+        SignedIn {
+            token: self.token,
+            session: self.id,
+            expires_at: self.expires_at,
+            user,
+            tenant,
+        }
     }
 }

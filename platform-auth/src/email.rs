@@ -49,7 +49,10 @@ impl EmailAddress {
         if !fits(entered) || !fits(&normalized) {
             return Err(InvalidEmail);
         }
-        Ok(Self { entered: entered.to_owned(), normalized })
+        Ok(Self {
+            entered: entered.to_owned(),
+            normalized,
+        })
     }
 
     /// The address as it was entered, for display.
@@ -77,7 +80,9 @@ fn well_formed(address: &str) -> bool {
     let printable = |char: char| !char.is_whitespace() && !char.is_control() && !is_invisible(char);
     let local_holds = (1..=LOCAL_BYTES_MAX).contains(&local.len())
         && local.split('.').all(|atom| !atom.is_empty())
-        && local.chars().all(|char| printable(char) && !"\"(),:;<>[\\]".contains(char));
+        && local
+            .chars()
+            .all(|char| printable(char) && !"\"(),:;<>[\\]".contains(char));
     let label_holds = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
@@ -108,14 +113,48 @@ mod tests {
     fn what_cannot_be_an_address_is_refused() {
         let long_local = format!("{}@example.com", "a".repeat(65));
         let long_label = format!("a@{}.com", "b".repeat(64));
-        let long_whole = format!("a@{}.com", ["b".repeat(60), "c".repeat(60), "d".repeat(60), "e".repeat(60), "f".repeat(60)].join("."));
+        let long_whole = format!(
+            "a@{}.com",
+            [
+                "b".repeat(60),
+                "c".repeat(60),
+                "d".repeat(60),
+                "e".repeat(60),
+                "f".repeat(60)
+            ]
+            .join(".")
+        );
         let megabyte = format!("{}@example.com", "a".repeat(1 << 20));
         let refused = [
-            "", " ", "@", "ada", "ada@", "@example.com", "ada@example", "ada@@example.com", "a@b@example.com",
-            "ada lovelace@example.com", "ada@exam ple.com", "ada@example..com", ".ada@example.com", "ada.@example.com",
-            "ada@-example.com", "ada@example-.com", "ada@example.com.", "ada\0@example.com", "ada\n@example.com",
-            "ada@example.com\r\nBcc: all@example.com", "\u{202e}ada@example.com", "a\u{200b}da@example.com",
-            "<ada@example.com>", "\"ada\"@example.com", "ada@[127.0.0.1]", &long_local, &long_label, &long_whole, &megabyte,
+            "",
+            " ",
+            "@",
+            "ada",
+            "ada@",
+            "@example.com",
+            "ada@example",
+            "ada@@example.com",
+            "a@b@example.com",
+            "ada lovelace@example.com",
+            "ada@exam ple.com",
+            "ada@example..com",
+            ".ada@example.com",
+            "ada.@example.com",
+            "ada@-example.com",
+            "ada@example-.com",
+            "ada@example.com.",
+            "ada\0@example.com",
+            "ada\n@example.com",
+            "ada@example.com\r\nBcc: all@example.com",
+            "\u{202e}ada@example.com",
+            "a\u{200b}da@example.com",
+            "<ada@example.com>",
+            "\"ada\"@example.com",
+            "ada@[127.0.0.1]",
+            &long_local,
+            &long_label,
+            &long_whole,
+            &megabyte,
         ];
 
         for text in refused {
@@ -125,7 +164,12 @@ mod tests {
 
     #[test]
     fn addresses_of_other_scripts_are_taken() {
-        for text in ["用户@例子.中国", "ada+inbox@mail.example.co.uk", "o'hara@example.ie", "1@1.de"] {
+        for text in [
+            "用户@例子.中国",
+            "ada+inbox@mail.example.co.uk",
+            "o'hara@example.ie",
+            "1@1.de",
+        ] {
             assert!(EmailAddress::parse(text).is_ok(), "{text}");
         }
     }

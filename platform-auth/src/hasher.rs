@@ -76,20 +76,32 @@ impl Hasher {
     }
 
     /// Tries a password against a stored hash, or against the decoy where there is none.
-    pub(crate) async fn verify(&self, password: TriedPassword, stored: Option<String>) -> Result<Verdict, HashError> {
+    pub(crate) async fn verify(
+        &self,
+        password: TriedPassword,
+        stored: Option<String>,
+    ) -> Result<Verdict, HashError> {
         let argon2 = self.argon2.clone();
         let salt: [u8; 16] = self.sources.bytes();
         let decoy = Arc::clone(&self.decoy);
-        self.run(move || verify(&argon2, password.expose(), stored.as_deref(), &decoy, &salt)).await?
+        self.run(move || verify(&argon2, password.expose(), stored.as_deref(), &decoy, &salt))
+            .await?
     }
 
     /// Runs a job when it is its turn. A caller that goes away leaves its place in the queue at once, but a job that has begun keeps its
     /// place to the end: otherwise hanging up would be a way round the bound.
     async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let busy = || HashError::Busy { retry_after: BUSY_RETRY_AFTER };
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| busy())?;
+        let busy = || HashError::Busy {
+            retry_after: BUSY_RETRY_AFTER,
+        };
+        let admitted = Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map_err(|_| busy())?;
         let turn = Arc::clone(&self.running).acquire_owned();
-        let running = tokio::time::timeout(self.wait_max, turn).await.map_err(|_| busy())?.map_err(|_| HashError::Failed)?;
+        let running = tokio::time::timeout(self.wait_max, turn)
+            .await
+            .map_err(|_| busy())?
+            .map_err(|_| HashError::Failed)?;
         let permits: [OwnedSemaphorePermit; 2] = [running, admitted];
         tokio::task::spawn_blocking(move || {
             let result = job();
@@ -102,7 +114,9 @@ impl Hasher {
 }
 
 fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<String, HashError> {
-    let hash: PasswordHash = argon2.hash_password_with_salt(password, salt).map_err(|_| HashError::Failed)?;
+    let hash: PasswordHash = argon2
+        .hash_password_with_salt(password, salt)
+        .map_err(|_| HashError::Failed)?;
     Ok(hash.to_string())
 }
 
@@ -177,10 +191,28 @@ mod tests {
         let phc = hasher.hash(new("correct horse")).await.unwrap();
 
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert_eq!(hasher.verify(tried("correct horse"), Some(phc.clone())).await.unwrap(), Verdict::Right);
-        assert_eq!(hasher.verify(tried("correct horse "), Some(phc)).await.unwrap(), Verdict::Wrong);
-        assert_eq!(hasher.verify(tried("correct horse"), None).await.unwrap(), Verdict::Wrong);
-        assert_eq!(hasher.verify(tried("correct horse"), Some("plain".into())).await.unwrap(), Verdict::Wrong);
+        assert_eq!(
+            hasher
+                .verify(tried("correct horse"), Some(phc.clone()))
+                .await
+                .unwrap(),
+            Verdict::Right
+        );
+        assert_eq!(
+            hasher.verify(tried("correct horse "), Some(phc)).await.unwrap(),
+            Verdict::Wrong
+        );
+        assert_eq!(
+            hasher.verify(tried("correct horse"), None).await.unwrap(),
+            Verdict::Wrong
+        );
+        assert_eq!(
+            hasher
+                .verify(tried("correct horse"), Some("plain".into()))
+                .await
+                .unwrap(),
+            Verdict::Wrong
+        );
     }
 
     #[tokio::test]
@@ -196,21 +228,43 @@ mod tests {
     #[tokio::test]
     async fn a_hash_with_other_parameters_is_replaced_at_the_next_success_only() {
         let weak = hasher(PasswordConfig::default());
-        let strong = hasher(PasswordConfig { passes: 3, ..PasswordConfig::default() });
+        let strong = hasher(PasswordConfig {
+            passes: 3,
+            ..PasswordConfig::default()
+        });
         let phc = weak.hash(new("correct horse")).await.unwrap();
 
-        assert_eq!(strong.verify(tried("wrong horse"), Some(phc.clone())).await.unwrap(), Verdict::Wrong);
-        let Verdict::RightAndRehashed(rehashed) = strong.verify(tried("correct horse"), Some(phc)).await.unwrap() else {
+        assert_eq!(
+            strong
+                .verify(tried("wrong horse"), Some(phc.clone()))
+                .await
+                .unwrap(),
+            Verdict::Wrong
+        );
+        let Verdict::RightAndRehashed(rehashed) =
+            strong.verify(tried("correct horse"), Some(phc)).await.unwrap()
+        else {
             panic!("the hash is replaced");
         };
 
         assert!(rehashed.contains("t=3"), "{rehashed}");
-        assert_eq!(strong.verify(tried("correct horse"), Some(rehashed)).await.unwrap(), Verdict::Right);
+        assert_eq!(
+            strong
+                .verify(tried("correct horse"), Some(rehashed))
+                .await
+                .unwrap(),
+            Verdict::Right
+        );
     }
 
     #[tokio::test]
     async fn parameters_below_the_floor_count_as_the_floor() {
-        let hasher = hasher(PasswordConfig { memory_kib: 8, passes: 0, lanes: 0, ..PasswordConfig::default() });
+        let hasher = hasher(PasswordConfig {
+            memory_kib: 8,
+            passes: 0,
+            lanes: 0,
+            ..PasswordConfig::default()
+        });
 
         let phc = hasher.hash(new("correct horse")).await.unwrap();
 
@@ -219,7 +273,10 @@ mod tests {
 
     #[test]
     fn the_decoy_is_a_hash_of_the_configured_work() {
-        let hasher = hasher(PasswordConfig { passes: 4, ..PasswordConfig::default() });
+        let hasher = hasher(PasswordConfig {
+            passes: 4,
+            ..PasswordConfig::default()
+        });
 
         let decoy = PasswordHash::new(&hasher.decoy).unwrap();
 
@@ -228,7 +285,11 @@ mod tests {
 
     #[tokio::test]
     async fn past_the_queue_the_answer_is_busy() {
-        let hasher = hasher(PasswordConfig { parallel_max: NonZeroUsize::MIN, waiting_max: 1, ..PasswordConfig::default() });
+        let hasher = hasher(PasswordConfig {
+            parallel_max: NonZeroUsize::MIN,
+            waiting_max: 1,
+            ..PasswordConfig::default()
+        });
         let first = hasher.hash(new("correct horse"));
         let second = hasher.hash(new("correct horse"));
         let third = hasher.hash(new("correct horse"));
@@ -247,7 +308,10 @@ mod tests {
             ..PasswordConfig::default()
         });
 
-        let (first, second) = tokio::join!(hasher.hash(new("correct horse")), hasher.hash(new("correct horse")));
+        let (first, second) = tokio::join!(
+            hasher.hash(new("correct horse")),
+            hasher.hash(new("correct horse"))
+        );
 
         assert!(first.is_ok());
         assert!(matches!(second, Err(HashError::Busy { .. })));

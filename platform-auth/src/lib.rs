@@ -79,6 +79,9 @@ platform_core::id_type! {
 }
 
 /// The tables of this crate, in the schema `platform_auth`. They refer to those of `platform_core` and need those of `platform_audit`.
-pub static MIGRATIONS: Migrations = Migrations { schema: "platform_auth", migrator: &MIGRATOR };
+pub static MIGRATIONS: Migrations = Migrations {
+    schema: "platform_auth",
+    migrator: &MIGRATOR,
+};
 
-static MIGRATOR: platform_core::sqlx::migrate::Migrator = platform_core::sqlx::migrate!("../migrations/platform-auth");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-auth");

@@ -73,9 +73,15 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters_from_below_and_in_bytes_from_above() {
-        assert_eq!(checked("1234567", 8), Err(InvalidPassword::TooShort { chars_min: 8 }));
+        assert_eq!(
+            checked("1234567", 8),
+            Err(InvalidPassword::TooShort { chars_min: 8 })
+        );
         assert_eq!(checked("1234567é", 8), Ok(()));
-        assert_eq!(checked("密码密码密码密", 8), Err(InvalidPassword::TooShort { chars_min: 8 }));
+        assert_eq!(
+            checked("密码密码密码密", 8),
+            Err(InvalidPassword::TooShort { chars_min: 8 })
+        );
         assert_eq!(checked("密码密码密码密码", 8), Ok(()));
         assert_eq!(checked(&"a".repeat(1024), 8), Ok(()));
         assert_eq!(checked(&"a".repeat(1025), 8), Err(InvalidPassword::TooLong));
@@ -83,8 +89,14 @@ mod tests {
 
     #[test]
     fn a_configuration_cannot_go_below_the_floor() {
-        assert_eq!(checked("1234567", 0), Err(InvalidPassword::TooShort { chars_min: 8 }));
-        assert_eq!(checked("12345678901234", 15), Err(InvalidPassword::TooShort { chars_min: 15 }));
+        assert_eq!(
+            checked("1234567", 0),
+            Err(InvalidPassword::TooShort { chars_min: 8 })
+        );
+        assert_eq!(
+            checked("12345678901234", 15),
+            Err(InvalidPassword::TooShort { chars_min: 15 })
+        );
     }
 
     #[test]

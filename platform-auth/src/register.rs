@@ -10,7 +10,9 @@ use platform_core::{PrincipalId, RequestContext, TenantId};
 use crate::auth::Inner;
 use crate::password::NewPassword;
 use crate::user::{self, NewUser};
-use crate::{Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role, SignedIn};
+use crate::{
+    Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role, SignedIn,
+};
 
 /// What a new user enters, unchecked.
 #[derive(Clone)]
@@ -53,7 +55,11 @@ impl Auth {
     /// # Errors
     /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailTaken`] tells whoever asks that the
     /// address is known, which a registration without e-mail verification cannot hide; [`RegisterError::Fault`] means try again.
-    pub async fn register(&self, ctx: &RequestContext, registration: Registration) -> Result<SignedIn, RegisterError> {
+    pub async fn register(
+        &self,
+        ctx: &RequestContext,
+        registration: Registration,
+    ) -> Result<SignedIn, RegisterError> {
         let inner = &*self.inner;
         if !inner.config.registration {
             return Err(RegisterError::Closed);
@@ -77,7 +83,12 @@ impl Auth {
     ) -> Result<PrincipalId, RegisterError> {
         let inner = &*self.inner;
         let ctx = RequestContext::system(tenant, "ensure user", &inner.sources);
-        let registration = Registration { email: email.to_owned(), password, first_name: None, last_name: None };
+        let registration = Registration {
+            email: email.to_owned(),
+            password,
+            first_name: None,
+            last_name: None,
+        };
         let checked = Checked::new(registration, inner.config.passwords.chars_min)?;
         if let Some(user) = inner.user_id(&ctx, &checked.email).await? {
             return Ok(user);
@@ -86,16 +97,27 @@ impl Auth {
         let mut tx = inner.db.begin(&ctx).await?;
         let Some(user) = user::insert(&mut tx, &inner.new_user(&checked, &phc, role)).await? else {
             drop(tx);
-            return inner.user_id(&ctx, &checked.email).await?.ok_or(RegisterError::EmailTaken);
+            return inner
+                .user_id(&ctx, &checked.email)
+                .await?
+                .ok_or(RegisterError::EmailTaken);
         };
-        inner.audit.record(&mut tx, &ctx, registered(user.id, &user.email)).await?;
+        inner
+            .audit
+            .record(&mut tx, &ctx, registered(user.id, &user.email))
+            .await?;
         tx.commit().await?;
         Ok(user.id)
     }
 }
 
 impl Inner {
-    async fn register(&self, ctx: &RequestContext, checked: Checked, tenant: Tenant) -> Result<SignedIn, RegisterError> {
+    async fn register(
+        &self,
+        ctx: &RequestContext,
+        checked: Checked,
+        tenant: Tenant,
+    ) -> Result<SignedIn, RegisterError> {
         let phc = self.hasher.hash(checked.password.clone()).await?;
         let mut tx = self.db.begin(ctx).await?;
         let Some(user) = user::insert(&mut tx, &self.new_user(&checked, &phc, Role::User)).await? else {
@@ -103,7 +125,9 @@ impl Inner {
         };
         let opened = self.open_session(&mut tx, ctx, &user, user.created_at).await?;
         let (opened, of_user) = opened.ok_or(RegisterError::EmailTaken)?;
-        self.audit.record(&mut tx, &of_user, registered(user.id, &user.email)).await?;
+        self.audit
+            .record(&mut tx, &of_user, registered(user.id, &user.email))
+            .await?;
         tx.commit().await?;
         tracing::info!(user.id = %user.id, "registered user {}", user.id);
         Ok(opened.signed_in(user, tenant))
@@ -121,7 +145,11 @@ impl Inner {
         }
     }
 
-    async fn user_id(&self, ctx: &RequestContext, email: &EmailAddress) -> Result<Option<PrincipalId>, RegisterError> {
+    async fn user_id(
+        &self,
+        ctx: &RequestContext,
+        email: &EmailAddress,
+    ) -> Result<Option<PrincipalId>, RegisterError> {
         let mut read = self.db.read(ctx).await?;
         let candidate = user::candidate(&mut read, email).await?;
         read.finish().await?;
@@ -145,9 +173,12 @@ impl Checked {
         let first_name = name(registration.first_name);
         let last_name = name(registration.last_name);
         match (email, password, first_name, last_name) {
-            (Ok(email), Ok(password), Ok(first_name), Ok(last_name)) => {
-                Ok(Self { email, password, first_name, last_name })
-            }
+            (Ok(email), Ok(password), Ok(first_name), Ok(last_name)) => Ok(Self {
+                email,
+                password,
+                first_name,
+                last_name,
+            }),
             (email, password, first_name, last_name) => Err(InvalidRegistration {
                 email: email.err(),
                 password: password.err(),

@@ -65,7 +65,10 @@ impl RoleTable {
 
     pub(crate) fn compile(&self) -> CompiledRoles {
         let of = |role| self.0.get(&role).into_iter().flatten().copied().collect();
-        CompiledRoles { user: of(Role::User), admin: of(Role::Admin) }
+        CompiledRoles {
+            user: of(Role::User),
+            admin: of(Role::Admin),
+        }
     }
 }
 

@@ -38,11 +38,16 @@ impl Auth {
     /// # Errors
     /// [`SignInError::InvalidCredentials`] whatever of the two is wrong; [`SignInError::TooManyAttempts`] says how long to wait;
     /// [`SignInError::Fault`] means that nothing was found out.
-    pub async fn sign_in(&self, ctx: &RequestContext, credentials: Credentials) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(
+        &self,
+        ctx: &RequestContext,
+        credentials: Credentials,
+    ) -> Result<SignedIn, SignInError> {
         let inner = &*self.inner;
-        let (Ok(email), Some(password)) =
-            (EmailAddress::parse(&credentials.email), TriedPassword::new(credentials.password))
-        else {
+        let (Ok(email), Some(password)) = (
+            EmailAddress::parse(&credentials.email),
+            TriedPassword::new(credentials.password),
+        ) else {
             // No account has such an address or password, so there is nothing to hide and nothing to count.
             return Err(SignInError::InvalidCredentials);
         };
@@ -79,7 +84,9 @@ impl Inner {
         let failure = match (candidate, &verdict) {
             (None, _) => SignInFailure::UnknownUser,
             (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.user.id),
-            (Some(known), _) if known.user.status == UserStatus::Disabled => SignInFailure::UserDisabled(known.user.id),
+            (Some(known), _) if known.user.status == UserStatus::Disabled => {
+                SignInFailure::UserDisabled(known.user.id)
+            }
             (Some(known), _) => return self.admit(ctx, known, verdict, tenant).await,
         };
         Err(self.refuse(ctx, email, failure).await)
@@ -98,15 +105,28 @@ impl Inner {
             // Before the credential is locked for sharing: two sign-ins that shared the lock could not both write.
             user::rehash(&mut tx, &candidate, &phc).await?;
         }
-        let opened = self.open_session(&mut tx, ctx, &candidate.user, candidate.changed_at).await?;
+        let opened = self
+            .open_session(&mut tx, ctx, &candidate.user, candidate.changed_at)
+            .await?;
         let (opened, of_user) = opened.ok_or(SignInError::InvalidCredentials)?;
-        self.audit.record(&mut tx, &of_user, sign_in_succeeded(candidate.user.id, "password")).await?;
+        self.audit
+            .record(
+                &mut tx,
+                &of_user,
+                sign_in_succeeded(candidate.user.id, "password"),
+            )
+            .await?;
         tx.commit().await?;
         Ok(opened.signed_in(candidate.user, tenant))
     }
 
     /// Records the failure. If that fails, the answer is the fault: no failed attempt goes unrecorded.
-    async fn refuse(&self, ctx: &RequestContext, email: &EmailAddress, failure: SignInFailure) -> SignInError {
+    async fn refuse(
+        &self,
+        ctx: &RequestContext,
+        email: &EmailAddress,
+        failure: SignInFailure,
+    ) -> SignInError {
         let event = sign_in_failed(email.as_entered(), failure);
         match self.audit.record_alone(&self.db, ctx, event).await {
             Ok(_) => SignInError::InvalidCredentials,

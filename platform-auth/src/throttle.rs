@@ -33,8 +33,14 @@ pub struct ThrottleConfig {
 impl Default for ThrottleConfig {
     fn default() -> Self {
         Self {
-            account: ThrottleLimit { burst: 10, recovery: Duration::from_secs(30) },
-            address: ThrottleLimit { burst: 50, recovery: Duration::from_secs(5) },
+            account: ThrottleLimit {
+                burst: 10,
+                recovery: Duration::from_secs(30),
+            },
+            address: ThrottleLimit {
+                burst: 50,
+                recovery: Duration::from_secs(5),
+            },
             entries_max: 65_536,
         }
     }
@@ -69,7 +75,11 @@ pub(crate) struct Attempt<'a> {
 
 impl Throttle {
     pub(crate) fn new(config: ThrottleConfig) -> Self {
-        Self { config, accounts: Mutex::default(), addresses: Mutex::default() }
+        Self {
+            config,
+            accounts: Mutex::default(),
+            addresses: Mutex::default(),
+        }
     }
 
     /// Counts an attempt, or refuses it without counting.
@@ -80,7 +90,11 @@ impl Throttle {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Attempt<'_>, TooManyAttempts> {
-        let ThrottleConfig { account: per_account, address: per_address, entries_max } = self.config;
+        let ThrottleConfig {
+            account: per_account,
+            address: per_address,
+            entries_max,
+        } = self.config;
         let account = account_key(tenant, email);
         let address = address.map(address_key);
         if let Some(address) = address {
@@ -93,7 +107,11 @@ impl Throttle {
             }
             return Err(refused);
         }
-        Ok(Attempt { throttle: self, account, address })
+        Ok(Attempt {
+            throttle: self,
+            account,
+            address,
+        })
     }
 }
 
@@ -123,13 +141,21 @@ impl Attempt<'_> {
 struct Counters(HashMap<u128, Timestamp>);
 
 impl Counters {
-    fn count(&mut self, key: u128, limit: ThrottleLimit, entries_max: usize, now: Timestamp) -> Result<(), TooManyAttempts> {
+    fn count(
+        &mut self,
+        key: u128,
+        limit: ThrottleLimit,
+        entries_max: usize,
+        now: Timestamp,
+    ) -> Result<(), TooManyAttempts> {
         let known = self.0.get(&key).copied();
         let counted = known.unwrap_or(now).max(now) + limit.recovery;
         let latest = now + limit.recovery.saturating_mul(limit.burst.max(1));
         if counted > latest {
             let wait = counted - latest;
-            return Err(TooManyAttempts { retry_after: wait.try_into().unwrap_or(limit.recovery) });
+            return Err(TooManyAttempts {
+                retry_after: wait.try_into().unwrap_or(limit.recovery),
+            });
         }
         if known.is_none() && self.0.len() >= entries_max {
             self.make_room(now);
@@ -168,8 +194,14 @@ fn lock(counters: &Mutex<Counters>) -> MutexGuard<'_, Counters> {
 
 /// A hash, so that an entry has one size and no address stays in memory.
 fn account_key(tenant: TenantId, email: &EmailAddress) -> u128 {
-    let digest = Sha256::new().chain_update(tenant.as_uuid().as_bytes()).chain_update(email.normalized()).finalize();
-    digest.iter().take(16).fold(0, |key, byte| (key << 8) | u128::from(*byte))
+    let digest = Sha256::new()
+        .chain_update(tenant.as_uuid().as_bytes())
+        .chain_update(email.normalized())
+        .finalize();
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |key, byte| (key << 8) | u128::from(*byte))
 }
 
 fn address_key(address: IpAddr) -> u128 {
@@ -190,8 +222,14 @@ mod tests {
 
     fn throttle(account: u32, address: u32, entries_max: usize) -> Throttle {
         Throttle::new(ThrottleConfig {
-            account: ThrottleLimit { burst: account, recovery: MINUTE },
-            address: ThrottleLimit { burst: address, recovery: MINUTE },
+            account: ThrottleLimit {
+                burst: account,
+                recovery: MINUTE,
+            },
+            address: ThrottleLimit {
+                burst: address,
+                recovery: MINUTE,
+            },
             entries_max,
         })
     }
@@ -218,7 +256,12 @@ mod tests {
             assert_eq!(tries(NOW), Ok(()));
         }
         assert_eq!(tries(NOW), Err(TooManyAttempts { retry_after: MINUTE }));
-        assert_eq!(tries(NOW + MINUTE - Duration::from_micros(1)), Err(TooManyAttempts { retry_after: Duration::from_micros(1) }));
+        assert_eq!(
+            tries(NOW + MINUTE - Duration::from_micros(1)),
+            Err(TooManyAttempts {
+                retry_after: Duration::from_micros(1)
+            })
+        );
         assert_eq!(tries(NOW + MINUTE), Ok(()));
         assert_eq!(tries(NOW + MINUTE), Err(TooManyAttempts { retry_after: MINUTE }));
     }
@@ -245,7 +288,11 @@ mod tests {
 
         drop(throttle.begin(tenant(), &email("ada"), one, NOW).unwrap());
         assert!(throttle.begin(tenant(), &email("ADA"), two, NOW).is_err());
-        drop(throttle.begin(other_tenant(), &email("ada"), mapped, NOW).unwrap());
+        drop(
+            throttle
+                .begin(other_tenant(), &email("ada"), mapped, NOW)
+                .unwrap(),
+        );
         assert!(throttle.begin(tenant(), &email("grace"), one, NOW).is_err());
         drop(throttle.begin(tenant(), &email("grace"), two, NOW).unwrap());
     }
@@ -254,10 +301,27 @@ mod tests {
     fn one_network_of_the_new_protocol_is_one_address() {
         let throttle = throttle(100, 1, 100);
 
-        drop(throttle.begin(tenant(), &email("ada"), Some("2001:db8::1".parse().unwrap()), NOW).unwrap());
+        drop(
+            throttle
+                .begin(tenant(), &email("ada"), Some("2001:db8::1".parse().unwrap()), NOW)
+                .unwrap(),
+        );
 
-        assert!(throttle.begin(tenant(), &email("bob"), Some("2001:db8::2".parse().unwrap()), NOW).is_err());
-        assert!(throttle.begin(tenant(), &email("bob"), Some("2001:db8:0:1::1".parse().unwrap()), NOW).is_ok());
+        assert!(
+            throttle
+                .begin(tenant(), &email("bob"), Some("2001:db8::2".parse().unwrap()), NOW)
+                .is_err()
+        );
+        assert!(
+            throttle
+                .begin(
+                    tenant(),
+                    &email("bob"),
+                    Some("2001:db8:0:1::1".parse().unwrap()),
+                    NOW
+                )
+                .is_ok()
+        );
     }
 
     #[test]
@@ -267,7 +331,10 @@ mod tests {
         drop(throttle.begin(tenant(), &email("ada"), from, NOW).unwrap());
         drop(throttle.begin(tenant(), &email("bob"), from, NOW).unwrap());
 
-        throttle.begin(tenant(), &email("ada"), from, NOW).unwrap().succeeded();
+        throttle
+            .begin(tenant(), &email("ada"), from, NOW)
+            .unwrap()
+            .succeeded();
 
         drop(throttle.begin(tenant(), &email("ada"), from, NOW).unwrap());
         assert!(throttle.begin(tenant(), &email("ada"), from, NOW).is_err());
@@ -280,7 +347,10 @@ mod tests {
         let from = Some("192.0.2.1".parse().unwrap());
 
         for _ in 0..10 {
-            throttle.begin(tenant(), &email("ada"), from, NOW).unwrap().did_not_happen();
+            throttle
+                .begin(tenant(), &email("ada"), from, NOW)
+                .unwrap()
+                .did_not_happen();
         }
     }
 
@@ -292,7 +362,11 @@ mod tests {
         }
 
         for name in 0..1_000 {
-            drop(throttle.begin(tenant(), &email(&format!("n{name}")), None, NOW).unwrap());
+            drop(
+                throttle
+                    .begin(tenant(), &email(&format!("n{name}")), None, NOW)
+                    .unwrap(),
+            );
         }
 
         assert!(lock(&throttle.accounts).0.len() <= 64);

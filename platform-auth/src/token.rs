@@ -52,7 +52,10 @@ impl SessionToken {
         let checksum = checksum(text.as_bytes());
         text.push('_');
         text.push_str(&checksum);
-        Self { tenant, text: text.into() }
+        Self {
+            tenant,
+            text: text.into(),
+        }
     }
 
     /// Reads a token. Says nothing about whether such a session exists.
@@ -72,7 +75,10 @@ impl SessionToken {
         }
         let tenant = decode::<16>(part(TENANT_AT, TENANT_AT + 22)?)?;
         decode::<32>(part(SECRET_AT, SECRET_AT + 43)?)?;
-        Ok(Self { tenant: TenantId::from_stored(Uuid::from_bytes(tenant)), text: text.into() })
+        Ok(Self {
+            tenant: TenantId::from_stored(Uuid::from_bytes(tenant)),
+            text: text.into(),
+        })
     }
 
     /// The tenant whose session it claims to be.
@@ -106,8 +112,13 @@ fn checksum(checked: &[u8]) -> String {
 fn decode<const N: usize>(text: &str) -> Result<[u8; N], InvalidToken> {
     // The decoder asks for room in steps of three bytes.
     let mut buffer = [0; 33];
-    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut buffer).map_err(|_| InvalidToken)?;
-    buffer.get(..length).and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidToken)
+    let length = URL_SAFE_NO_PAD
+        .decode_slice(text, &mut buffer)
+        .map_err(|_| InvalidToken)?;
+    buffer
+        .get(..length)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(InvalidToken)
 }
 
 #[cfg(test)]
@@ -156,7 +167,13 @@ mod tests {
         for length in 0..TOKEN_BYTES {
             assert!(SessionToken::parse(&text[..length]).is_err(), "{length}");
         }
-        for mutated in [format!("{text}="), format!(" {text}"), format!("{text}\n"), text.to_uppercase(), text.repeat(2)] {
+        for mutated in [
+            format!("{text}="),
+            format!(" {text}"),
+            format!("{text}\n"),
+            text.to_uppercase(),
+            text.repeat(2),
+        ] {
             assert!(SessionToken::parse(&mutated).is_err(), "{mutated}");
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
-use platform_core::sqlx;
 use platform_core::{PrincipalId, Timestamp};
 
 use crate::{EmailAddress, PersonName, Role};
@@ -109,7 +108,10 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<Optio
 }
 
 /// The user with this e-mail address, if there is one with a password.
-pub(crate) async fn candidate(read: &mut TenantRead, email: &EmailAddress) -> Result<Option<Candidate>, DbError> {
+pub(crate) async fn candidate(
+    read: &mut TenantRead,
+    email: &EmailAddress,
+) -> Result<Option<Candidate>, DbError> {
     let row: Option<CandidateRow> = sqlx::query_as(
         "select u.id, u.email, u.first_name, u.last_name, u.role, u.status, u.created_at, c.phc, c.changed_at
          from platform_auth.subject u
@@ -120,7 +122,14 @@ pub(crate) async fn candidate(read: &mut TenantRead, email: &EmailAddress) -> Re
     .bind(email.normalized())
     .fetch_optional(&mut *read)
     .await?;
-    row.map(|row| Ok(Candidate { user: row.user.into_user()?, phc: row.phc, changed_at: row.changed_at })).transpose()
+    row.map(|row| {
+        Ok(Candidate {
+            user: row.user.into_user()?,
+            phc: row.phc,
+            changed_at: row.changed_at,
+        })
+    })
+    .transpose()
 }
 
 /// Replaces the hash of a password that has not changed since it was read.
@@ -192,10 +201,13 @@ struct UserRow {
 
 impl UserRow {
     fn into_user(self) -> Result<User, DbError> {
-        let role = self.role.parse().map_err(|error: crate::UnknownRole| sqlx::Error::ColumnDecode {
-            index: "role".to_owned(),
-            source: error.into(),
-        })?;
+        let role = self
+            .role
+            .parse()
+            .map_err(|error: crate::UnknownRole| sqlx::Error::ColumnDecode {
+                index: "role".to_owned(),
+                source: error.into(),
+            })?;
         Ok(User {
             id: self.id,
             email: self.email,

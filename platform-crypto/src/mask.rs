@@ -49,9 +49,12 @@ pub fn mask_card(number: &str) -> String {
 /// plus sign, spaces, hyphens, dots, slashes and brackets.
 pub fn mask_phone(number: &str) -> String {
     let number = number.trim();
-    let shown = digits(number.strip_prefix('+').unwrap_or(number), &[' ', '-', '.', '/', '(', ')'])
-        .filter(|digits| (7..=15).contains(&digits.len()))
-        .and_then(|digits| last_chars(&digits, 2));
+    let shown = digits(
+        number.strip_prefix('+').unwrap_or(number),
+        &[' ', '-', '.', '/', '(', ')'],
+    )
+    .filter(|digits| (7..=15).contains(&digits.len()))
+    .and_then(|digits| last_chars(&digits, 2));
     format!("+** *** *** **{}", shown.as_deref().unwrap_or("**"))
 }
 

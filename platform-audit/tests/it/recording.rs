@@ -1,7 +1,8 @@
 use std::net::IpAddr;
 
 use platform_audit::{
-    Action, AuditError, Event, EventPage, Outcome, SignInFailure, registered, sign_in_failed, sign_in_succeeded, signed_out,
+    Action, AuditError, Event, EventPage, Outcome, SignInFailure, registered, sign_in_failed,
+    sign_in_succeeded, signed_out,
 };
 use platform_core::uuid::Uuid;
 use platform_core::{PermissionSet, Principal, PrincipalId, RequestContext, RequestMeta, Sources, sqlx};
@@ -24,9 +25,13 @@ async fn an_event_says_who_did_what_to_what_from_where() {
         user_agent: Some("curl/8".to_owned()),
         ..RequestMeta::internal(&sources)
     };
-    let ctx = RequestContext::authenticated(tenant, Principal::user(user, PermissionSet::default()), meta.clone())
-        .on_behalf_of(Principal::user(customer, PermissionSet::default()))
-        .in_session(session);
+    let ctx = RequestContext::authenticated(
+        tenant,
+        Principal::user(user, PermissionSet::default()),
+        meta.clone(),
+    )
+    .on_behalf_of(Principal::user(customer, PermissionSet::default()))
+    .in_session(session);
     let event = Event::new(SENT, Outcome::Denied)
         .target("parcel", "p-1")
         .target("customer", customer.to_string())
@@ -39,7 +44,10 @@ async fn an_event_says_who_did_what_to_what_from_where() {
     assert_eq!(found.len(), 1);
     let event = &found[0];
     assert_eq!(event.id, id);
-    assert_eq!((event.action.as_str(), event.outcome), ("parcel.send", Outcome::Denied));
+    assert_eq!(
+        (event.action.as_str(), event.outcome),
+        ("parcel.send", Outcome::Denied)
+    );
     assert_eq!(event.reason.as_deref(), Some("too_heavy"));
     assert_eq!((event.actor_kind.as_str(), event.actor_id), ("user", Some(user)));
     assert_eq!(event.on_behalf_of, Some(customer));
@@ -50,7 +58,10 @@ async fn an_event_says_who_did_what_to_what_from_where() {
     assert_eq!(event.user_agent.as_deref(), Some("curl/8"));
     assert_eq!(event.request_id, meta.request_id);
     assert_eq!(event.trace_id, meta.trace.trace_id());
-    assert_eq!(event.detail, Some(json!({ "weight_grams": 20_000, "note": "snow ☃" })));
+    assert_eq!(
+        event.detail,
+        Some(json!({ "weight_grams": 20_000, "note": "snow ☃" }))
+    );
 }
 
 #[tokio::test]
@@ -58,7 +69,14 @@ async fn a_system_job_is_recorded_with_its_reason() {
     let test = shared().await;
     let (_, ctx) = context(&test).await;
 
-    log().record_alone(&test.db(), &ctx, Event::new(SENT, Outcome::Success).target("parcel", "p")).await.unwrap();
+    log()
+        .record_alone(
+            &test.db(),
+            &ctx,
+            Event::new(SENT, Outcome::Success).target("parcel", "p"),
+        )
+        .await
+        .unwrap();
 
     let found = events(&test, &ctx, "parcel", "p").await;
     assert_eq!(found[0].actor_kind, "system");
@@ -73,10 +91,24 @@ async fn an_event_stands_or_falls_with_its_transaction() {
     let db = test.db();
 
     let mut kept = db.begin(&ctx).await.unwrap();
-    log().record(&mut kept, &ctx, Event::new(SENT, Outcome::Success).target("parcel", "kept")).await.unwrap();
+    log()
+        .record(
+            &mut kept,
+            &ctx,
+            Event::new(SENT, Outcome::Success).target("parcel", "kept"),
+        )
+        .await
+        .unwrap();
     kept.commit().await.unwrap();
     let mut undone = db.begin(&ctx).await.unwrap();
-    log().record(&mut undone, &ctx, Event::new(SENT, Outcome::Success).target("parcel", "undone")).await.unwrap();
+    log()
+        .record(
+            &mut undone,
+            &ctx,
+            Event::new(SENT, Outcome::Success).target("parcel", "undone"),
+        )
+        .await
+        .unwrap();
     undone.rollback().await.unwrap();
 
     assert_eq!(events(&test, &ctx, "parcel", "kept").await.len(), 1);
@@ -89,7 +121,10 @@ async fn an_event_carries_the_id_of_its_transaction() {
     let (tenant, ctx) = context(&test).await;
     let mut tx = test.db().begin(&ctx).await.unwrap();
 
-    let id = log().record(&mut tx, &ctx, Event::new(SENT, Outcome::Success)).await.unwrap();
+    let id = log()
+        .record(&mut tx, &ctx, Event::new(SENT, Outcome::Success))
+        .await
+        .unwrap();
 
     let same: bool = sqlx::query_scalar(
         "select xid = pg_current_xact_id() from platform_audit.event where tenant_id = $1 and id = $2",
@@ -110,7 +145,9 @@ async fn an_event_of_one_tenant_does_not_enter_the_transaction_of_another() {
     let (_, theirs) = context(&test).await;
     let mut tx = test.db().begin(&ours).await.unwrap();
 
-    let refused = log().record(&mut tx, &theirs, Event::new(SENT, Outcome::Success)).await;
+    let refused = log()
+        .record(&mut tx, &theirs, Event::new(SENT, Outcome::Success))
+        .await;
 
     assert!(matches!(refused, Err(AuditError::ForeignTransaction)));
     tx.rollback().await.unwrap();
@@ -122,7 +159,14 @@ async fn a_tenant_sees_its_own_events_only() {
     let (_, ours) = context(&test).await;
     let (_, theirs) = context(&test).await;
 
-    log().record_alone(&test.db(), &ours, Event::new(SENT, Outcome::Success).target("parcel", "same")).await.unwrap();
+    log()
+        .record_alone(
+            &test.db(),
+            &ours,
+            Event::new(SENT, Outcome::Success).target("parcel", "same"),
+        )
+        .await
+        .unwrap();
 
     assert_eq!(events(&test, &ours, "parcel", "same").await.len(), 1);
     assert_eq!(events(&test, &theirs, "parcel", "same").await.len(), 0);
@@ -144,7 +188,10 @@ async fn pages_follow_one_another_from_the_newest_without_gap_or_overlap() {
     let mut page = EventPage::newest(3);
     let mut seen = Vec::new();
     loop {
-        let events = log().events_for_target(&mut read, "parcel", "p", page).await.unwrap();
+        let events = log()
+            .events_for_target(&mut read, "parcel", "p", page)
+            .await
+            .unwrap();
         let Some(last) = events.last() else { break };
         page = EventPage::before(last.id, 3);
         seen.extend(events.iter().map(|event| event.id));
@@ -172,7 +219,10 @@ async fn the_events_of_signing_in_hold_no_address_in_the_clear() {
     }
 
     let found = events(&test, &ctx, "user", &user.to_string()).await;
-    let mut actions: Vec<_> = found.iter().map(|event| (event.action.as_str(), event.outcome.as_str())).collect();
+    let mut actions: Vec<_> = found
+        .iter()
+        .map(|event| (event.action.as_str(), event.outcome.as_str()))
+        .collect();
     actions.sort_unstable();
     assert_eq!(
         actions,
@@ -185,14 +235,20 @@ async fn the_events_of_signing_in_hold_no_address_in_the_clear() {
         ]
     );
     let text = format!("{found:?}");
-    assert!(text.contains("a***@e***.com") && !text.contains("lovelace"), "{text}");
+    assert!(
+        text.contains("a***@e***.com") && !text.contains("lovelace"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn the_same_event_cannot_be_stored_twice() {
     let test = shared().await;
     let (tenant, ctx) = context(&test).await;
-    let id = log().record_alone(&test.db(), &ctx, Event::new(SENT, Outcome::Success)).await.unwrap();
+    let id = log()
+        .record_alone(&test.db(), &ctx, Event::new(SENT, Outcome::Success))
+        .await
+        .unwrap();
     let mut tx = test.db().begin(&ctx).await.unwrap();
 
     let again = sqlx::query(

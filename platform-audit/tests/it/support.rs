@@ -3,7 +3,7 @@ use platform_core::testing::TestDb;
 use platform_core::{RequestContext, Sources, TenantId};
 
 pub(crate) async fn shared() -> TestDb {
-    TestDb::shared(&[&MIGRATIONS]).await
+    Box::pin(TestDb::shared(&[&MIGRATIONS])).await
 }
 
 pub(crate) fn log() -> AuditLog {
@@ -13,7 +13,10 @@ pub(crate) fn log() -> AuditLog {
 /// The newest events under a target, as `ctx` sees them.
 pub(crate) async fn events(test: &TestDb, ctx: &RequestContext, kind: &str, id: &str) -> Vec<RecordedEvent> {
     let mut read = test.db().read(ctx).await.unwrap();
-    let events = log().events_for_target(&mut read, kind, id, EventPage::newest(200)).await.unwrap();
+    let events = log()
+        .events_for_target(&mut read, kind, id, EventPage::newest(200))
+        .await
+        .unwrap();
     read.finish().await.unwrap();
     events
 }

@@ -95,8 +95,16 @@ pub(super) async fn me(State(auth): State<Auth>, Caller(ctx): Caller) -> Result<
 
 impl Auth {
     /// The tenant of a caller, who could not have signed in without one.
-    pub(super) async fn tenant(&self, ctx: &platform_core::RequestContext) -> Result<platform_core::pg::Tenant, Problem> {
-        let tenant = self.inner.tenants.by_id(ctx.tenant()).await.map_err(AccessError::from)?;
+    pub(super) async fn tenant(
+        &self,
+        ctx: &platform_core::RequestContext,
+    ) -> Result<platform_core::pg::Tenant, Problem> {
+        let tenant = self
+            .inner
+            .tenants
+            .by_id(ctx.tenant())
+            .await
+            .map_err(AccessError::from)?;
         tenant.ok_or_else(Problem::not_found)
     }
 }

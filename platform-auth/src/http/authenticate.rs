@@ -19,7 +19,7 @@ impl Authenticate for Auth {
             Ok(Some(token)) => token,
             Err(error) => return AuthOutcome::Failed(error.into()),
         };
-        match Auth::authenticate(self, token, meta).await {
+        match self.authenticate_token(token, meta).await {
             Ok(ctx) => AuthOutcome::Authenticated(ctx),
             Err(error) => AuthOutcome::Failed(error.into()),
         }
@@ -52,13 +52,19 @@ mod tests {
     use super::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())).collect()
+        values
+            .iter()
+            .map(|value| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap()))
+            .collect()
     }
 
     #[test]
     fn the_scheme_is_read_without_regard_to_case() {
         for scheme in ["Bearer", "bearer", "BEARER"] {
-            assert_eq!(bearer(&headers(&[&format!("{scheme} pst1")])).unwrap(), Some("pst1"));
+            assert_eq!(
+                bearer(&headers(&[&format!("{scheme} pst1")])).unwrap(),
+                Some("pst1")
+            );
         }
     }
 

@@ -103,13 +103,21 @@ impl fmt::Debug for Token {
 
 impl From<RegisterBody> for Registration {
     fn from(body: RegisterBody) -> Self {
-        Self { email: body.email, password: body.password, first_name: body.first_name, last_name: body.last_name }
+        Self {
+            email: body.email,
+            password: body.password,
+            first_name: body.first_name,
+            last_name: body.last_name,
+        }
     }
 }
 
 impl From<SignInBody> for Credentials {
     fn from(body: SignInBody) -> Self {
-        Self { email: body.email, password: body.password }
+        Self {
+            email: body.email,
+            password: body.password,
+        }
     }
 }
 
@@ -131,7 +139,11 @@ impl UserBody {
             first_name: user.first_name,
             last_name: user.last_name,
             role: user.role,
-            tenant: TenantBody { id: tenant.id, slug: tenant.slug.to_string(), name: tenant.name.clone() },
+            tenant: TenantBody {
+                id: tenant.id,
+                slug: tenant.slug.to_string(),
+                name: tenant.name.clone(),
+            },
             created_at: user.created_at,
         }
     }

@@ -52,6 +52,8 @@ impl Auth {
 
     /// The routes for a tenant's admins, below a base such as `/admin/v1`, with their part of the OpenAPI document.
     pub fn admin_routes(&self) -> OpenApiRouter {
-        OpenApiRouter::default().routes(routes!(users::list)).with_state(self.clone())
+        OpenApiRouter::default()
+            .routes(routes!(users::list))
+            .with_state(self.clone())
     }
 }

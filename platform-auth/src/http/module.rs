@@ -18,7 +18,12 @@ impl Module for Auth {
 
     fn build(&self, cx: &mut BuildCx<'_>) -> Result<Parts, ModuleError> {
         cx.provide(self.clone());
-        let routes = OpenApiRouter::default().nest("/api/v1", self.api_routes()).nest("/admin/v1", self.admin_routes());
-        Ok(Parts { routes: Some(routes), ..Parts::default() })
+        let routes = OpenApiRouter::default()
+            .nest("/api/v1", self.api_routes())
+            .nest("/admin/v1", self.admin_routes());
+        Ok(Parts {
+            routes: Some(routes),
+            ..Parts::default()
+        })
     }
 }

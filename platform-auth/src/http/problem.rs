@@ -8,7 +8,8 @@ use platform_audit::AuditError;
 use platform_core::http::Problem;
 
 use crate::{
-    AccessError, AuthenticateError, Fault, HashError, InvalidRegistration, RegisterError, SignInError, TenantRefused,
+    AccessError, AuthenticateError, Fault, HashError, InvalidRegistration, RegisterError, SignInError,
+    TenantRefused,
 };
 
 const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -16,14 +17,18 @@ const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::Closed => {
-                Self::new(StatusCode::FORBIDDEN, "registration_closed", "users of this service do not register themselves")
-            }
+            RegisterError::Closed => Self::new(
+                StatusCode::FORBIDDEN,
+                "registration_closed",
+                "users of this service do not register themselves",
+            ),
             RegisterError::Invalid(invalid) => of_registration(&invalid),
-            RegisterError::EmailTaken => {
-                Self::new(StatusCode::CONFLICT, "email_taken", "a user has this e-mail address already")
-                    .field("email", "taken", "sign in, or register with another address")
-            }
+            RegisterError::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "a user has this e-mail address already",
+            )
+            .field("email", "taken", "sign in, or register with another address"),
             RegisterError::Tenant(refused) => of_tenant(refused),
             RegisterError::Fault(fault) => of_fault(&fault),
         }
@@ -33,13 +38,17 @@ impl From<RegisterError> for Problem {
 impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
-            SignInError::InvalidCredentials => {
-                Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "the e-mail address or the password is wrong")
-            }
-            SignInError::TooManyAttempts { retry_after } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "too many attempts have failed, wait and try again")
-                    .retry_after(retry_after)
-            }
+            SignInError::InvalidCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_credentials",
+                "the e-mail address or the password is wrong",
+            ),
+            SignInError::TooManyAttempts { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "too many attempts have failed, wait and try again",
+            )
+            .retry_after(retry_after),
             SignInError::Tenant(refused) => of_tenant(refused),
             SignInError::Fault(fault) => of_fault(&fault),
         }
@@ -49,9 +58,11 @@ impl From<SignInError> for Problem {
 impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
-            AuthenticateError::InvalidToken => {
-                Self::new(StatusCode::UNAUTHORIZED, "invalid_token", "the token is not valid, sign in again")
-            }
+            AuthenticateError::InvalidToken => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "the token is not valid, sign in again",
+            ),
             AuthenticateError::TenantSuspended => of_tenant(TenantRefused::Suspended),
             AuthenticateError::Fault(fault) => of_fault(&fault),
         }
@@ -68,26 +79,53 @@ impl From<AccessError> for Problem {
 }
 
 fn of_registration(invalid: &InvalidRegistration) -> Problem {
-    let InvalidRegistration { email, password, first_name, last_name } = invalid;
+    let InvalidRegistration {
+        email,
+        password,
+        first_name,
+        last_name,
+    } = invalid;
     let complaints = [
         ("email", "invalid_email", email.map(|error| error.to_string())),
-        ("password", "invalid_password", password.map(|error| error.to_string())),
-        ("first_name", "invalid_name", first_name.map(|error| error.to_string())),
-        ("last_name", "invalid_name", last_name.map(|error| error.to_string())),
+        (
+            "password",
+            "invalid_password",
+            password.map(|error| error.to_string()),
+        ),
+        (
+            "first_name",
+            "invalid_name",
+            first_name.map(|error| error.to_string()),
+        ),
+        (
+            "last_name",
+            "invalid_name",
+            last_name.map(|error| error.to_string()),
+        ),
     ];
-    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", "the registration has to be corrected");
-    complaints.into_iter().fold(problem, |problem, (field, code, complaint)| match complaint {
-        Some(complaint) => problem.field(field, code, complaint),
-        None => problem,
-    })
+    let problem = Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid_body",
+        "the registration has to be corrected",
+    );
+    complaints
+        .into_iter()
+        .fold(problem, |problem, (field, code, complaint)| match complaint {
+            Some(complaint) => problem.field(field, code, complaint),
+            None => problem,
+        })
 }
 
 fn of_tenant(refused: TenantRefused) -> Problem {
     match refused {
-        TenantRefused::Unknown => Problem::new(StatusCode::NOT_FOUND, "tenant_unknown", "there is no such tenant"),
-        TenantRefused::Suspended => {
-            Problem::new(StatusCode::FORBIDDEN, "tenant_suspended", "the tenant is suspended and takes no requests")
+        TenantRefused::Unknown => {
+            Problem::new(StatusCode::NOT_FOUND, "tenant_unknown", "there is no such tenant")
         }
+        TenantRefused::Suspended => Problem::new(
+            StatusCode::FORBIDDEN,
+            "tenant_suspended",
+            "the tenant is suspended and takes no requests",
+        ),
     }
 }
 
@@ -96,13 +134,21 @@ fn of_fault(fault: &Fault) -> Problem {
     match fault {
         Fault::Hash(HashError::Busy { retry_after }) => {
             tracing::warn!("a password was not hashed: too many are being hashed");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many people are signing in, try again")
-                .retry_after(*retry_after)
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many people are signing in, try again",
+            )
+            .retry_after(*retry_after)
         }
         Fault::Db(error) | Fault::Audit(AuditError::Db(error)) if error.is_unavailable() => {
             tracing::warn!(error = chain(fault), "the database is unavailable");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot answer now, try again")
-                .retry_after(UNAVAILABLE_RETRY_AFTER)
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the service cannot answer now, try again",
+            )
+            .retry_after(UNAVAILABLE_RETRY_AFTER)
         }
         Fault::Db(_) | Fault::Audit(_) | Fault::Hash(_) => {
             tracing::error!(error = chain(fault), "a request about users or sessions failed");
@@ -110,7 +156,6 @@ fn of_fault(fault: &Fault) -> Problem {
         }
     }
 }
-
 
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

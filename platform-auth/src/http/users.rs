@@ -28,6 +28,9 @@ pub(super) async fn list(
     let page = query.resolve::<PrincipalId>()?;
     let users = auth.list_users(&ctx, page.after, page.limit + 1).await?;
     let tenant = auth.tenant(&ctx).await?;
-    let users = users.into_iter().map(|user| UserBody::new(user, &tenant)).collect();
+    let users = users
+        .into_iter()
+        .map(|user| UserBody::new(user, &tenant))
+        .collect();
     Ok(Json(Page::build(users, page.limit, UserBody::id)))
 }

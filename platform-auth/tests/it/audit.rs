@@ -10,14 +10,25 @@ async fn trail(app: &App, place: &Place, user: PrincipalId) -> Vec<RecordedEvent
     let ctx = app.test.context(place.id);
     let mut read = app.test.db().read(&ctx).await.unwrap();
     let audit = platform_audit::AuditLog::new(app.test.sources().clone());
-    let mut events =
-        audit.events_for_target(&mut read, "user", &user.to_string(), EventPage::newest(200)).await.unwrap();
+    let mut events = audit
+        .events_for_target(&mut read, "user", &user.to_string(), EventPage::newest(200))
+        .await
+        .unwrap();
     events.sort_by_key(|event| event.recorded_at);
     events
 }
 
 fn summary(events: &[RecordedEvent]) -> Vec<(&str, &str, Option<&str>)> {
-    events.iter().map(|event| (event.action.as_str(), event.outcome.as_str(), event.reason.as_deref())).collect()
+    events
+        .iter()
+        .map(|event| {
+            (
+                event.action.as_str(),
+                event.outcome.as_str(),
+                event.reason.as_deref(),
+            )
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -33,7 +44,8 @@ async fn the_trail_tells_the_life_of_a_session() {
     let registered = app.send(register).await;
     app.sign_in(&place, "ada@example.com", "wrong horse").await;
     let signed_in = app.sign_in(&place, "ada@example.com", PASSWORD).await;
-    app.send(Call::post("/api/v1/auth/logout").bearer(&signed_in.token())).await;
+    app.send(Call::post("/api/v1/auth/logout").bearer(&signed_in.token()))
+        .await;
 
     let user = registered.user_id();
     let events = trail(&app, &place, user).await;
@@ -61,7 +73,9 @@ async fn a_failure_under_an_unknown_address_is_recorded_masked() {
     let app = App::new().await;
     let place = app.place().await;
 
-    app.sign_in(&place, "stranger@example.com", PASSWORD).await.refused(401, "invalid_credentials");
+    app.sign_in(&place, "stranger@example.com", PASSWORD)
+        .await
+        .refused(401, "invalid_credentials");
 
     let mut superuser = app.superuser().await;
     let recorded: Vec<(String, Option<String>, String)> = sqlx::query_as(
@@ -71,7 +85,10 @@ async fn a_failure_under_an_unknown_address_is_recorded_masked() {
     .fetch_all(&mut superuser)
     .await
     .unwrap();
-    assert_eq!(recorded, [("unknown_user".to_owned(), None, "s***@e***.com".to_owned())]);
+    assert_eq!(
+        recorded,
+        [("unknown_user".to_owned(), None, "s***@e***.com".to_owned())]
+    );
 }
 
 #[tokio::test]
@@ -79,12 +96,22 @@ async fn a_user_made_by_a_job_is_recorded_as_made_by_it() {
     let app = App::new().await;
     let place = app.place().await;
 
-    let user = app.auth.ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User).await.unwrap();
-    app.auth.ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User).await.unwrap();
+    let user = app
+        .auth
+        .ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User)
+        .await
+        .unwrap();
+    app.auth
+        .ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User)
+        .await
+        .unwrap();
 
     let events = trail(&app, &place, user).await;
     assert_eq!(summary(&events), [("auth.register", "success", None)]);
-    assert_eq!((events[0].actor_kind.as_str(), events[0].purpose.as_deref()), ("system", Some("ensure user")));
+    assert_eq!(
+        (events[0].actor_kind.as_str(), events[0].purpose.as_deref()),
+        ("system", Some("ensure user"))
+    );
 }
 
 #[tokio::test]
@@ -93,15 +120,25 @@ async fn what_cannot_be_recorded_does_not_happen() {
     let place = app.place().await;
     let token = app.user(&place, "ada@example.com").await;
     let mut superuser = app.superuser().await;
-    sqlx::query("alter table platform_audit.event add constraint full_disk check (action = 'none') not valid")
-        .execute(&mut superuser)
-        .await
-        .unwrap();
+    sqlx::query(
+        "alter table platform_audit.event add constraint full_disk check (action = 'none') not valid",
+    )
+    .execute(&mut superuser)
+    .await
+    .unwrap();
 
-    app.register(&place, "bob@example.com").await.refused(500, "internal");
-    app.sign_in(&place, "ada@example.com", PASSWORD).await.refused(500, "internal");
-    app.sign_in(&place, "ada@example.com", "wrong horse").await.refused(500, "internal");
-    app.send(Call::post("/api/v1/auth/logout").bearer(&token)).await.refused(500, "internal");
+    app.register(&place, "bob@example.com")
+        .await
+        .refused(500, "internal");
+    app.sign_in(&place, "ada@example.com", PASSWORD)
+        .await
+        .refused(500, "internal");
+    app.sign_in(&place, "ada@example.com", "wrong horse")
+        .await
+        .refused(500, "internal");
+    app.send(Call::post("/api/v1/auth/logout").bearer(&token))
+        .await
+        .refused(500, "internal");
 
     assert_eq!(app.me(&token).await.status, StatusCode::OK);
     let counts: (i64, i64) = sqlx::query_as(

@@ -26,7 +26,9 @@ async fn a_sign_in_replaces_a_hash_of_other_parameters() {
     config.passwords.passes = 3;
     let app = App::with(config).await;
 
-    app.sign_in(&place, "ada@example.com", "wrong horse").await.refused(401, "invalid_credentials");
+    app.sign_in(&place, "ada@example.com", "wrong horse")
+        .await
+        .refused(401, "invalid_credentials");
     assert_eq!(stored(&app, user).await, before);
     let sign_ins = (0..8).map(|_| app.sign_in(&place, "ada@example.com", PASSWORD));
     for answer in futures::future::join_all(sign_ins).await {
@@ -35,7 +37,10 @@ async fn a_sign_in_replaces_a_hash_of_other_parameters() {
 
     let after = stored(&app, user).await;
     assert!(before.contains("t=2") && after.contains("t=3"), "{after}");
-    assert_eq!(app.sign_in(&place, "ada@example.com", PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(
+        app.sign_in(&place, "ada@example.com", PASSWORD).await.status,
+        StatusCode::OK
+    );
     assert_eq!(stored(&app, user).await, after);
 }
 
@@ -69,13 +74,19 @@ async fn when_every_hasher_is_busy_the_answer_says_when_to_come_again_and_counts
     let sign_ins = (0..32).map(|_| app.sign_in(&place, "ada@example.com", PASSWORD));
     let answers = futures::future::join_all(sign_ins).await;
 
-    let busy: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE).collect();
+    let busy: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE)
+        .collect();
     assert!(!busy.is_empty() && busy.len() < 32, "{}", busy.len());
     for answer in busy {
         answer.refused(503, "busy");
         assert_eq!(answer.headers["retry-after"], "1");
     }
     for _ in 0..3 {
-        assert_eq!(app.sign_in(&place, "ada@example.com", PASSWORD).await.status, StatusCode::OK);
+        assert_eq!(
+            app.sign_in(&place, "ada@example.com", PASSWORD).await.status,
+            StatusCode::OK
+        );
     }
 }

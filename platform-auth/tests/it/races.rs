@@ -11,7 +11,13 @@ async fn of_32_registrations_of_one_address_exactly_one_succeeds() {
     let place = app.place().await;
     for round in 0..3 {
         let emails: Vec<_> = (0..32)
-            .map(|at| if at % 2 == 0 { format!("ada{round}@example.com") } else { format!("ADA{round}@Example.com") })
+            .map(|at| {
+                if at % 2 == 0 {
+                    format!("ada{round}@example.com")
+                } else {
+                    format!("ADA{round}@Example.com")
+                }
+            })
             .collect();
 
         let answers = futures::future::join_all(emails.iter().map(|email| app.register(&place, email))).await;
@@ -38,8 +44,15 @@ async fn ensuring_one_user_from_many_sides_makes_one() {
     let app = App::new().await;
     let place = app.place().await;
 
-    let ensured = (0..16).map(|_| app.auth.ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User));
-    let users: Vec<_> = futures::future::join_all(ensured).await.into_iter().map(|user| user.unwrap()).collect();
+    let ensured = (0..16).map(|_| {
+        app.auth
+            .ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User)
+    });
+    let users: Vec<_> = futures::future::join_all(ensured)
+        .await
+        .into_iter()
+        .map(|user| user.unwrap())
+        .collect();
 
     assert!(users.iter().all(|user| *user == users[0]));
 }
@@ -69,8 +82,10 @@ async fn a_database_that_is_gone_is_answered_503_everywhere() {
         first_name: None,
         last_name: None,
     };
-    let credentials =
-        Credentials { email: "admin@example.com".to_owned(), password: PASSWORD.into() };
+    let credentials = Credentials {
+        email: "admin@example.com".to_owned(),
+        password: PASSWORD.into(),
+    };
     let registered = Problem::from(cut.auth.register(&ctx, registration).await.unwrap_err());
     let signed_in = Problem::from(cut.auth.sign_in(&ctx, credentials).await.unwrap_err());
     for problem in [registered, signed_in] {

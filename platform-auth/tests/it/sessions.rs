@@ -12,11 +12,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// When the newest session of a user was last written down as used.
 async fn last_seen(app: &App, user: PrincipalId) -> Timestamp {
     let mut superuser = app.superuser().await;
-    sqlx::query_scalar("select last_seen_at from platform_auth.session where subject_id = $1 order by id desc limit 1")
-        .bind(user)
-        .fetch_one(&mut superuser)
-        .await
-        .unwrap()
+    sqlx::query_scalar(
+        "select last_seen_at from platform_auth.session where subject_id = $1 order by id desc limit 1",
+    )
+    .bind(user)
+    .fetch_one(&mut superuser)
+    .await
+    .unwrap()
 }
 
 #[tokio::test]
@@ -77,7 +79,10 @@ async fn the_use_of_a_session_is_written_down_once_a_minute_by_however_many_requ
         assert_eq!(request.await.unwrap(), StatusCode::OK);
     }
 
-    assert_eq!((updates(&app).await, last_seen(&app, user).await), (1, start + MINUTE));
+    assert_eq!(
+        (updates(&app).await, last_seen(&app, user).await),
+        (1, start + MINUTE)
+    );
 }
 
 /// Has the database count the writes to sessions.
@@ -96,7 +101,10 @@ async fn count_updates(app: &App) {
 
 async fn updates(app: &App) -> i64 {
     let mut superuser = app.superuser().await;
-    sqlx::query_scalar("select count(*) from platform_auth.update_count").fetch_one(&mut superuser).await.unwrap()
+    sqlx::query_scalar("select count(*) from platform_auth.update_count")
+        .fetch_one(&mut superuser)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -120,7 +128,10 @@ async fn once_signing_out_is_answered_no_request_passes_also_under_load() {
             answer.refused(401, "invalid_token");
         }
         for request in before {
-            assert!(matches!(request.await.unwrap(), StatusCode::OK | StatusCode::UNAUTHORIZED));
+            assert!(matches!(
+                request.await.unwrap(),
+                StatusCode::OK | StatusCode::UNAUTHORIZED
+            ));
         }
     }
 }
@@ -134,14 +145,19 @@ async fn signing_out_twice_at_once_ends_the_session_once() {
     let logout = || app.send(Call::post("/api/v1/auth/logout").bearer(&token));
     let answers = futures::future::join_all((0..8).map(|_| logout())).await;
 
-    assert!(answers.iter().any(|answer| answer.status == StatusCode::NO_CONTENT));
+    assert!(
+        answers
+            .iter()
+            .any(|answer| answer.status == StatusCode::NO_CONTENT)
+    );
     let mut superuser = app.superuser().await;
-    let events: i64 =
-        sqlx::query_scalar("select count(*) from platform_audit.event where action = 'auth.sign_out' and actor_id = $1")
-            .bind(registered.user_id())
-            .fetch_one(&mut superuser)
-            .await
-            .unwrap();
+    let events: i64 = sqlx::query_scalar(
+        "select count(*) from platform_audit.event where action = 'auth.sign_out' and actor_id = $1",
+    )
+    .bind(registered.user_id())
+    .fetch_one(&mut superuser)
+    .await
+    .unwrap();
     assert_eq!(events, 1);
 }
 

@@ -58,14 +58,23 @@ impl App {
         Self::with(AuthConfig::default()).await
     }
 
+    // The futures of `TestDb` are large, hence the boxes.
     pub(crate) async fn with(config: AuthConfig) -> Self {
-        let test = TestDb::shared(&[&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS]).await;
+        let test = Box::pin(TestDb::shared(&[
+            &platform_audit::MIGRATIONS,
+            &platform_auth::MIGRATIONS,
+        ]))
+        .await;
         Self::on(test, config).await
     }
 
     /// With a database that no other test uses.
     pub(crate) async fn own() -> Self {
-        let test = TestDb::own(&[&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS]).await;
+        let test = Box::pin(TestDb::own(&[
+            &platform_audit::MIGRATIONS,
+            &platform_auth::MIGRATIONS,
+        ]))
+        .await;
         Self::on(test, AuthConfig::default()).await
     }
 
@@ -77,7 +86,10 @@ impl App {
         let tenants = Tenants::new(&db);
         let audit = AuditLog::new(sources.clone());
         let auth = Auth::new(db.clone(), tenants.clone(), audit, sources.clone(), config);
-        let http = HttpConfig { rate_limit: None, ..HttpConfig::default() };
+        let http = HttpConfig {
+            rate_limit: None,
+            ..HttpConfig::default()
+        };
         let (routes, _) = OpenApiRouter::new()
             .nest("/api/v1", auth.api_routes())
             .nest("/admin/v1", auth.admin_routes())
@@ -86,13 +98,22 @@ impl App {
             .authenticate_with(Arc::new(auth.clone()))
             .resolve_with(Arc::new(BySlug(tenants)))
             .wrap(routes.nest("/api", Router::from(auth.api_routes())));
-        Self { test, db, auth, clock, router }
+        Self {
+            test,
+            db,
+            auth,
+            clock,
+            router,
+        }
     }
 
     pub(crate) async fn place(&self) -> Place {
         let id = self.test.tenant().await;
         let tenant = Tenants::new(&self.test.db()).by_id(id).await.unwrap().unwrap();
-        Place { id, slug: tenant.slug.to_string() }
+        Place {
+            id,
+            slug: tenant.slug.to_string(),
+        }
     }
 
     pub(crate) async fn send(&self, call: Call) -> Answer {
@@ -107,15 +128,29 @@ impl App {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
     }
 
     pub(crate) async fn register(&self, place: &Place, email: &str) -> Answer {
-        self.send(Call::post("/api/v1/auth/register").at(place).json(&credentials(email, PASSWORD))).await
+        self.send(
+            Call::post("/api/v1/auth/register")
+                .at(place)
+                .json(&credentials(email, PASSWORD)),
+        )
+        .await
     }
 
     pub(crate) async fn sign_in(&self, place: &Place, email: &str, password: &str) -> Answer {
-        self.send(Call::post("/api/v1/auth/login").at(place).json(&credentials(email, password))).await
+        self.send(
+            Call::post("/api/v1/auth/login")
+                .at(place)
+                .json(&credentials(email, password)),
+        )
+        .await
     }
 
     pub(crate) async fn me(&self, token: &str) -> Answer {
@@ -131,7 +166,10 @@ impl App {
 
     /// The token of an admin.
     pub(crate) async fn admin(&self, place: &Place) -> String {
-        self.auth.ensure_user(place.id, "admin@example.com", PASSWORD.into(), Role::Admin).await.unwrap();
+        self.auth
+            .ensure_user(place.id, "admin@example.com", PASSWORD.into(), Role::Admin)
+            .await
+            .unwrap();
         self.sign_in(place, "admin@example.com", PASSWORD).await.token()
     }
 
@@ -151,7 +189,13 @@ impl Call {
     }
 
     pub(crate) fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: Vec::new(), from: None }
+        Self {
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            from: None,
+        }
     }
 
     pub(crate) fn header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
@@ -210,7 +254,12 @@ impl Answer {
 
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.code().as_str()), (status, code), "{}", self.text);
+        assert_eq!(
+            (self.status.as_u16(), self.code().as_str()),
+            (status, code),
+            "{}",
+            self.text
+        );
     }
 }
 
@@ -229,6 +278,11 @@ impl ResolveTenant for BySlug {
     async fn by_slug(&self, slug: &str) -> Result<Option<TenantId>, Problem> {
         let Ok(slug) = slug.parse() else { return Ok(None) };
         let unavailable = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again");
-        Ok(self.0.by_slug(&slug).await.map_err(unavailable)?.map(|tenant| tenant.id))
+        Ok(self
+            .0
+            .by_slug(&slug)
+            .await
+            .map_err(unavailable)?
+            .map(|tenant| tenant.id))
     }
 }
