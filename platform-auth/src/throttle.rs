@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use platform_core::{TenantId, Timestamp};
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use crate::email::EmailAddress;
 
 /// How many failures are free, and how fast they are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThrottleLimit {
-    /// Failures in quick succession before the next attempt has to wait; at least 1.
+    /// Failures in quick succession before the next attempt has to wait: 1 to 10,000.
     pub burst: u32,
-    /// How long one failure is remembered: past the burst, one attempt is let through for each such interval.
+    /// How long one failure is remembered, a day at most: past the burst, one attempt is let through for each such interval.
     pub recovery: Duration,
 }
 
@@ -48,148 +49,225 @@ impl Default for ThrottleConfig {
 
 /// Counts failures for each account and each address.
 ///
-/// Each counter is one instant, by which all its failures are forgotten (the generic cell rate algorithm): it never grows past what the
-/// burst allows, so nobody waits longer than one recovery interval, however often somebody else fails. An attempt is counted
-/// when it begins, so that simultaneous guesses cannot slip past together, and given back if it turns out not to be a guess.
+/// The failures of one are kept as an instant, by which all of them are forgotten (the generic cell rate algorithm). It never lies further
+/// ahead than the burst allows, so nobody waits longer than one recovery interval, however often somebody else fails. An attempt holds a
+/// place among the failures until it is known how it ended, so that simultaneous guesses cannot slip past together; who finds
+/// every place held by attempts of unknown end waits for one of them, so that simultaneous rightful sign-ins are not refused.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    config: ThrottleConfig,
-    accounts: Mutex<Counters>,
-    addresses: Mutex<Counters>,
+    accounts: Counters,
+    addresses: Counters,
 }
 
-/// Too many failures: try again after this long.
+/// Why an attempt may not begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooManyAttempts {
-    pub(crate) retry_after: Duration,
+pub(crate) enum Held {
+    /// Too many have failed: try again after this long.
+    TooManyAttempts { retry_after: Duration },
+    /// Too many are going on, and none has ended in the time one may wait.
+    Busy,
 }
 
-/// An attempt that has been counted as a failure. Dropping it leaves it counted: whoever hangs up has guessed all the same.
+/// An attempt that is going on. Dropping it counts it as a failure: whoever hangs up has guessed all the same.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Attempt<'a> {
-    throttle: &'a Throttle,
-    account: u128,
-    address: Option<u128>,
+    account: Place<'a>,
+    address: Option<Place<'a>>,
 }
 
 impl Throttle {
     pub(crate) fn new(config: ThrottleConfig) -> Self {
+        let ThrottleConfig {
+            account,
+            address,
+            entries_max,
+        } = config;
         Self {
-            config,
-            accounts: Mutex::default(),
-            addresses: Mutex::default(),
+            accounts: Counters::new(account, entries_max),
+            addresses: Counters::new(address, entries_max),
         }
     }
 
-    /// Counts an attempt, or refuses it without counting.
-    pub(crate) fn begin(
+    /// Begins an attempt, after having waited `wait_max` at most for its turn.
+    pub(crate) async fn begin(
         &self,
         tenant: TenantId,
         email: &EmailAddress,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Attempt<'_>, TooManyAttempts> {
-        let ThrottleConfig {
-            account: per_account,
-            address: per_address,
-            entries_max,
-        } = self.config;
-        let account = account_key(tenant, email);
-        let address = address.map(address_key);
-        if let Some(address) = address {
-            lock(&self.addresses).count(address, per_address, entries_max, now)?;
-        }
-        let counted = lock(&self.accounts).count(account, per_account, entries_max, now);
-        if let Err(refused) = counted {
-            if let Some(address) = address {
-                lock(&self.addresses).give_back(address, per_address);
-            }
-            return Err(refused);
-        }
-        Ok(Attempt {
-            throttle: self,
-            account,
-            address,
-        })
+        wait_max: Duration,
+    ) -> Result<Attempt<'_>, Held> {
+        let places = async {
+            let address = match address {
+                Some(address) => Some(self.addresses.place(address_key(address), now).await?),
+                None => None,
+            };
+            let account = self.accounts.place(account_key(tenant, email), now).await?;
+            Ok((account, address))
+        };
+        let (account, address) = tokio::time::timeout(wait_max, places)
+            .await
+            .unwrap_or(Err(Held::Busy))?;
+        let mut attempt = Attempt { account, address };
+        attempt.ends(End::Failure, End::Failure);
+        Ok(attempt)
     }
 }
 
 impl Attempt<'_> {
     /// The password was right: the account's failures are forgotten. The address keeps its earlier ones, or an account of his own would
     /// let a guesser start afresh.
-    pub(crate) fn succeeded(self) {
-        lock(&self.throttle.accounts).forget(self.account);
-        self.give_back_address();
+    pub(crate) fn succeeded(mut self) {
+        self.ends(End::Success, End::Nothing);
     }
 
     /// Nothing was tried: the service was busy or its database away.
-    pub(crate) fn did_not_happen(self) {
-        lock(&self.throttle.accounts).give_back(self.account, self.throttle.config.account);
-        self.give_back_address();
+    pub(crate) fn did_not_happen(mut self) {
+        self.ends(End::Nothing, End::Nothing);
     }
 
-    fn give_back_address(&self) {
-        if let Some(address) = self.address {
-            lock(&self.throttle.addresses).give_back(address, self.throttle.config.address);
+    fn ends(&mut self, account: End, address: End) {
+        self.account.end = account;
+        if let Some(place) = &mut self.address {
+            place.end = address;
         }
     }
 }
 
-/// For each key the instant by which its failures are all forgotten.
-#[derive(Debug, Default)]
-struct Counters(HashMap<u128, Timestamp>);
+/// The counters of all accounts, or of all addresses.
+#[derive(Debug)]
+struct Counters {
+    limit: ThrottleLimit,
+    entries_max: usize,
+    entries: Mutex<HashMap<u128, Counter>>,
+    /// Tells those who wait that an attempt has ended.
+    ended: Notify,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counter {
+    /// When the failures are all forgotten.
+    forgotten_at: Timestamp,
+    /// Attempts that may yet become failures.
+    going_on: u32,
+}
+
+/// One attempt's place in a counter. Until it is told otherwise it leaves nothing behind.
+#[derive(Debug)]
+struct Place<'a> {
+    counters: &'a Counters,
+    key: u128,
+    begun_at: Timestamp,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Nothing,
+    Failure,
+    Success,
+}
 
 impl Counters {
-    fn count(
-        &mut self,
-        key: u128,
-        limit: ThrottleLimit,
-        entries_max: usize,
-        now: Timestamp,
-    ) -> Result<(), TooManyAttempts> {
-        let known = self.0.get(&key).copied();
-        let counted = known.unwrap_or(now).max(now) + limit.recovery;
-        let latest = now + limit.recovery.saturating_mul(limit.burst.max(1));
-        if counted > latest {
-            let wait = counted - latest;
-            return Err(TooManyAttempts {
-                retry_after: wait.try_into().unwrap_or(limit.recovery),
+    fn new(limit: ThrottleLimit, entries_max: usize) -> Self {
+        // Bounds that keep every sum of theirs within what a timestamp can hold.
+        let limit = ThrottleLimit {
+            burst: limit.burst.clamp(1, 10_000),
+            recovery: limit.recovery.min(Duration::from_secs(24 * 60 * 60)),
+        };
+        Self {
+            limit,
+            entries_max,
+            entries: Mutex::default(),
+            ended: Notify::new(),
+        }
+    }
+
+    async fn place(&self, key: u128, now: Timestamp) -> Result<Place<'_>, Held> {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // From here on no end is missed, also one between the look and the wait.
+            ended.as_mut().enable();
+            if let Some(place) = self.try_place(key, now)? {
+                return Ok(place);
+            }
+            ended.await;
+        }
+    }
+
+    /// A place, or `None` when those who are trying just now may fill them all.
+    fn try_place(&self, key: u128, now: Timestamp) -> Result<Option<Place<'_>>, Held> {
+        let ThrottleLimit { burst, recovery } = self.limit;
+        let mut entries = self.lock();
+        let known = entries.get(&key).copied();
+        let counter = known.unwrap_or(Counter {
+            forgotten_at: now,
+            going_on: 0,
+        });
+        let failed = counter.forgotten_at.max(now);
+        let latest = now + recovery.saturating_mul(burst);
+        if failed + recovery > latest {
+            let wait = failed + recovery - latest;
+            return Err(Held::TooManyAttempts {
+                retry_after: wait.try_into().unwrap_or(recovery),
             });
         }
-        if known.is_none() && self.0.len() >= entries_max {
-            self.make_room(now);
+        let going_on = counter.going_on + 1;
+        if failed + recovery.saturating_mul(going_on) > latest {
+            return Ok(None);
         }
-        self.0.insert(key, counted);
-        Ok(())
+        if known.is_none() && entries.len() >= self.entries_max {
+            make_room(&mut entries, now);
+        }
+        entries.insert(key, Counter { going_on, ..counter });
+        Ok(Some(Place {
+            counters: self,
+            key,
+            begun_at: now,
+            end: End::Nothing,
+        }))
     }
 
-    fn give_back(&mut self, key: u128, limit: ThrottleLimit) {
-        if let Some(counted) = self.0.get_mut(&key) {
-            *counted -= limit.recovery;
-        }
-    }
-
-    fn forget(&mut self, key: u128) {
-        self.0.remove(&key);
-    }
-
-    /// Drops what is forgotten anyway and at least a quarter of the rest, those with the fewest failures first: the accounts under
-    /// attack stay, and the cost of looking at every entry is spread over the many insertions that follow.
-    fn make_room(&mut self, now: Timestamp) {
-        self.0.retain(|_, counted| *counted > now);
-        let mut instants: Vec<Timestamp> = self.0.values().copied().collect();
-        if instants.is_empty() {
-            return;
-        }
-        let at = instants.len() / 4;
-        let (_, &mut threshold, _) = instants.select_nth_unstable(at);
-        self.0.retain(|_, counted| *counted > threshold);
+    fn lock(&self) -> MutexGuard<'_, HashMap<u128, Counter>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock(counters: &Mutex<Counters>) -> MutexGuard<'_, Counters> {
-    counters.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut entries = self.counters.lock();
+        if let Some(counter) = entries.get_mut(&self.key) {
+            counter.going_on = counter.going_on.saturating_sub(1);
+            match self.end {
+                End::Nothing => {}
+                End::Failure => {
+                    let failed = counter.forgotten_at.max(self.begun_at);
+                    counter.forgotten_at = failed + self.counters.limit.recovery;
+                }
+                End::Success => counter.forgotten_at = self.begun_at,
+            }
+            if counter.going_on == 0 && counter.forgotten_at <= self.begun_at {
+                entries.remove(&self.key);
+            }
+        }
+        drop(entries);
+        self.counters.ended.notify_waiters();
+    }
+}
+
+/// Drops what is forgotten anyway and at least a quarter of the rest, those with the fewest failures first: the accounts under
+/// attack stay, and the cost of looking at every entry is spread over the many insertions that follow.
+fn make_room(entries: &mut HashMap<u128, Counter>, now: Timestamp) {
+    let stays = |counter: &Counter, threshold| counter.going_on > 0 || counter.forgotten_at > threshold;
+    entries.retain(|_, counter| stays(counter, now));
+    let mut instants: Vec<Timestamp> = entries.values().map(|counter| counter.forgotten_at).collect();
+    if instants.is_empty() {
+        return;
+    }
+    let at = instants.len() / 4;
+    let (_, &mut threshold, _) = instants.select_nth_unstable(at);
+    entries.retain(|_, counter| stays(counter, threshold));
 }
 
 /// A hash, so that an entry has one size and no address stays in memory.
@@ -219,157 +297,190 @@ mod tests {
 
     const NOW: Timestamp = datetime!(2026-01-02 03:04:05 UTC);
     const MINUTE: Duration = Duration::from_secs(60);
+    const TENANT: &str = "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12";
+    const OTHER_TENANT: &str = "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a13";
 
     fn throttle(account: u32, address: u32, entries_max: usize) -> Throttle {
+        let limit = |burst| ThrottleLimit {
+            burst,
+            recovery: MINUTE,
+        };
         Throttle::new(ThrottleConfig {
-            account: ThrottleLimit {
-                burst: account,
-                recovery: MINUTE,
-            },
-            address: ThrottleLimit {
-                burst: address,
-                recovery: MINUTE,
-            },
+            account: limit(account),
+            address: limit(address),
             entries_max,
         })
     }
 
-    fn email(name: &str) -> EmailAddress {
-        EmailAddress::parse(&format!("{name}@example.com")).unwrap()
+    async fn begin<'a>(
+        throttle: &'a Throttle,
+        tenant: &str,
+        name: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Attempt<'a>, Held> {
+        let email = EmailAddress::parse(&format!("{name}@example.com")).unwrap();
+        let address = address.map(|address| address.parse().unwrap());
+        throttle
+            .begin(tenant.parse().unwrap(), &email, address, now, Duration::ZERO)
+            .await
     }
 
-    fn tenant() -> TenantId {
-        "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12".parse().unwrap()
+    /// Fails to sign in, or is refused to try.
+    async fn fail(
+        throttle: &Throttle,
+        name: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), Held> {
+        begin(throttle, TENANT, name, address, now).await.map(drop)
     }
 
-    fn other_tenant() -> TenantId {
-        "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a13".parse().unwrap()
+    fn held(retry_after: Duration) -> Result<(), Held> {
+        Err(Held::TooManyAttempts { retry_after })
     }
 
-    #[test]
-    fn past_the_burst_one_attempt_is_let_through_for_each_recovery_interval() {
+    #[tokio::test]
+    async fn past_the_burst_one_attempt_is_let_through_for_each_recovery_interval() {
         let throttle = throttle(3, 100, 100);
-        let ada = email("ada");
-        let tries = |now| throttle.begin(tenant(), &ada, None, now).map(drop);
+        let tick = Duration::from_micros(1);
 
         for _ in 0..3 {
-            assert_eq!(tries(NOW), Ok(()));
+            assert_eq!(fail(&throttle, "ada", None, NOW).await, Ok(()));
         }
-        assert_eq!(tries(NOW), Err(TooManyAttempts { retry_after: MINUTE }));
+        assert_eq!(fail(&throttle, "ada", None, NOW).await, held(MINUTE));
         assert_eq!(
-            tries(NOW + MINUTE - Duration::from_micros(1)),
-            Err(TooManyAttempts {
-                retry_after: Duration::from_micros(1)
-            })
+            fail(&throttle, "ada", None, NOW + MINUTE - tick).await,
+            held(tick)
         );
-        assert_eq!(tries(NOW + MINUTE), Ok(()));
-        assert_eq!(tries(NOW + MINUTE), Err(TooManyAttempts { retry_after: MINUTE }));
+        assert_eq!(fail(&throttle, "ada", None, NOW + MINUTE).await, Ok(()));
+        assert_eq!(fail(&throttle, "ada", None, NOW + MINUTE).await, held(MINUTE));
     }
 
-    #[test]
-    fn refused_attempts_do_not_lengthen_the_wait() {
+    #[tokio::test]
+    async fn refused_attempts_do_not_lengthen_the_wait() {
         let throttle = throttle(1, 100, 100);
-        let ada = email("ada");
-        drop(throttle.begin(tenant(), &ada, None, NOW).unwrap());
+        assert_eq!(fail(&throttle, "ada", None, NOW).await, Ok(()));
 
         for _ in 0..1_000 {
-            assert!(throttle.begin(tenant(), &ada, None, NOW).is_err());
+            assert_eq!(fail(&throttle, "ada", None, NOW).await, held(MINUTE));
         }
 
-        assert!(throttle.begin(tenant(), &ada, None, NOW + MINUTE).is_ok());
+        assert_eq!(fail(&throttle, "ada", None, NOW + MINUTE).await, Ok(()));
     }
 
-    #[test]
-    fn accounts_tenants_and_addresses_are_counted_apart() {
+    #[tokio::test]
+    async fn accounts_tenants_and_addresses_are_counted_apart() {
         let throttle = throttle(1, 2, 100);
-        let one = Some("192.0.2.1".parse().unwrap());
-        let mapped = Some("::ffff:192.0.2.1".parse().unwrap());
-        let two = Some("192.0.2.2".parse().unwrap());
 
-        drop(throttle.begin(tenant(), &email("ada"), one, NOW).unwrap());
-        assert!(throttle.begin(tenant(), &email("ADA"), two, NOW).is_err());
-        drop(
-            throttle
-                .begin(other_tenant(), &email("ada"), mapped, NOW)
-                .unwrap(),
+        assert_eq!(fail(&throttle, "ada", Some("192.0.2.1"), NOW).await, Ok(()));
+        assert_eq!(fail(&throttle, "ADA", Some("192.0.2.2"), NOW).await, held(MINUTE));
+        let elsewhere = begin(&throttle, OTHER_TENANT, "ada", Some("::ffff:192.0.2.1"), NOW).await;
+        assert_eq!(elsewhere.map(drop), Ok(()));
+        assert_eq!(
+            fail(&throttle, "grace", Some("192.0.2.1"), NOW).await,
+            held(MINUTE)
         );
-        assert!(throttle.begin(tenant(), &email("grace"), one, NOW).is_err());
-        drop(throttle.begin(tenant(), &email("grace"), two, NOW).unwrap());
+        assert_eq!(fail(&throttle, "grace", Some("192.0.2.2"), NOW).await, Ok(()));
     }
 
-    #[test]
-    fn one_network_of_the_new_protocol_is_one_address() {
+    #[tokio::test]
+    async fn the_addresses_of_one_ipv6_network_are_counted_together() {
         let throttle = throttle(100, 1, 100);
 
-        drop(
-            throttle
-                .begin(tenant(), &email("ada"), Some("2001:db8::1".parse().unwrap()), NOW)
-                .unwrap(),
+        assert_eq!(fail(&throttle, "ada", Some("2001:db8::1"), NOW).await, Ok(()));
+        assert_eq!(
+            fail(&throttle, "bob", Some("2001:db8::2"), NOW).await,
+            held(MINUTE)
         );
-
-        assert!(
-            throttle
-                .begin(tenant(), &email("bob"), Some("2001:db8::2".parse().unwrap()), NOW)
-                .is_err()
-        );
-        assert!(
-            throttle
-                .begin(
-                    tenant(),
-                    &email("bob"),
-                    Some("2001:db8:0:1::1".parse().unwrap()),
-                    NOW
-                )
-                .is_ok()
-        );
+        assert_eq!(fail(&throttle, "bob", Some("2001:db8:0:1::1"), NOW).await, Ok(()));
     }
 
-    #[test]
-    fn a_success_clears_the_account_and_leaves_the_address_its_failures() {
+    #[tokio::test]
+    async fn a_success_clears_the_account_and_leaves_the_address_its_failures() {
         let throttle = throttle(2, 3, 100);
-        let from = Some("192.0.2.1".parse().unwrap());
-        drop(throttle.begin(tenant(), &email("ada"), from, NOW).unwrap());
-        drop(throttle.begin(tenant(), &email("bob"), from, NOW).unwrap());
+        let from = Some("192.0.2.1");
+        assert_eq!(fail(&throttle, "ada", from, NOW).await, Ok(()));
+        assert_eq!(fail(&throttle, "bob", from, NOW).await, Ok(()));
 
-        throttle
-            .begin(tenant(), &email("ada"), from, NOW)
+        begin(&throttle, TENANT, "ada", from, NOW)
+            .await
             .unwrap()
             .succeeded();
 
-        drop(throttle.begin(tenant(), &email("ada"), from, NOW).unwrap());
-        assert!(throttle.begin(tenant(), &email("ada"), from, NOW).is_err());
-        assert!(throttle.begin(tenant(), &email("ada"), None, NOW).is_ok());
+        assert_eq!(fail(&throttle, "ada", from, NOW).await, Ok(()));
+        assert_eq!(fail(&throttle, "ada", from, NOW).await, held(MINUTE));
+        assert_eq!(fail(&throttle, "ada", None, NOW).await, Ok(()));
     }
 
-    #[test]
-    fn an_attempt_that_did_not_happen_is_not_counted() {
+    #[tokio::test]
+    async fn an_attempt_that_did_not_happen_is_not_counted() {
         let throttle = throttle(1, 1, 100);
-        let from = Some("192.0.2.1".parse().unwrap());
 
         for _ in 0..10 {
-            throttle
-                .begin(tenant(), &email("ada"), from, NOW)
-                .unwrap()
-                .did_not_happen();
+            let attempt = begin(&throttle, TENANT, "ada", Some("192.0.2.1"), NOW).await;
+            attempt.unwrap().did_not_happen();
         }
+
+        assert!(throttle.accounts.lock().is_empty() && throttle.addresses.lock().is_empty());
     }
 
-    #[test]
-    fn the_account_under_attack_is_remembered_when_the_table_overflows() {
+    #[tokio::test]
+    async fn who_finds_every_place_held_waits_for_one_and_no_longer_than_allowed() {
+        let throttle = throttle(1, 100, 100);
+        let first = begin(&throttle, TENANT, "ada", None, NOW).await.unwrap();
+        assert_eq!(fail(&throttle, "ada", None, NOW).await, Err(Held::Busy));
+        let email = EmailAddress::parse("ada@example.com").unwrap();
+        let tenant = TENANT.parse().unwrap();
+
+        let second = throttle.begin(tenant, &email, None, NOW, MINUTE);
+        let (second, ()) = tokio::join!(second, async { first.succeeded() });
+        let third = throttle.begin(tenant, &email, None, NOW, MINUTE);
+        let (third, ()) = tokio::join!(third, async { drop(second.unwrap()) });
+
+        assert_eq!(third.map(drop), held(MINUTE));
+    }
+
+    #[tokio::test]
+    async fn who_is_held_for_the_account_leaves_no_mark_on_the_address() {
+        let throttle = throttle(1, 2, 100);
+        let from = Some("192.0.2.1");
+        assert_eq!(fail(&throttle, "ada", from, NOW).await, Ok(()));
+
+        for _ in 0..10 {
+            assert_eq!(fail(&throttle, "ada", from, NOW).await, held(MINUTE));
+        }
+
+        assert_eq!(fail(&throttle, "bob", from, NOW).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn the_account_under_attack_is_remembered_when_the_table_overflows() {
         let throttle = throttle(3, 1_000_000, 64);
         for _ in 0..3 {
-            drop(throttle.begin(tenant(), &email("victim"), None, NOW).unwrap());
+            assert_eq!(fail(&throttle, "victim", None, NOW).await, Ok(()));
         }
 
         for name in 0..1_000 {
-            drop(
-                throttle
-                    .begin(tenant(), &email(&format!("n{name}")), None, NOW)
-                    .unwrap(),
-            );
+            assert_eq!(fail(&throttle, &format!("n{name}"), None, NOW).await, Ok(()));
         }
 
-        assert!(lock(&throttle.accounts).0.len() <= 64);
-        assert!(throttle.begin(tenant(), &email("victim"), None, NOW).is_err());
+        assert!(throttle.accounts.lock().len() <= 64);
+        assert_eq!(fail(&throttle, "victim", None, NOW).await, held(MINUTE));
+    }
+
+    #[tokio::test]
+    async fn absurd_limits_are_bounded() {
+        let limit = ThrottleLimit {
+            burst: u32::MAX,
+            recovery: Duration::MAX,
+        };
+        let throttle = Throttle::new(ThrottleConfig {
+            account: limit,
+            address: limit,
+            entries_max: 0,
+        });
+
+        assert_eq!(fail(&throttle, "ada", Some("192.0.2.1"), NOW).await, Ok(()));
     }
 }
