@@ -9,9 +9,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
+use crate::OrderStatus;
 use crate::matching::OpenOrders;
 use crate::service::PlaceOutcome;
-use crate::OrderStatus;
 
 /// The labels of a placed order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -73,11 +73,22 @@ impl TradingMetrics {
         }
         let order = &outcome.order;
         let order_type = order.order_type.as_str();
-        self.orders_placed.get_or_create(&PlacedLabels { side: order.side.as_str(), order_type }).inc();
-        self.order_execution_duration_seconds.get_or_create(&DurationLabels { order_type }).observe(took.as_secs_f64());
+        self.orders_placed
+            .get_or_create(&PlacedLabels {
+                side: order.side.as_str(),
+                order_type,
+            })
+            .inc();
+        self.order_execution_duration_seconds
+            .get_or_create(&DurationLabels { order_type })
+            .observe(took.as_secs_f64());
         match (order.status, order.reason) {
             (OrderStatus::Rejected, Some(reason)) => {
-                self.orders_rejected.get_or_create(&RejectedLabels { reason: reason.as_str() }).inc();
+                self.orders_rejected
+                    .get_or_create(&RejectedLabels {
+                        reason: reason.as_str(),
+                    })
+                    .inc();
             }
             (OrderStatus::Filled, _) => {
                 self.orders_filled.inc();
@@ -100,17 +111,41 @@ impl TradingMetrics {
     /// [`Metrics::register`](platform_core::metrics::Metrics::register).
     #[cfg(feature = "http")]
     pub(crate) fn register(&self, metrics: &platform_core::metrics::Metrics) {
-        metrics.register("orders_placed", "Orders placed, rejected ones included", self.orders_placed.clone());
-        metrics.register("orders_filled", "Orders filled to the end", self.orders_filled.clone());
-        metrics.register("orders_cancelled", "Orders withdrawn by their owner", self.orders_cancelled.clone());
-        metrics.register("orders_rejected", "Orders rejected for a reason of business", self.orders_rejected.clone());
-        metrics.register("idempotency_hits", "Requests answered with what was done before", self.idempotency_hits.clone());
+        metrics.register(
+            "orders_placed",
+            "Orders placed, rejected ones included",
+            self.orders_placed.clone(),
+        );
+        metrics.register(
+            "orders_filled",
+            "Orders filled to the end",
+            self.orders_filled.clone(),
+        );
+        metrics.register(
+            "orders_cancelled",
+            "Orders withdrawn by their owner",
+            self.orders_cancelled.clone(),
+        );
+        metrics.register(
+            "orders_rejected",
+            "Orders rejected for a reason of business",
+            self.orders_rejected.clone(),
+        );
+        metrics.register(
+            "idempotency_hits",
+            "Requests answered with what was done before",
+            self.idempotency_hits.clone(),
+        );
         metrics.register(
             "order_execution_duration_seconds",
             "From the begin of an order's transaction to its commit",
             self.order_execution_duration_seconds.clone(),
         );
-        metrics.register("orders_open", "Open orders that the matcher knows", self.orders_open.clone());
+        metrics.register(
+            "orders_open",
+            "Open orders that the matcher knows",
+            self.orders_open.clone(),
+        );
     }
 }
 

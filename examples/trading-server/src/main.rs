@@ -3,17 +3,19 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use trading_server::cli::Cli;
+use platform_core::Sources;
+use trading_server::cli::{Cli, Command};
+use trading_server::commands;
 use trading_server::config::{Inputs, Settings};
 use trading_server::exit::Exit;
 use trading_server::telemetry::Telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    run().into()
+    run().await.into()
 }
 
-fn run() -> Exit {
+async fn run() -> Exit {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(stop) => {
@@ -36,16 +38,26 @@ fn run() -> Exit {
             return problems.exit();
         }
     };
-    let telemetry = match Telemetry::install(&settings, platform_core::Sources::system()) {
+    let telemetry = match Telemetry::install(&settings, Sources::system()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             say(&mut std::io::stderr(), &format!("{error}\n"));
             return Exit::Internal;
         }
     };
-    tracing::info!("the configuration is sound");
+    let path = std::env::var_os("PATH");
+    let done = match cli.command() {
+        Command::Serve => commands::serve(&settings, path).await,
+        Command::Migrate => commands::migrate(&settings, path).await,
+        Command::Check => commands::check(&settings, path).await,
+        Command::Openapi => commands::openapi(&settings),
+    };
+    let exit = done.unwrap_or_else(|refusal| {
+        say(&mut std::io::stderr(), &format!("{refusal}\n"));
+        refusal.exit()
+    });
     telemetry.shutdown();
-    Exit::Clean
+    exit
 }
 
 /// Nothing can be done when even the terminal is gone.

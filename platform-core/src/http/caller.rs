@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use tracing::Span;
 
@@ -90,9 +89,5 @@ fn authenticated(parts: &Parts) -> Option<RequestContext> {
 
 fn outside_the_stack() -> Problem {
     tracing::error!("a route is served outside the HTTP stack, wrap its router");
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "something went wrong on our side",
-    )
+    Problem::internal()
 }

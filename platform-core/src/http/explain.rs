@@ -1,9 +1,18 @@
 //! Turns a deserialiser's complaint into a field, a code and a message that repeats no value.
 
+/// A client may make up a name as long as its body; this much of it is repeated.
+const CHARS_MAX: usize = 256;
+
 /// The field, a stable code and a message for people.
 ///
 /// A complaint such as `invalid type: string "hunter2", expected u32` repeats what was sent; what was expected is enough.
 pub(crate) fn explain(path: &str, complaint: &str) -> (String, &'static str, String) {
+    let (field, code, message) = classified(path, complaint);
+    let cut = |text: String| text.chars().take(CHARS_MAX).collect();
+    (cut(field), code, cut(message))
+}
+
+fn classified(path: &str, complaint: &str) -> (String, &'static str, String) {
     let path = if path == "." { "" } else { path };
     if let Some(name) = quoted(complaint, "missing field `") {
         let field = below(path, name);

@@ -38,6 +38,10 @@ pub trait Authenticate: Send + Sync + 'static {
 
 /// What [`Authenticate`] found.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of these lives for a moment in each request, a box would cost more"
+)]
 pub enum AuthOutcome {
     /// The request carries no credential; public routes serve it.
     NotPresent,
@@ -49,7 +53,8 @@ pub enum AuthOutcome {
 
 /// Finds the tenant of a request that carries no credential. Only [`Visitor`](super::Visitor) asks.
 ///
-/// The answer `Ok(None)` means that there is no such tenant or that it takes no requests.
+/// The answer `Ok(None)` means that there is no such tenant or that it takes no requests. A public route asks once for its host
+/// name and perhaps once for a slug in each request, so an implementation keeps its answers for a while.
 #[async_trait]
 pub trait ResolveTenant: Send + Sync + 'static {
     /// The tenant that has proved to own this host name. `host` is in lower case and without its port.

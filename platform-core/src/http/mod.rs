@@ -20,7 +20,11 @@
 
 mod caller;
 mod config;
+#[cfg(feature = "pg")]
+mod directory;
 mod explain;
+#[cfg(feature = "pg")]
+mod from_db;
 mod identity;
 mod json;
 mod page;
@@ -30,6 +34,8 @@ mod stack;
 mod tenant;
 
 pub mod openapi;
+
+pub use {ipnet, utoipa};
 
 pub use caller::{Caller, Meta, Visitor};
 pub use config::{HttpConfig, InvalidOrigin, Origin, RateLimit, WebSocketLimits};

@@ -103,6 +103,16 @@ impl Problem {
         Self::of_status(StatusCode::UNAUTHORIZED)
     }
 
+    /// 503 `unavailable`, to be tried again after a second: something that is needed to answer is gone.
+    pub fn unavailable() -> Self {
+        Self::of_status(StatusCode::SERVICE_UNAVAILABLE).retry_after(Duration::from_secs(1))
+    }
+
+    /// 422 `invalid_body`: the input breaks a rule. Name the fields with [`Problem::field`].
+    pub fn invalid_body() -> Self {
+        Self::of_status(StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
     /// The problem that a bare status stands for.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let (code, detail) = match status {

@@ -57,7 +57,12 @@ impl DbConfig {
     }
 
     pub(super) fn connect_options(&self) -> Result<PgConnectOptions, sqlx::Error> {
-        let options = PgConnectOptions::from_str(self.url.expose_secret())?;
+        let url = self.url.expose_secret();
+        // sqlx reads any scheme, and would take the URL of another kind of database for one of PostgreSQL.
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(sqlx::Error::Configuration("not a postgres:// URL".into()));
+        }
+        let options = PgConnectOptions::from_str(url)?;
         // JIT costs hundreds of milliseconds on statements that run for less than one.
         Ok(options.application_name(&self.application_name).options([
             ("jit", "off".to_owned()),

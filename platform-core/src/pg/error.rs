@@ -88,6 +88,7 @@ enum Diagnosis {
     ScopeMissing,
     Conflict(String),
     Retry,
+    Aborted,
     Other,
 }
 
@@ -100,7 +101,8 @@ impl Diagnosis {
             "57P01" | "57P02" | "57P03" | "53300" | "25P03" => Self::Unavailable,
             "42704" if cause.message().contains("platform.tenant") => Self::ScopeMissing,
             // The setting is the empty string once a transaction has used it on the same connection.
-            "22P02" if cause.message().ends_with("uuid: \"\"") => Self::ScopeMissing,
+            "22P02" if complains_of_an_empty_uuid(cause.message()) => Self::ScopeMissing,
+            "25P02" => Self::Aborted,
             code if code.starts_with("08") => Self::Unavailable,
             code if code.starts_with("23") => Self::Conflict(
                 cause
@@ -114,6 +116,14 @@ impl Diagnosis {
     }
 }
 
+/// Is this "invalid input syntax for type uuid" with nothing between the quotes? The server may speak any language; what it
+/// quotes comes last.
+fn complains_of_an_empty_uuid(message: &str) -> bool {
+    let quoted = message.rsplit(':').next().unwrap_or_default();
+    let is_quote = |c: char| c.is_whitespace() || "\"'«»‹›„“”「」『』".contains(c);
+    message.contains("uuid") && quoted.chars().all(is_quote)
+}
+
 fn from_server(diagnosis: Diagnosis, error: sqlx::Error) -> DbError {
     match diagnosis {
         Diagnosis::Unavailable => DbError::Unavailable(error),
@@ -124,6 +134,33 @@ fn from_server(diagnosis: Diagnosis, error: sqlx::Error) -> DbError {
             source: error,
         },
         Diagnosis::Retry => DbError::Retry(error),
+        Diagnosis::Aborted => DbError::Aborted,
         Diagnosis::Other => DbError::Query(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_uuid_is_recognised_in_the_languages_of_the_server() {
+        for message in [
+            "invalid input syntax for type uuid: \"\"",
+            "ungültige Eingabesyntax für Typ uuid: »«",
+            "syntaxe en entrée invalide pour le type uuid : « »",
+        ] {
+            assert!(complains_of_an_empty_uuid(message), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_uuid_or_number_is_not_an_empty_uuid() {
+        for message in [
+            "invalid input syntax for type uuid: \"-\"",
+            "invalid input syntax for type integer: \"\"",
+        ] {
+            assert!(!complains_of_an_empty_uuid(message), "{message}");
+        }
     }
 }

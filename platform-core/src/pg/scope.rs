@@ -21,30 +21,33 @@ pub(super) enum Scope {
 
 impl Scope {
     /// BEGIN and the settings in a single message: a second round trip would cost more than the policies do.
+    pub(super) fn begin_statement(&self) -> String {
+        let begin = match self {
+            Self::Tenant(_) => "BEGIN",
+            Self::TenantRead(_) | Self::SubtreeRead(_) | Self::GlobalRead => "BEGIN READ ONLY",
+        };
+        format!("{begin}; {}", self.settings())
+    }
+
+    /// The role and the setting that the policies read.
     ///
     /// Everything that is formatted in is a constant or a typed UUID, so that nothing needs quoting.
-    pub(super) fn begin_statement(&self) -> String {
+    pub(super) fn settings(&self) -> String {
         match self {
-            Self::Tenant(tenant) => {
-                format!("BEGIN; SET LOCAL ROLE {APP_ROLE}; SET LOCAL platform.tenant_id = '{tenant}'")
-            }
-            Self::TenantRead(tenant) => {
-                format!(
-                    "BEGIN READ ONLY; SET LOCAL ROLE {APP_ROLE}; SET LOCAL platform.tenant_id = '{tenant}'"
-                )
+            Self::Tenant(tenant) | Self::TenantRead(tenant) => {
+                format!("SET LOCAL ROLE {APP_ROLE}; SET LOCAL platform.tenant_id = '{tenant}'")
             }
             Self::SubtreeRead(tenants) => {
-                let mut statement = format!(
-                    "BEGIN READ ONLY; SET LOCAL ROLE {SUBTREE_ROLE}; SET LOCAL platform.tenant_scope = '"
-                );
+                let mut settings =
+                    format!("SET LOCAL ROLE {SUBTREE_ROLE}; SET LOCAL platform.tenant_scope = '");
                 for (index, tenant) in tenants.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };
-                    let _ = write!(statement, "{comma}{tenant}");
+                    let _ = write!(settings, "{comma}{tenant}");
                 }
-                statement.push('\'');
-                statement
+                settings.push('\'');
+                settings
             }
-            Self::GlobalRead => format!("BEGIN READ ONLY; SET LOCAL ROLE {APP_ROLE}"),
+            Self::GlobalRead => format!("SET LOCAL ROLE {APP_ROLE}"),
         }
     }
 }

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
-use sqlx::SqlStr;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{AssertSqlSafe, SqlStr};
 use sqlx::{Describe, Either, Execute, Executor, Postgres, Transaction};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
 use crate::TenantId;
 
+use super::scope::Scope;
 use super::statement::{self, Checked};
 use super::{DbError, ForbiddenStatement};
 
@@ -308,6 +309,43 @@ execute_through!(GlobalTx);
 impl GlobalTx {
     pub(super) fn new(open: Open) -> Self {
         Self(open)
+    }
+
+    pub(super) async fn finish(self) -> Result<(), DbError> {
+        self.0.rollback().await
+    }
+}
+
+/// A transaction of the self-check, which looks at one row under several scopes and is always rolled back.
+pub(super) struct ProbeTx(Open);
+
+execute_through!(ProbeTx);
+
+impl ProbeTx {
+    pub(super) fn new(open: Open) -> Self {
+        Self(open)
+    }
+
+    /// Goes on under another scope.
+    pub(super) async fn rescope(&mut self, scope: &Scope) -> Result<(), DbError> {
+        self.set(scope.settings()).await
+    }
+
+    /// Goes on as a transaction would that nobody has given a scope: with whatever the session has.
+    pub(super) async fn unscope(&mut self) -> Result<(), DbError> {
+        let role = Scope::GlobalRead.settings();
+        self.set(format!(
+            "{role}; SET LOCAL platform.tenant_id TO DEFAULT; SET LOCAL platform.tenant_scope TO DEFAULT"
+        ))
+        .await
+    }
+
+    async fn set(&mut self, settings: String) -> Result<(), DbError> {
+        // Made of constants and typed UUIDs.
+        (&mut *self.0.transaction)
+            .execute(AssertSqlSafe(settings))
+            .await?;
+        Ok(())
     }
 
     pub(super) async fn finish(self) -> Result<(), DbError> {

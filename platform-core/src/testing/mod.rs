@@ -35,6 +35,7 @@
 
 mod crash;
 mod db;
+mod isolation;
 mod server;
 mod shared_cluster;
 mod sweep;
@@ -43,6 +44,7 @@ mod url;
 
 pub use crash::TestCluster;
 pub use db::{TestDatabase, TestDb};
+pub use isolation::{IsolatedTables, assert_tables_isolated};
 
 /// What goes wrong in here ends in a panic's message.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

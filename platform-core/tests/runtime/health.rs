@@ -105,6 +105,20 @@ async fn draining_is_seen_at_once_though_the_answer_is_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn draining_that_begins_while_the_checks_run_is_seen() {
+    let (check, mut gate) = gated();
+    let health = started(vec![check]);
+    let probed = health.clone();
+    let probe = tokio::spawn(async move { probed.ready().await });
+    gate.entered.recv().await.unwrap();
+
+    health.set_draining();
+    gate.release.notify_one();
+
+    assert_eq!(probe.await.unwrap(), Err(NotReady::Draining));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_check_that_does_not_answer_has_failed_after_a_second() {
     let check = Check::critical("database", pending::<Result<(), String>>);
     let health = started(vec![check]);

@@ -3,6 +3,8 @@
 
 mod build;
 mod connections;
+#[cfg(feature = "testing")]
+mod database;
 mod health;
 mod resolve;
 mod routes;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use platform_core::axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use platform_core::axum::{Router, routing::get};
-use platform_core::runtime::{Descriptor, Hook, Outcome, Parts, Platform, Shutdown, ShutdownConfig, Worker};
+use platform_core::runtime::{
+    ConnectionLimits, Descriptor, Hook, Outcome, Parts, Platform, Shutdown, ShutdownConfig, Worker,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
@@ -142,7 +144,16 @@ async fn a_request_in_flight_is_answered_and_no_other_is_taken() {
 
 #[tokio::test]
 async fn an_idle_connection_does_not_delay_the_end() {
-    let served = Served::start(builder().build().unwrap(), ShutdownConfig::default()).await;
+    let limits = ConnectionLimits {
+        header_read_timeout: Duration::from_secs(3600),
+        ..ConnectionLimits::default()
+    };
+    let platform = builder().connections(limits).build().unwrap();
+    let config = ShutdownConfig {
+        drain: Duration::from_secs(5),
+        ..ShutdownConfig::default()
+    };
+    let served = Served::start(platform, config).await;
     let mut client = Client::connect(served.address).await;
     client
         .0
@@ -152,6 +163,31 @@ async fn an_idle_connection_does_not_delay_the_end() {
     client.0.readable().await.unwrap();
 
     assert_eq!(served.stop().await, Outcome::Clean);
+}
+
+#[tokio::test]
+async fn a_service_that_is_dropped_leaves_nothing_behind() {
+    let (held, mut dropped) = mpsc::unbounded_channel::<()>();
+    let worker = Worker::new("held", move |_| {
+        let held = held.clone();
+        async move {
+            let () = pending().await;
+            drop(held);
+            Ok(())
+        }
+    });
+    let (routes, mut slow) = slow();
+    let parts = Parts {
+        workers: vec![worker],
+        ..Parts::default()
+    };
+    let platform = builder().routes(routes).parts(parts).build().unwrap();
+    let (served, client) = with_request_in_flight(platform, &mut slow, ShutdownConfig::default()).await;
+
+    served.abort();
+
+    assert_eq!(client.rest().await, "", "the connection was cut");
+    assert!(dropped.recv().await.is_none(), "the worker was dropped");
 }
 
 #[tokio::test]

@@ -87,6 +87,10 @@ impl Served {
         self.outcome.is_finished()
     }
 
+    pub(crate) fn abort(self) {
+        self.outcome.abort();
+    }
+
     pub(crate) async fn outcome(self) -> Outcome {
         self.outcome.await.unwrap()
     }

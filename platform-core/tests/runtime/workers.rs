@@ -8,7 +8,7 @@ use platform_core::runtime::{
 };
 use platform_core::{ManualClock, SeededRandom, Sources};
 use proptest::prelude::*;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, advance};
 
 use crate::support::Served;
@@ -99,6 +99,40 @@ async fn a_worker_is_healthy_again_when_it_has_run_for_a_while() {
 
     assert_eq!(soon_after.as_deref(), Some("no connection"));
     assert_eq!(later, None);
+    assert_eq!(served.stop().await, Outcome::Clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_had_recovered_waits_shortly_again() {
+    let (starts, mut started) = mpsc::unbounded_channel();
+    let lose_connection = Arc::new(Notify::new());
+    let (lost, runs) = (Arc::clone(&lose_connection), AtomicU32::new(0));
+    let worker = Worker::new("flaky", move |stop| {
+        starts.send(Instant::now()).unwrap();
+        let lost = Arc::clone(&lost);
+        let connects = runs.fetch_add(1, Ordering::Relaxed) >= 4;
+        async move {
+            if connects {
+                stop.run_until_cancelled(lost.notified()).await;
+            }
+            Err("no connection".into())
+        }
+    });
+    let served = Served::start(platform(worker).0, ShutdownConfig::default()).await;
+    for _ in 0..5 {
+        started.recv().await.unwrap();
+    }
+
+    advance(Duration::from_secs(11)).await;
+    let failed = Instant::now();
+    lose_connection.notify_one();
+    let again = started.recv().await.unwrap();
+
+    assert!(
+        again - failed <= Duration::from_millis(202),
+        "{:?}",
+        again - failed
+    );
     assert_eq!(served.stop().await, Outcome::Clean);
 }
 

@@ -49,3 +49,5 @@ pub use symbol::{ParseSymbolError, Symbol};
 pub use terms::{OrderTerms, OrderType, Pricing, Side, TimeInForce};
 pub use ticket::{FieldError, FieldProblem, Ticket};
 pub use words::UnknownWord;
+
+pub(crate) use words::{text_column, word_enum};

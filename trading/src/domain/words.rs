@@ -64,7 +64,7 @@ macro_rules! word_enum {
             }
         }
 
-        $crate::domain::words::text_column!($name);
+        $crate::domain::text_column!($name);
 
         #[cfg(feature = "http")]
         impl utoipa::PartialSchema for $name {

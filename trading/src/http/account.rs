@@ -59,7 +59,9 @@ pub(super) async fn positions(
     Caller(ctx): Caller,
 ) -> Result<Json<PositionsBody>, Problem> {
     let portfolio = trading.portfolio(&ctx).await?;
-    Ok(Json(PositionsBody { data: portfolio.positions }))
+    Ok(Json(PositionsBody {
+        data: portfolio.positions,
+    }))
 }
 
 /// See one's position in a symbol.

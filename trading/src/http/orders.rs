@@ -45,7 +45,9 @@ pub(super) async fn place(
         Placed::Existing(outcome) => (StatusCode::OK, Json(outcome)).into_response(),
         Placed::Replayed(outcome) => {
             let mut response = answer(outcome);
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            response
+                .headers_mut()
+                .insert(REPLAYED, HeaderValue::from_static("true"));
             response
         }
     })
@@ -91,7 +93,11 @@ pub(super) async fn list(
     let filter = match query.status.as_deref() {
         None => OrderStatusFilter::All,
         Some(word) => word.parse().map_err(|unknown: crate::UnknownWord| {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_status", unknown.to_string())
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_status",
+                unknown.to_string(),
+            )
         })?,
     };
     let page = page.resolve::<OrderId>()?;
@@ -167,7 +173,9 @@ pub(super) async fn executions(
     let page = page.resolve::<i64>()?;
     let executions = trading.executions(&ctx, id, (page.after, page.limit + 1)).await?;
     let executions = executions.ok_or_else(Problem::not_found)?;
-    Ok(Json(Page::build(executions, page.limit, |execution| execution.quote_seq)))
+    Ok(Json(Page::build(executions, page.limit, |execution| {
+        execution.quote_seq
+    })))
 }
 
 /// Cancel an open order.

@@ -15,9 +15,11 @@ impl From<TradingError> for Problem {
     fn from(error: TradingError) -> Self {
         match error {
             TradingError::Forbidden(forbidden) => forbidden.into(),
-            TradingError::NoPrincipal => {
-                Self::new(StatusCode::FORBIDDEN, "no_account", "only a signed-in principal has an account")
-            }
+            TradingError::NoPrincipal => Self::new(
+                StatusCode::FORBIDDEN,
+                "no_account",
+                "only a signed-in principal has an account",
+            ),
             TradingError::Db(error) | TradingError::Audit(AuditError::Db(error)) => error.into(),
             TradingError::Audit(_) | TradingError::Inconsistent(_) => {
                 tracing::error!(error = chain(&error), "an operation of the brokerage failed");
@@ -31,13 +33,17 @@ impl From<PlaceError> for Problem {
     fn from(error: PlaceError) -> Self {
         match error {
             PlaceError::Fields(problems) => of_fields(&problems),
-            PlaceError::UnknownSymbol => {
-                invalid_order().field("symbol", "unknown_symbol", "nothing with this symbol is traded here")
-            }
+            PlaceError::UnknownSymbol => invalid_order().field(
+                "symbol",
+                "unknown_symbol",
+                "nothing with this symbol is traded here",
+            ),
             PlaceError::Invalid(invalid) => of_invalid(&invalid),
-            PlaceError::AccountInactive => {
-                Self::new(StatusCode::FORBIDDEN, "account_suspended", "the account may not place orders")
-            }
+            PlaceError::AccountInactive => Self::new(
+                StatusCode::FORBIDDEN,
+                "account_suspended",
+                "the account may not place orders",
+            ),
             PlaceError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -58,8 +64,11 @@ impl From<CancelError> for Problem {
         match error {
             CancelError::NotFound => Self::not_found(),
             CancelError::Closed(order) => {
-                let problem =
-                    Self::new(StatusCode::CONFLICT, order.status.conflict_code(), format!("the order is {}", order.status));
+                let problem = Self::new(
+                    StatusCode::CONFLICT,
+                    order.status.conflict_code(),
+                    format!("the order is {}", order.status),
+                );
                 with_json(problem, "order", &*order)
             }
             CancelError::Trading(error) => error.into(),
@@ -76,27 +85,45 @@ pub(super) fn rejected(outcome: &PlaceOutcome, rejection: &str) -> Problem {
 }
 
 fn invalid_order() -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_order", "the order has to be corrected")
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid_order",
+        "the order has to be corrected",
+    )
 }
 
 /// One wrong field gives the problem its code; the list names all of them.
 fn of_fields(problems: &[FieldError]) -> Problem {
     let base = match problems {
-        [one] => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, one.problem.code(), one.to_string()),
+        [one] => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            one.problem.code(),
+            one.to_string(),
+        ),
         _ => invalid_order(),
     };
-    problems.iter().fold(base, |problem, one| problem.field(one.field, one.problem.code(), one.problem.to_string()))
+    problems.iter().fold(base, |problem, one| {
+        problem.field(one.field, one.problem.code(), one.problem.to_string())
+    })
 }
 
 fn of_invalid(invalid: &Invalid) -> Problem {
     match invalid {
-        Invalid::NoUsableQuote => Problem::new(StatusCode::SERVICE_UNAVAILABLE, invalid.code(), invalid.to_string())
-            .retry_after(RETRY_AFTER),
+        Invalid::NoUsableQuote => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            invalid.code(),
+            invalid.to_string(),
+        )
+        .retry_after(RETRY_AFTER),
         Invalid::State(_) => {
             tracing::error!(error = chain(invalid), "an order could not be decided");
             Problem::internal()
         }
-        _ => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, invalid.code(), invalid.to_string()),
+        _ => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            invalid.code(),
+            invalid.to_string(),
+        ),
     }
 }
 

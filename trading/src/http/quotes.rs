@@ -51,7 +51,12 @@ pub(super) struct BatchQuery {
     responses((status = 200, description = "The quotes in the order of their symbols.", body = QuotesBody)),
 )]
 pub(super) async fn all(State(trading): State<Trading>) -> Json<QuotesBody> {
-    let data = trading.board().all().iter().map(|quote| judged(&trading, quote)).collect();
+    let data = trading
+        .board()
+        .all()
+        .iter()
+        .map(|quote| judged(&trading, quote))
+        .collect();
     Json(QuotesBody { data })
 }
 
@@ -75,16 +80,29 @@ pub(super) async fn batch(
     let names: Vec<&str> = query.symbols.split(',').map(str::trim).collect();
     if names.len() > BATCH_MAX {
         let detail = format!("ask for at most {BATCH_MAX} symbols at a time");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_symbols", detail));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_symbols",
+            detail,
+        ));
     }
     let mut data = Vec::new();
     for name in names {
         let malformed = || {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_symbols", "name symbols, separated by commas")
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_symbols",
+                "name symbols, separated by commas",
+            )
         };
         let symbol: Symbol = name.parse().map_err(|_| malformed())?;
         trading.board().instrument(symbol).ok_or_else(unknown_symbol)?;
-        data.extend(trading.board().latest(symbol).map(|quote| judged(&trading, &quote)));
+        data.extend(
+            trading
+                .board()
+                .latest(symbol)
+                .map(|quote| judged(&trading, &quote)),
+        );
     }
     Ok(Json(QuotesBody { data }))
 }
@@ -98,7 +116,9 @@ pub(super) async fn batch(
     responses((status = 200, description = "The instruments in the order of their symbols.", body = InstrumentsBody)),
 )]
 pub(super) async fn instruments(State(trading): State<Trading>) -> Json<InstrumentsBody> {
-    Json(InstrumentsBody { data: trading.board().instruments().to_vec() })
+    Json(InstrumentsBody {
+        data: trading.board().instruments().to_vec(),
+    })
 }
 
 /// See the current quote of a symbol.
@@ -121,17 +141,28 @@ pub(super) async fn one(
     let symbol: Symbol = symbol.parse().map_err(|_| unknown_symbol())?;
     trading.board().instrument(symbol).ok_or_else(unknown_symbol)?;
     let quote = trading.board().latest(symbol).ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_quote", "there is no quote of this symbol yet")
-            .retry_after(std::time::Duration::from_secs(1))
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_quote",
+            "there is no quote of this symbol yet",
+        )
+        .retry_after(std::time::Duration::from_secs(1))
     })?;
     Ok(Json(judged(&trading, &quote)))
 }
 
 fn judged(trading: &Trading, quote: &PublishedQuote) -> QuoteBody {
     let quote: &Quote = quote;
-    QuoteBody { stale: trading.board().is_stale(quote, trading.now()), quote: quote.clone() }
+    QuoteBody {
+        stale: trading.board().is_stale(quote, trading.now()),
+        quote: quote.clone(),
+    }
 }
 
 fn unknown_symbol() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown_symbol", "nothing with this symbol is traded here")
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown_symbol",
+        "nothing with this symbol is traded here",
+    )
 }

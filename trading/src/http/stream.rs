@@ -58,7 +58,13 @@ pub(super) struct Streams {
 impl Streams {
     pub(super) fn new(trading: &Trading, config: StreamConfig, stop: CancellationToken, open: Gauge) -> Self {
         let places = Arc::new(Semaphore::new(config.connections_max));
-        Self { trading: trading.clone(), config, places, stop, open }
+        Self {
+            trading: trading.clone(),
+            config,
+            places,
+            stop,
+            open,
+        }
     }
 }
 
@@ -101,10 +107,14 @@ const SYMBOLS_PER_MESSAGE_MAX: usize = 1_000;
         (status = 503, description = "`too_many_streams`", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn open(State(streams): State<Streams>, upgrade: WebSocketUpgrade) -> Result<Response, Problem> {
+pub(super) async fn open(
+    State(streams): State<Streams>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
     let place = Arc::clone(&streams.places).try_acquire_owned().map_err(|_| {
         let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-        Problem::new(status, "too_many_streams", "too many streams are open").retry_after(Duration::from_secs(5))
+        Problem::new(status, "too_many_streams", "too many streams are open")
+            .retry_after(Duration::from_secs(5))
     })?;
     let upgrade = streams.config.limits.on(upgrade);
     Ok(upgrade.on_upgrade(move |socket| async move { Connection::new(socket, streams, place).run().await }))
@@ -133,13 +143,27 @@ impl Connection {
         let quotes = streams.trading.board().subscribe();
         let now = Instant::now();
         streams.open.inc();
-        Self { socket, quotes, streams, heard_at: now, counted: (now, 0), _place: place }
+        Self {
+            socket,
+            quotes,
+            streams,
+            heard_at: now,
+            counted: (now, 0),
+            _place: place,
+        }
     }
 
     async fn run(mut self) {
         if let Err(End::Close(code, reason)) = self.converse().await {
-            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-            let _ = timeout(Duration::from_secs(1), self.socket.send(Message::Close(Some(frame)))).await;
+            let frame = CloseFrame {
+                code,
+                reason: Utf8Bytes::from_static(reason),
+            };
+            let _ = timeout(
+                Duration::from_secs(1),
+                self.socket.send(Message::Close(Some(frame))),
+            )
+            .await;
         }
         self.streams.open.dec();
     }
@@ -180,7 +204,13 @@ impl Connection {
         match message {
             Message::Text(text) => match serde_json::from_str(&text) {
                 Ok(message) => self.obey(message).await,
-                Err(_) => self.complain("malformed_message", "send one of subscribe, unsubscribe, subscribe_all, unsubscribe_all, ping").await,
+                Err(_) => {
+                    self.complain(
+                        "malformed_message",
+                        "send one of subscribe, unsubscribe, subscribe_all, unsubscribe_all, ping",
+                    )
+                    .await
+                }
             },
             Message::Binary(_) => Err(End::Close(close_code::UNSUPPORTED, "send text")),
             Message::Close(_) => Err(End::Gone),
@@ -209,12 +239,23 @@ impl Connection {
             ClientMessage::UnsubscribeAll {} => self.quotes.clear(),
             ClientMessage::Subscribe { symbols } => match parse(&symbols) {
                 // All or none: a client that misspells one symbol should not have to find out which of them work.
-                Some(known) if known.iter().all(|symbol| self.streams.trading.board().instrument(*symbol).is_some()) => {
+                Some(known)
+                    if known
+                        .iter()
+                        .all(|symbol| self.streams.trading.board().instrument(*symbol).is_some()) =>
+                {
                     for symbol in known {
                         self.quotes.add(symbol);
                     }
                 }
-                _ => return self.complain("unknown_symbol", "nothing with one of these symbols is traded here").await,
+                _ => {
+                    return self
+                        .complain(
+                            "unknown_symbol",
+                            "nothing with one of these symbols is traded here",
+                        )
+                        .await;
+                }
             },
             ClientMessage::Unsubscribe { symbols } => {
                 for symbol in parse(&symbols).unwrap_or_default() {

@@ -39,7 +39,7 @@ impl MarketWorker {
     ///
     /// A round that comes late is not made up for: the feed leaves out what lies between. Cancel-safe, there is no state outside
     /// the worker.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(&mut self, stop: CancellationToken) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -92,10 +92,23 @@ impl OpenOrders {
     pub(crate) fn marketable(&self, symbol: Symbol, bid: Price, ask: Price, limit: usize) -> Vec<OpenOrder> {
         let index = self.lock();
         // A buy's place is its worst price turned around, so that a higher price comes first.
-        let buys = index.buys.get(&symbol).into_iter().flatten().take_while(|(place, _)| *place <= -ask.e4());
-        let sells = index.sells.get(&symbol).into_iter().flatten().take_while(|(place, _)| *place <= bid.e4());
+        let buys = index
+            .buys
+            .get(&symbol)
+            .into_iter()
+            .flatten()
+            .take_while(|(place, _)| *place <= -ask.e4());
+        let sells = index
+            .sells
+            .get(&symbol)
+            .into_iter()
+            .flatten()
+            .take_while(|(place, _)| *place <= bid.e4());
         let wanted = buys.take(limit).chain(sells.take(limit));
-        wanted.filter_map(|(_, id)| index.orders.get(id)).copied().collect()
+        wanted
+            .filter_map(|(_, id)| index.orders.get(id))
+            .copied()
+            .collect()
     }
 
     /// The orders whose time has ended, at most `limit`.
@@ -112,7 +125,10 @@ impl OpenOrders {
 
 impl Index {
     fn insert(&mut self, open: OpenOrder) {
-        self.side(open.side).entry(open.symbol).or_default().insert(place(&open));
+        self.side(open.side)
+            .entry(open.symbol)
+            .or_default()
+            .insert(place(&open));
         if let Some(end) = open.expires_at {
             self.endings.entry(end).or_default().insert(open.id);
         }
@@ -120,7 +136,9 @@ impl Index {
     }
 
     fn remove(&mut self, id: OrderId) {
-        let Some(open) = self.orders.remove(&id) else { return };
+        let Some(open) = self.orders.remove(&id) else {
+            return;
+        };
         if let Some(places) = self.side(open.side).get_mut(&open.symbol) {
             places.remove(&place(&open));
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use platform_core::TenantId;
 use platform_core::RequestContext;
+use platform_core::TenantId;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +30,9 @@ pub struct MatchingWorker {
 impl MatchingWorker {
     /// A worker for the orders of this brokerage.
     pub fn new(trading: &Trading) -> Self {
-        Self { trading: trading.clone() }
+        Self {
+            trading: trading.clone(),
+        }
     }
 
     /// Works until `stop` is cancelled. Loads the open orders first.
@@ -77,11 +79,13 @@ impl MatchingWorker {
     }
 
     async fn match_quote(&self, quote: &PublishedQuote) -> Result<usize, TradingError> {
-        let seq = u64::try_from(quote.seq).unwrap_or(0);
         let marketable =
-            self.trading.inner.open_orders.marketable(quote.symbol, quote.bid, quote.ask, TRIES_PER_QUOTE);
+            self.trading
+                .inner
+                .open_orders
+                .marketable(quote.symbol, quote.bid, quote.ask, TRIES_PER_QUOTE);
         let mut tried = 0;
-        for open in marketable.iter().filter(|open| open.last_quote_seq < seq) {
+        for open in marketable.iter().filter(|open| open.last_quote_seq < quote.seq) {
             self.try_order(open).await?;
             tried += 1;
         }
@@ -93,7 +97,11 @@ impl MatchingWorker {
     /// # Errors
     /// [`TradingError`] when the database fails.
     pub async fn end_orders(&self) -> Result<usize, TradingError> {
-        let ended = self.trading.inner.open_orders.ended(self.trading.now(), ENDINGS_PER_ROUND);
+        let ended = self
+            .trading
+            .inner
+            .open_orders
+            .ended(self.trading.now(), ENDINGS_PER_ROUND);
         for open in &ended {
             self.try_order(open).await?;
         }
@@ -150,7 +158,9 @@ pub struct HousekeepingWorker {
 impl HousekeepingWorker {
     /// A worker for the keys of this brokerage.
     pub fn new(trading: &Trading) -> Self {
-        Self { trading: trading.clone() }
+        Self {
+            trading: trading.clone(),
+        }
     }
 
     /// Works until `stop` is cancelled.

@@ -44,13 +44,15 @@ pub struct AccountView {
 
 impl From<&AccountRow> for AccountView {
     fn from(row: &AccountRow) -> Self {
-        let all = i128::from(row.available_cents.cents()) + i128::from(row.held_cents.cents());
         Self {
             id: row.id,
             status: row.status,
             buying_power: row.available_cents,
             held: row.held_cents,
-            cash: Cents::from_units(all).unwrap_or(Cents::MAX),
+            cash: row
+                .available_cents
+                .checked_add(row.held_cents)
+                .unwrap_or(row.available_cents),
             opened_at: row.opened_at,
         }
     }
@@ -100,7 +102,12 @@ impl Trading {
         account.ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))
     }
 
-    async fn open(&self, tx: &mut TenantTx, ctx: &RequestContext, owner: PrincipalId) -> Result<(), TradingError> {
+    async fn open(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        owner: PrincipalId,
+    ) -> Result<(), TradingError> {
         let id = AccountId::generate(self.sources());
         let deposit = Amount::new(self.inner.config.opening_deposit.cents());
         let Some(opening) = deposit.and_then(|amount| Cash::default().deposit(amount)) else {

@@ -20,21 +20,33 @@ impl Trading {
     pub async fn cancel(&self, ctx: &RequestContext, order: OrderId) -> Result<OrderView, CancelError> {
         let owner = owner(ctx)?;
         let mut tx = self.inner.db.begin(ctx).await?;
-        let account = store::lock_account_of(&mut tx, owner).await?.ok_or(CancelError::NotFound)?;
-        let row = store::load_order(&mut tx, account.id, order).await?.ok_or(CancelError::NotFound)?;
+        let account = store::lock_account_of(&mut tx, owner)
+            .await?
+            .ok_or(CancelError::NotFound)?;
+        let row = store::load_order(&mut tx, account.id, order)
+            .await?
+            .ok_or(CancelError::NotFound)?;
         let position = store::load_position(&mut tx, account.id, row.order.terms().symbol()).await?;
         let before = AccountState::with_order(account.cash(), position, row.order);
         let events = match decide(&self.inner.config.rules, &before, &Command::Cancel) {
             Ok(events) => events,
-            Err(Invalid::OrderClosed { .. }) => return Err(CancelError::Closed(Box::new(OrderView::from(&row)))),
+            Err(Invalid::OrderClosed { .. }) => {
+                return Err(CancelError::Closed(Box::new(OrderView::from(&row))));
+            }
             Err(invalid) => return Err(TradingError::Inconsistent(invalid).into()),
         };
         let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
         let now = self.now();
         let row = changed(&row, &after, now).ok_or(CancelError::NotFound)?;
 
-        let change =
-            Change { account: &account, before: &before, after: &after, order: &row, events: &events, key: None, now };
+        let change = Change {
+            account: &account,
+            before: &before,
+            after: &after,
+            order: &row,
+            events: &events,
+            key: None,
+        };
         store::write_change(&mut tx, &change).await?;
         let event = AuditEvent::new(CANCEL, Outcome::Success)
             .target("order", order.to_string())
@@ -54,5 +66,10 @@ pub(super) fn changed(
     now: platform_core::Timestamp,
 ) -> Option<OrderRow> {
     let order = after.order?;
-    Some(OrderRow { order, updated_at: now, version: row.version.saturating_add(1), ..row.clone() })
+    Some(OrderRow {
+        order,
+        updated_at: now,
+        version: row.version.saturating_add(1),
+        ..row.clone()
+    })
 }

@@ -9,7 +9,7 @@ use super::place::{settle, spend, view};
 use super::{AccountId, Trading, TradingError};
 use crate::matching::OpenOrder;
 use crate::store::{self, AccountRow, Change, OrderRow};
-use crate::{AccountState, Command, Event, Invalid, NotTaken, Position, Quantity, TakeRequest, decide};
+use crate::{AccountState, Command, Event, Invalid, Position, Quantity, TakeRequest, decide};
 
 const FILL: Action = Action::new("order.fill");
 const EXPIRE: Action = Action::new("order.expire");
@@ -45,20 +45,30 @@ impl Trading {
             wanted: open.leaves,
             limit: open.worst_price,
             all_or_none: false,
-            newer_than: i64::try_from(open.last_quote_seq).ok(),
+            newer_than: Some(open.last_quote_seq),
             now,
         };
-        let reservation = match self.inner.board.take(&request) {
-            Ok(reservation) => reservation,
-            Err(NotTaken::UnknownSymbol | NotTaken::Stale | NotTaken::NotNewer) => return Ok(Tried::Rests),
-            Err(_) => return Ok(Tried::Rests),
+        let Ok(reservation) = self.inner.board.take(&request) else {
+            return Ok(Tried::Rests);
         };
-        let fill = Command::Fill { quote: view(reservation.quote()), offered: reservation.granted() };
+        if reservation.granted().is_zero() {
+            return Ok(Tried::Rests);
+        }
+        let fill = Command::Fill {
+            quote: view(reservation.quote()),
+            offered: reservation.granted(),
+        };
         let ctx = system(open.tenant, "fill resting orders", self);
         let mut tx = self.inner.db.begin(&ctx).await?;
-        let Some(locked) = lock(&mut tx, open).await? else { return Ok(Tried::Done) };
-        let Some((after, events)) = self.decide(&locked, &fill)? else { return Ok(tried(&locked.row)) };
-        let row = self.write(&mut tx, &ctx, &locked, (&after, &events), FILL).await?;
+        let Some(locked) = lock(&mut tx, open).await? else {
+            return Ok(Tried::Done);
+        };
+        let Some((after, events)) = self.decide(&locked, &fill)? else {
+            return Ok(tried(&locked.row));
+        };
+        let row = self
+            .write(&mut tx, &ctx, &locked, (&after, &events), FILL)
+            .await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(Some(reservation), &events);
         tx.commit().await?;
@@ -70,9 +80,14 @@ impl Trading {
     async fn end(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
         let ctx = system(open.tenant, "expire orders", self);
         let mut tx = self.inner.db.begin(&ctx).await?;
-        let Some(locked) = lock(&mut tx, open).await? else { return Ok(Tried::Done) };
-        let Some((after, events)) = self.decide(&locked, &Command::Expire)? else { return Ok(Tried::Done) };
-        self.write(&mut tx, &ctx, &locked, (&after, &events), EXPIRE).await?;
+        let Some(locked) = lock(&mut tx, open).await? else {
+            return Ok(Tried::Done);
+        };
+        let Some((after, events)) = self.decide(&locked, &Command::Expire)? else {
+            return Ok(Tried::Done);
+        };
+        self.write(&mut tx, &ctx, &locked, (&after, &events), EXPIRE)
+            .await?;
         tx.commit().await?;
         Ok(Tried::Done)
     }
@@ -103,12 +118,22 @@ impl Trading {
         action: Action,
     ) -> Result<OrderRow, TradingError> {
         let now = self.now();
-        let row = changed(&locked.row, after, now).ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
+        let row =
+            changed(&locked.row, after, now).ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
         let before = locked.state();
-        let change =
-            Change { account: &locked.account, before: &before, after, order: &row, events, key: None, now };
+        let change = Change {
+            account: &locked.account,
+            before: &before,
+            after,
+            order: &row,
+            events,
+            key: None,
+        };
         store::write_change(tx, &change).await?;
-        let traded = events.iter().find_map(Event::execution).map_or(Quantity::ZERO, |execution| execution.quantity);
+        let traded = events
+            .iter()
+            .find_map(Event::execution)
+            .map_or(Quantity::ZERO, |execution| execution.quantity);
         let event = AuditEvent::new(action, Outcome::Success)
             .target("order", row.order.intake.order_id.to_string())
             .detail(serde_json::json!({ "status": row.order.status, "quantity": traded }));
@@ -125,14 +150,26 @@ impl Locked {
 
 async fn lock(tx: &mut TenantTx, open: &OpenOrder) -> Result<Option<Locked>, TradingError> {
     let account: AccountId = open.account;
-    let Some(account) = store::lock_account_by_id(tx, account).await? else { return Ok(None) };
-    let Some(row) = store::load_order(tx, account.id, open.id).await? else { return Ok(None) };
+    let Some(account) = store::lock_account_by_id(tx, account).await? else {
+        return Ok(None);
+    };
+    let Some(row) = store::load_order(tx, account.id, open.id).await? else {
+        return Ok(None);
+    };
     let position = store::load_position(tx, account.id, row.order.terms().symbol()).await?;
-    Ok(Some(Locked { account, row, position }))
+    Ok(Some(Locked {
+        account,
+        row,
+        position,
+    }))
 }
 
 fn tried(row: &OrderRow) -> Tried {
-    if row.order.status.is_terminal() { Tried::Done } else { Tried::Rests }
+    if row.order.status.is_terminal() {
+        Tried::Done
+    } else {
+        Tried::Rests
+    }
 }
 
 fn system(tenant: TenantId, reason: &'static str, trading: &Trading) -> RequestContext {

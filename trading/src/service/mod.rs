@@ -24,6 +24,7 @@ use crate::{QuoteBoard, TradingMetrics};
 pub use accounts::{AccountStatus, AccountView};
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
+pub(crate) use fill::Tried;
 pub use outcome::{ExecutionView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
 pub use queries::OrderStatusFilter;
@@ -66,7 +67,9 @@ impl Trading {
             open_orders,
             config,
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The quotes it trades on.
@@ -90,6 +93,8 @@ impl Trading {
 
 impl std::fmt::Debug for Trading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trading").field("config", &self.inner.config).finish_non_exhaustive()
+        f.debug_struct("Trading")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::OrderRow;
 use crate::{
-    Cents, Event, Execution, OrderId, OrderStatus, OrderType, Price, Quantity, Reason, Side, Symbol, TimeInForce,
+    Cents, Event, Execution, OrderId, OrderStatus, OrderType, Price, Quantity, Reason, Side, Symbol,
+    TimeInForce,
 };
 
 /// An order as its owner sees it.
@@ -131,7 +132,11 @@ impl ExecutionView {
     }
 
     pub(crate) fn all(events: &[Event], at: Timestamp) -> Vec<Self> {
-        events.iter().filter_map(Event::execution).map(|execution| Self::new(execution, at)).collect()
+        events
+            .iter()
+            .filter_map(Event::execution)
+            .map(|execution| Self::new(execution, at))
+            .collect()
     }
 }
 

@@ -8,11 +8,13 @@ use platform_core::{RequestContext, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::accounts::owner;
-use super::{AccountStatus, ExecutionView, OrderView, PlaceError, PlaceOutcome, Placed, Trading, TradingError};
+use super::{
+    AccountStatus, ExecutionView, OrderView, PlaceError, PlaceOutcome, Placed, Trading, TradingError,
+};
 use crate::store::{self, AccountRow, Change, NewKey, OrderRow, Remembered};
 use crate::{
-    AccountState, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms, PublishedQuote, Quantity,
-    QuoteView, Reject, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
+    AccountState, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms, PublishedQuote,
+    Quantity, QuoteView, Reject, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
 };
 
 const ROUTE: &str = "orders";
@@ -48,14 +50,22 @@ impl Trading {
         let intent = Intent {
             terms,
             client_order_id,
-            key: ctx.meta().idempotency_key.as_ref().map(platform_core::IdempotencyKey::as_str),
+            key: ctx
+                .meta()
+                .idempotency_key
+                .as_ref()
+                .map(platform_core::IdempotencyKey::as_str),
             fingerprint: fingerprint(&terms, client_order_id),
         };
         let started = tokio::time::Instant::now();
         let mut tx = self.inner.db.begin(ctx).await?;
         let account = self.lock_or_open(&mut tx, ctx, owner).await?;
         let placed = self.place_locked(tx, ctx, &account, &intent).await?;
-        self.inner.metrics.placed(placed.outcome(), matches!(placed, Placed::New(_)), started.elapsed());
+        self.inner.metrics.placed(
+            placed.outcome(),
+            matches!(placed, Placed::New(_)),
+            started.elapsed(),
+        );
         Ok(placed)
     }
 
@@ -82,10 +92,15 @@ impl Trading {
         let now = self.now();
         let (market, reservation) = self.market_for(&intent.terms, now)?;
         let before = AccountState::before_order(account.cash(), loaded.position);
-        let place = Command::Place { order_id: OrderId::generate(self.sources()), terms: intent.terms, market };
+        let place = Command::Place {
+            order_id: OrderId::generate(self.sources()),
+            terms: intent.terms,
+            market,
+        };
         let events = decide(&self.inner.config.rules, &before, &place).map_err(PlaceError::Invalid)?;
         let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
-        let row = new_row(&after, account, intent, now).ok_or(TradingError::Inconsistent(Invalid::NoUsableQuote))?;
+        let row = new_row(&after, account, intent, now)
+            .ok_or(TradingError::Inconsistent(Invalid::NoUsableQuote))?;
         let outcome = PlaceOutcome {
             order: OrderView::from(&row),
             executions: ExecutionView::all(&events, now),
@@ -96,13 +111,28 @@ impl Trading {
         let key = match intent.key {
             Some(key) => {
                 let outcome = serde_json::to_string(&outcome).map_err(|error| unwritable(error))?;
-                Some(NewKey { route: ROUTE, key, fingerprint: &intent.fingerprint, outcome })
+                Some(NewKey {
+                    route: ROUTE,
+                    key,
+                    fingerprint: &intent.fingerprint,
+                    outcome,
+                })
             }
             None => None,
         };
-        let change = Change { account, before: &before, after: &after, order: &row, events: &events, key, now };
+        let change = Change {
+            account,
+            before: &before,
+            after: &after,
+            order: &row,
+            events: &events,
+            key,
+        };
         store::write_change(&mut tx, &change).await?;
-        self.inner.audit.record(&mut tx, ctx, audit_event(&outcome, &events)).await?;
+        self.inner
+            .audit
+            .record(&mut tx, ctx, audit_event(&outcome, &events))
+            .await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(reservation, &events);
         tx.commit().await?;
@@ -111,7 +141,11 @@ impl Trading {
     }
 
     /// The market the order meets, and the shares that were set aside for it.
-    fn market_for(&self, terms: &OrderTerms, now: Timestamp) -> Result<(Market, Option<Reservation>), PlaceError> {
+    fn market_for(
+        &self,
+        terms: &OrderTerms,
+        now: Timestamp,
+    ) -> Result<(Market, Option<Reservation>), PlaceError> {
         let request = TakeRequest {
             symbol: terms.symbol(),
             side: terms.side(),
@@ -126,15 +160,24 @@ impl Trading {
         match (taken, latest) {
             (Ok(reservation), _) => {
                 let quote = view(reservation.quote());
-                let market = Market::Open { quote, offered: reservation.granted() };
+                let market = Market::Open {
+                    quote,
+                    offered: reservation.granted(),
+                };
                 Ok((market, Some(reservation)))
             }
             (Err(NotTaken::UnknownSymbol), _) => Err(PlaceError::UnknownSymbol),
             (Err(NotTaken::Stale), latest) => {
-                let seq = latest.map_or(0, |quote| view(&quote).seq);
+                let seq = latest.map_or(0, |quote| quote.seq);
                 Ok((Market::Unusable { seq }, None))
             }
-            (Err(_), Some(latest)) => Ok((Market::Open { quote: view(&latest), offered: Quantity::ZERO }, None)),
+            (Err(_), Some(latest)) => Ok((
+                Market::Open {
+                    quote: view(&latest),
+                    offered: Quantity::ZERO,
+                },
+                None,
+            )),
             (Err(_), None) => Ok((Market::Unusable { seq: 0 }, None)),
         }
     }
@@ -142,29 +185,32 @@ impl Trading {
 
 /// The quote as the domain sees it.
 pub(super) fn view(quote: &PublishedQuote) -> QuoteView {
-    QuoteView {
-        seq: u64::try_from(quote.seq).unwrap_or(0),
-        bid: quote.bid,
-        ask: quote.ask,
-        last: quote.last,
-        bid_size: quote.bid_size,
-        ask_size: quote.ask_size,
-    }
+    QuoteView::from(&**quote)
 }
 
 /// The state after some events.
 pub(super) fn settle(before: &AccountState, events: &[Event]) -> Result<AccountState, Invalid> {
-    Ok(events.iter().try_fold(*before, |state, event| apply(&state, event))?)
+    Ok(events
+        .iter()
+        .try_fold(*before, |state, event| apply(&state, event))?)
 }
 
 /// What was set aside and not traded goes back to the quote.
 pub(super) fn spend(reservation: Option<Reservation>, events: &[Event]) {
     let Some(reservation) = reservation else { return };
-    let traded = events.iter().find_map(Event::execution).map_or(Quantity::ZERO, |execution| execution.quantity);
+    let traded = events
+        .iter()
+        .find_map(Event::execution)
+        .map_or(Quantity::ZERO, |execution| execution.quantity);
     reservation.commit_part(traded);
 }
 
-fn new_row(after: &AccountState, account: &AccountRow, intent: &Intent<'_>, now: Timestamp) -> Option<OrderRow> {
+fn new_row(
+    after: &AccountState,
+    account: &AccountRow,
+    intent: &Intent<'_>,
+    now: Timestamp,
+) -> Option<OrderRow> {
     let order: Order = after.order?;
     Some(OrderRow {
         order,
@@ -202,10 +248,16 @@ fn replay(remembered: &Remembered, intent: &Intent<'_>) -> Result<Placed, PlaceE
     Ok(Placed::Replayed(outcome))
 }
 
-async fn existing(tx: &mut TenantTx, account: &AccountRow, intent: &Intent<'_>) -> Result<Placed, PlaceError> {
+async fn existing(
+    tx: &mut TenantTx,
+    account: &AccountRow,
+    intent: &Intent<'_>,
+) -> Result<Placed, PlaceError> {
     let name = intent.client_order_id.unwrap_or_default();
     let row = store::load_by_client_id(tx, account.id, name).await?;
-    let row = row.filter(|row| *row.order.terms() == intent.terms).ok_or(PlaceError::ClientOrderIdTaken)?;
+    let row = row
+        .filter(|row| *row.order.terms() == intent.terms)
+        .ok_or(PlaceError::ClientOrderIdTaken)?;
     let outcome = PlaceOutcome {
         order: OrderView::from(&row),
         executions: store::executions_in(tx, row.order.intake.order_id).await?,
@@ -218,7 +270,11 @@ async fn existing(tx: &mut TenantTx, account: &AccountRow, intent: &Intent<'_>) 
 fn audit_event(outcome: &PlaceOutcome, events: &[Event]) -> AuditEvent {
     let order = &outcome.order;
     let rejected = events.iter().find_map(Event::reject).map(Reject::reason);
-    let result = if rejected.is_some() { Outcome::Failure } else { Outcome::Success };
+    let result = if rejected.is_some() {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    };
     let detail = serde_json::json!({
         "symbol": order.symbol,
         "side": order.side,
@@ -230,7 +286,9 @@ fn audit_event(outcome: &PlaceOutcome, events: &[Event]) -> AuditEvent {
         "filled_quantity": order.filled_quantity,
         "events": events.iter().map(Event::kind).collect::<Vec<_>>(),
     });
-    let event = AuditEvent::new(PLACE, result).target("order", order.id.to_string()).detail(detail);
+    let event = AuditEvent::new(PLACE, result)
+        .target("order", order.id.to_string())
+        .detail(detail);
     match rejected {
         Some(reason) => event.reason(reason.as_str()),
         None => event,

@@ -60,14 +60,19 @@ impl Trading {
         let mut read = self.inner.db.read(ctx).await?;
         let positions = store::positions_of(&mut read, account.id).await?;
         drop(read);
-        self.value(AccountView::from(&account), &positions).map_err(|error| TradingError::Inconsistent(error.into()))
+        self.value(AccountView::from(&account), &positions)
+            .map_err(|error| TradingError::Inconsistent(error.into()))
     }
 
     /// The caller's position in a symbol; `None` when it never had one.
     ///
     /// # Errors
     /// [`TradingError`].
-    pub async fn position(&self, ctx: &RequestContext, symbol: Symbol) -> Result<Option<PositionView>, TradingError> {
+    pub async fn position(
+        &self,
+        ctx: &RequestContext,
+        symbol: Symbol,
+    ) -> Result<Option<PositionView>, TradingError> {
         let account = self.account_row(ctx).await?;
         let mut read = self.inner.db.read(ctx).await?;
         let positions = store::positions_of(&mut read, account.id).await?;
@@ -106,7 +111,8 @@ impl Trading {
         let last_price = self.inner.board.latest(position.symbol).map(|quote| quote.last);
         let market_value = last_price.map(|last| position.market_value(last)).transpose()?;
         let unrealized = last_price.map(|last| position.unrealized(last)).transpose()?;
-        let cents = |exact: Option<Notional>| exact.map(|exact| exact.to_cents(Rounding::HalfEven)).transpose();
+        let cents =
+            |exact: Option<Notional>| exact.map(|exact| exact.to_cents(Rounding::HalfEven)).transpose();
         let view = PositionView {
             symbol: position.symbol,
             quantity: position.quantity()?,

@@ -28,10 +28,13 @@ impl FromStr for OrderStatusFilter {
         match word {
             "all" => Ok(Self::All),
             "open" => Ok(Self::Open),
-            status => status.parse().map(Self::Only).map_err(|unknown: UnknownWord| UnknownWord {
-                kind: "status",
-                allowed: format!("open, all, {}", unknown.allowed),
-            }),
+            status => status
+                .parse()
+                .map(Self::Only)
+                .map_err(|unknown: UnknownWord| UnknownWord {
+                    kind: "status",
+                    allowed: format!("open, all, {}", unknown.allowed),
+                }),
         }
     }
 }
@@ -57,7 +60,9 @@ impl Trading {
         filter: OrderStatusFilter,
         (before, limit): (Option<OrderId>, u32),
     ) -> Result<Vec<OrderView>, TradingError> {
-        let Some((mut read, account)) = self.read_own(ctx).await? else { return Ok(Vec::new()) };
+        let Some((mut read, account)) = self.read_own(ctx).await? else {
+            return Ok(Vec::new());
+        };
         let rows = store::orders_page(&mut read, account, filter.into(), (before, limit)).await?;
         Ok(rows.iter().map(OrderView::from).collect())
     }
@@ -67,7 +72,9 @@ impl Trading {
     /// # Errors
     /// [`TradingError`].
     pub async fn order(&self, ctx: &RequestContext, id: OrderId) -> Result<Option<OrderView>, TradingError> {
-        let Some((mut read, account)) = self.read_own(ctx).await? else { return Ok(None) };
+        let Some((mut read, account)) = self.read_own(ctx).await? else {
+            return Ok(None);
+        };
         let rows = store::orders_page(&mut read, account, OrderFilter::One(id), (None, 1)).await?;
         Ok(rows.first().map(OrderView::from))
     }
@@ -81,7 +88,9 @@ impl Trading {
         ctx: &RequestContext,
         client_order_id: &str,
     ) -> Result<Option<OrderView>, TradingError> {
-        let Some((mut read, account)) = self.read_own(ctx).await? else { return Ok(None) };
+        let Some((mut read, account)) = self.read_own(ctx).await? else {
+            return Ok(None);
+        };
         let row = store::order_by_client_id(&mut read, account, client_order_id).await?;
         Ok(row.as_ref().map(OrderView::from))
     }
@@ -97,7 +106,9 @@ impl Trading {
         id: OrderId,
         (after, limit): (Option<i64>, u32),
     ) -> Result<Option<Vec<ExecutionView>>, TradingError> {
-        let Some((mut read, account)) = self.read_own(ctx).await? else { return Ok(None) };
+        let Some((mut read, account)) = self.read_own(ctx).await? else {
+            return Ok(None);
+        };
         let rows = store::orders_page(&mut read, account, OrderFilter::One(id), (None, 1)).await?;
         if rows.is_empty() {
             return Ok(None);

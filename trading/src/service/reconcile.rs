@@ -49,6 +49,9 @@ impl Trading {
             .fetch_all(&mut read)
             .await
             .map_err(platform_core::pg::DbError::from)?;
-        Ok(Reconciliation { transfers: u64::try_from(transfers).unwrap_or(0), discrepancies })
+        Ok(Reconciliation {
+            transfers: u64::try_from(transfers).unwrap_or(0),
+            discrepancies,
+        })
     }
 }

@@ -20,7 +20,9 @@ impl Trading {
         let mut after: Option<TenantId> = None;
         loop {
             let tenants = self.inner.tenants.list(after, PAGE).await?;
-            let Some(last) = tenants.last() else { return Ok(forgotten) };
+            let Some(last) = tenants.last() else {
+                return Ok(forgotten);
+            };
             after = Some(last.id);
             for tenant in &tenants {
                 forgotten += self.forget_keys_of(tenant.id).await?;

@@ -20,12 +20,18 @@ pub(crate) struct AccountRow {
 
 impl AccountRow {
     pub(crate) fn cash(&self) -> Cash {
-        Cash { available: self.available_cents, held: self.held_cents }
+        Cash {
+            available: self.available_cents,
+            held: self.held_cents,
+        }
     }
 }
 
 /// Locks the account of a principal. Whoever changes an account, its orders or its positions holds this lock first.
-pub(crate) async fn lock_account_of(tx: &mut TenantTx, owner: PrincipalId) -> Result<Option<AccountRow>, DbError> {
+pub(crate) async fn lock_account_of(
+    tx: &mut TenantTx,
+    owner: PrincipalId,
+) -> Result<Option<AccountRow>, DbError> {
     let row = sqlx::query_as(
         "select id, status, available_cents, held_cents, last_seq, opened_at
          from trading.account where tenant_id = $1 and owner_id = $2 for update",
@@ -38,7 +44,10 @@ pub(crate) async fn lock_account_of(tx: &mut TenantTx, owner: PrincipalId) -> Re
 }
 
 /// Locks an account by its id.
-pub(crate) async fn lock_account_by_id(tx: &mut TenantTx, id: AccountId) -> Result<Option<AccountRow>, DbError> {
+pub(crate) async fn lock_account_by_id(
+    tx: &mut TenantTx,
+    id: AccountId,
+) -> Result<Option<AccountRow>, DbError> {
     let row = sqlx::query_as(
         "select id, status, available_cents, held_cents, last_seq, opened_at
          from trading.account where tenant_id = $1 and id = $2 for update",
@@ -51,7 +60,10 @@ pub(crate) async fn lock_account_by_id(tx: &mut TenantTx, id: AccountId) -> Resu
 }
 
 /// The account of a principal, unlocked.
-pub(crate) async fn read_account_of(read: &mut TenantRead, owner: PrincipalId) -> Result<Option<AccountRow>, DbError> {
+pub(crate) async fn read_account_of(
+    read: &mut TenantRead,
+    owner: PrincipalId,
+) -> Result<Option<AccountRow>, DbError> {
     let row = sqlx::query_as(
         "select id, status, available_cents, held_cents, last_seq, opened_at
          from trading.account where tenant_id = $1 and owner_id = $2",

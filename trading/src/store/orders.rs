@@ -6,8 +6,8 @@ use sqlx::FromRow;
 
 use crate::service::{AccountId, ExecutionView};
 use crate::{
-    Cents, Execution, ExecutionId, Intake, Notional, Order, OrderId, OrderStatus, OrderTerms, OrderType, Price,
-    Pricing, Quantity, Reason, Side, Symbol, TimeInForce,
+    Cents, Execution, ExecutionId, Intake, Notional, Order, OrderId, OrderStatus, OrderTerms, OrderType,
+    Price, Pricing, Quantity, Reason, Side, Symbol, TimeInForce,
 };
 
 /// The columns of an order, in the order of [`OrderRow`]. The notional is read as text: it is wider than a bigint.
@@ -110,13 +110,14 @@ pub(crate) async fn load_order(
     account: AccountId,
     order: OrderId,
 ) -> Result<Option<OrderRow>, DbError> {
-    let row: Option<StoredOrder> =
-        sqlx::query_as(select_orders!("where tenant_id = $1 and account_id = $2 and id = $3"))
-            .bind(tx.tenant())
-            .bind(account)
-            .bind(order)
-            .fetch_optional(tx)
-            .await?;
+    let row: Option<StoredOrder> = sqlx::query_as(select_orders!(
+        "where tenant_id = $1 and account_id = $2 and id = $3"
+    ))
+    .bind(tx.tenant())
+    .bind(account)
+    .bind(order)
+    .fetch_optional(tx)
+    .await?;
     row.map(StoredOrder::into_row).transpose()
 }
 
@@ -126,13 +127,14 @@ pub(crate) async fn order_by_client_id(
     account: AccountId,
     client_order_id: &str,
 ) -> Result<Option<OrderRow>, DbError> {
-    let row: Option<StoredOrder> =
-        sqlx::query_as(select_orders!("where tenant_id = $1 and account_id = $2 and client_order_id = $3"))
-            .bind(read.tenant())
-            .bind(account)
-            .bind(client_order_id)
-            .fetch_optional(read)
-            .await?;
+    let row: Option<StoredOrder> = sqlx::query_as(select_orders!(
+        "where tenant_id = $1 and account_id = $2 and client_order_id = $3"
+    ))
+    .bind(read.tenant())
+    .bind(account)
+    .bind(client_order_id)
+    .fetch_optional(read)
+    .await?;
     row.map(StoredOrder::into_row).transpose()
 }
 
@@ -156,7 +158,12 @@ impl OrderFilter {
             Self::Open => !status.is_terminal(),
             Self::Status(one) => *status == one,
         };
-        OrderStatus::ALL.iter().copied().filter(wanted).map(OrderStatus::as_str).collect()
+        OrderStatus::ALL
+            .iter()
+            .copied()
+            .filter(wanted)
+            .map(OrderStatus::as_str)
+            .collect()
     }
 }
 
@@ -241,7 +248,10 @@ impl ExecutionRow {
     fn into_view(self) -> Result<ExecutionView, DbError> {
         let quote_seq = u64::try_from(self.quote_seq).map_err(damaged)?;
         let execution = Execution {
-            id: ExecutionId { order_id: self.order_id, quote_seq },
+            id: ExecutionId {
+                order_id: self.order_id,
+                quote_seq,
+            },
             symbol: self.symbol,
             side: self.side,
             quantity: self.quantity_e6,

@@ -28,7 +28,11 @@ impl PositionRow {
 }
 
 /// The position of an account in a symbol; a flat one when there is no row. The caller holds the account's lock.
-pub(crate) async fn load_position(tx: &mut TenantTx, account: AccountId, symbol: Symbol) -> Result<Position, DbError> {
+pub(crate) async fn load_position(
+    tx: &mut TenantTx,
+    account: AccountId,
+    symbol: Symbol,
+) -> Result<Position, DbError> {
     let row: Option<PositionRow> = sqlx::query_as(
         "select symbol, available_e6, held_e6, cost_cents, realized_cents
          from trading.position where tenant_id = $1 and account_id = $2 and symbol = $3",
@@ -42,7 +46,10 @@ pub(crate) async fn load_position(tx: &mut TenantTx, account: AccountId, symbol:
 }
 
 /// Every position of an account, flat ones too, in the order of the symbols.
-pub(crate) async fn positions_of(read: &mut TenantRead, account: AccountId) -> Result<Vec<Position>, DbError> {
+pub(crate) async fn positions_of(
+    read: &mut TenantRead,
+    account: AccountId,
+) -> Result<Vec<Position>, DbError> {
     let rows: Vec<PositionRow> = sqlx::query_as(
         "select symbol, available_e6, held_e6, cost_cents, realized_cents
          from trading.position where tenant_id = $1 and account_id = $2 order by symbol",

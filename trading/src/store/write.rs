@@ -1,6 +1,5 @@
 //! What a command touches, read and written in one statement each: on a hot account the round trips are the cost.
 
-use platform_core::Timestamp;
 use platform_core::pg::{DbError, TenantTx};
 use sqlx::{FromRow, Row};
 
@@ -8,7 +7,7 @@ use super::orders::{OrderRow, StoredOrder, select_orders};
 use super::positions::PositionRow;
 use super::{AccountRow, Remembered};
 use crate::service::AccountId;
-use crate::{AccountState, Event, Execution, OrderId, Position, Quantity, Symbol, Transfer};
+use crate::{AccountState, Event, Execution, Position, Symbol, Transfer};
 
 /// What placing an order needs to know besides the account.
 pub(crate) struct Placement {
@@ -52,7 +51,9 @@ pub(crate) async fn load_placement(
     let fingerprint: Option<Vec<u8>> = row.try_get("fingerprint")?;
     Ok(Placement {
         position,
-        remembered: outcome.zip(fingerprint).map(|(outcome, fingerprint)| Remembered { fingerprint, outcome }),
+        remembered: outcome
+            .zip(fingerprint)
+            .map(|(outcome, fingerprint)| Remembered { fingerprint, outcome }),
         name_is_taken: row.try_get("name_is_taken")?,
     })
 }
@@ -63,13 +64,14 @@ pub(crate) async fn load_by_client_id(
     account: AccountId,
     client_order_id: &str,
 ) -> Result<Option<OrderRow>, DbError> {
-    let row: Option<StoredOrder> =
-        sqlx::query_as(select_orders!("where tenant_id = $1 and account_id = $2 and client_order_id = $3"))
-            .bind(tx.tenant())
-            .bind(account)
-            .bind(client_order_id)
-            .fetch_optional(tx)
-            .await?;
+    let row: Option<StoredOrder> = sqlx::query_as(select_orders!(
+        "where tenant_id = $1 and account_id = $2 and client_order_id = $3"
+    ))
+    .bind(tx.tenant())
+    .bind(account)
+    .bind(client_order_id)
+    .fetch_optional(tx)
+    .await?;
     row.map(StoredOrder::into_row).transpose()
 }
 
@@ -89,19 +91,31 @@ pub(crate) struct Change<'a> {
     pub(crate) order: &'a OrderRow,
     pub(crate) events: &'a [Event],
     pub(crate) key: Option<NewKey<'a>>,
-    pub(crate) now: Timestamp,
 }
 
 /// Writes order, fills, ledger, position, account and idempotency key in one statement.
 pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Result<(), DbError> {
-    let OrderRow { order, account_id, client_order_id, accepted_at, expires_at, updated_at, version } = change.order;
+    let OrderRow {
+        order,
+        account_id,
+        client_order_id,
+        accepted_at,
+        expires_at,
+        updated_at,
+        version,
+    } = change.order;
     let terms = order.terms();
     let executions = Executions::of(change.events);
     let transfers = Transfers::of(change.events, change.account.last_seq);
     let position = &change.after.position;
     let position_changed = change.before.position != *position;
     let (route, key, fingerprint, outcome) = match &change.key {
-        Some(key) => (Some(key.route), Some(key.key), Some(&key.fingerprint[..]), Some(key.outcome.as_str())),
+        Some(key) => (
+            Some(key.route),
+            Some(key.key),
+            Some(&key.fingerprint[..]),
+            Some(key.outcome.as_str()),
+        ),
         None => (None, None, None, None),
     };
     let touched = sqlx::query(
@@ -243,7 +257,10 @@ struct Transfers {
 
 impl Transfers {
     fn of(events: &[Event], last_seq: i64) -> Self {
-        let mut columns = Self { last_seq, ..Self::default() };
+        let mut columns = Self {
+            last_seq,
+            ..Self::default()
+        };
         for event in events {
             let quote_seq = event.execution().map(|execution| bigint(execution.id.quote_seq));
             for transfer in event.transfers() {

@@ -23,7 +23,7 @@ pub(super) async fn admit(State(stack): State<Arc<HttpStack>>, request: Request,
     let (mut parts, body) = request.into_parts();
     let caller = match stack.caller(&parts).await {
         Ok(caller) => caller,
-        Err(problem) => return problem.into_response(),
+        Err(problem) => return stack.charged(&parts, problem),
     };
     let allowance = match stack.allowance(&parts, caller.as_ref()) {
         Ok(allowance) => allowance,
@@ -61,6 +61,18 @@ impl HttpStack {
                 Span::current().record("tenant.id", field::display(ctx.tenant()));
                 Ok(Some(ctx))
             }
+        }
+    }
+
+    /// The answer to a bad credential, which counts as a request of its address: guessing is not free.
+    fn charged(&self, parts: &Parts, problem: Problem) -> Response {
+        if !problem.status().is_client_error() {
+            return problem.into_response();
+        }
+        match self.allowance(parts, None) {
+            Ok(Some(allowance)) => allowance.described(problem.into_response()),
+            Ok(None) => problem.into_response(),
+            Err((exhausted, allowance)) => allowance.described(exhausted.into_response()),
         }
     }
 

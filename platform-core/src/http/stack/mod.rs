@@ -102,6 +102,9 @@ impl HttpStack {
     }
 
     /// Puts the middleware around every route of a router and around its fallback. Routes added later are outside.
+    ///
+    /// Serve the result with `into_make_service_with_connect_info::<SocketAddr>()`: without it no source address is known, and
+    /// everybody who has not signed in shares one allowance of the rate limit.
     pub fn wrap(&self, router: Router) -> Router {
         let stack = Arc::new(self.clone());
         router.layer(

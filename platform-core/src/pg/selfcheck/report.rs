@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::codes;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,11 +33,31 @@ pub struct Finding {
     pub allowed: Option<&'static str>,
 }
 
+impl Finding {
+    /// What is known of a code, found on this object.
+    pub(super) fn of(code: &str, object: String) -> Self {
+        // A code without an explanation is as bad as any: it must not pass unseen.
+        let known = codes::named(code).unwrap_or(&codes::UNKNOWN);
+        Self {
+            code: known.name,
+            level: known.level,
+            object,
+            detail: known.detail,
+            remediation: known.remediation,
+            allowed: None,
+        }
+    }
+
+    fn refuses(&self) -> bool {
+        self.level == Level::Error && self.allowed.is_none()
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} on {}: {} To mend it: {}",
+            "{} on {}\n    {}\n    to mend it: {}",
             self.code, self.object, self.detail, self.remediation
         )
     }
@@ -114,13 +136,42 @@ impl Report {
 
     /// The findings with which a service must not start.
     pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.refuses())
+    }
+
+    /// The findings that an operator should know of although the service starts.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
         self.findings
             .iter()
-            .filter(|finding| finding.level == Level::Error && finding.allowed.is_none())
+            .filter(|finding| finding.level == Level::Warning && finding.allowed.is_none())
     }
 
     /// May the service start?
     pub fn passes(&self) -> bool {
         self.refusals().next().is_none()
+    }
+}
+
+/// The text for the operator: what is wrong and how it is mended, in several lines; what is allowed is only counted.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refusals = self.refusals().count();
+        let warnings = self.warnings().count();
+        let allowed = self.findings.len() - refusals - warnings;
+        match refusals {
+            0 => write!(f, "the database keeps tenants apart")?,
+            _ => write!(f, "the database does not keep tenants apart")?,
+        }
+        write!(
+            f,
+            " (errors: {refusals}, warnings: {warnings}, allowed: {allowed})"
+        )?;
+        for refusal in self.refusals() {
+            write!(f, "\n  error: {refusal}")?;
+        }
+        for warning in self.warnings() {
+            write!(f, "\n  warning: {warning}")?;
+        }
+        Ok(())
     }
 }
