@@ -84,5 +84,4 @@ pub static MIGRATIONS: Migrations = Migrations {
     migrator: &MIGRATOR,
 };
 
-static MIGRATOR: platform_core::sqlx::migrate::Migrator =
-    platform_core::sqlx::migrate!("../migrations/platform-auth");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-auth");

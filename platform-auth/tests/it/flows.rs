@@ -163,15 +163,19 @@ async fn a_suspended_tenant_takes_no_request_until_it_is_resumed() {
         tx.commit().await.unwrap();
     };
 
-    for status in [TenantStatus::Suspended, TenantStatus::Closed] {
+    // To visitors a closed tenant is not there any more.
+    for (status, visitor) in [
+        (TenantStatus::Suspended, (403, "tenant_suspended")),
+        (TenantStatus::Closed, (404, "tenant_unknown")),
+    ] {
         set(status).await;
         app.me(&token).await.refused(403, "tenant_suspended");
         app.sign_in(&place, "ada@example.com", PASSWORD)
             .await
-            .refused(403, "tenant_suspended");
+            .refused(visitor.0, visitor.1);
         app.register(&place, "bob@example.com")
             .await
-            .refused(403, "tenant_suspended");
+            .refused(visitor.0, visitor.1);
     }
     set(TenantStatus::Active).await;
 
