@@ -37,7 +37,7 @@ create table trading.orders (
     tenant_id          uuid not null default current_setting('platform.tenant_id')::uuid,
     id                 uuid not null,
     account_id         uuid not null,
-    client_order_id    text check (length(client_order_id) between 1 and 64),
+    client_order_id    text check (length(client_order_id) between 1 and 128),
     symbol             text not null check (symbol ~ '^[A-Z0-9.-]{1,12}$'),
     side               text not null check (side in ('buy', 'sell')),
     order_type         text not null check (order_type in ('market', 'limit', 'stop', 'stop_limit')),
@@ -56,8 +56,11 @@ create table trading.orders (
     filled_notional_e10 numeric(20, 0) not null check (filled_notional_e10 >= 0 and filled_notional_e10 <= 10000000000000000000),
     -- What of the account's cash it holds; a sell holds its open shares.
     hold_cents         bigint not null check (hold_cents between 0 and 999999999999999),
-    -- The quote it was accepted on. It fills on a later one, or on this one at acceptance.
+    fees_cents         bigint not null check (fees_cents between 0 and 999999999999999),
+    -- The quote it met when it was placed.
     accepted_quote_seq bigint not null check (accepted_quote_seq >= 0),
+    -- The newest quote it met or filled on; it only fills on a later one.
+    last_quote_seq     bigint not null check (last_quote_seq >= accepted_quote_seq),
     accepted_at        timestamptz not null,
     expires_at         timestamptz,
     updated_at         timestamptz not null,
@@ -86,6 +89,7 @@ create table trading.execution (
     price_e4    bigint not null check (price_e4 between 1 and 99999999999999),
     -- What the fill moved, rounded cumulatively over the order; zero is possible for a sliver.
     cash_cents  bigint not null check (cash_cents between 0 and 999999999999999),
+    fee_cents   bigint not null check (fee_cents between 0 and 999999999999999),
     executed_at timestamptz not null,
     primary key (tenant_id, order_id, quote_seq),
     foreign key (tenant_id, order_id) references trading.orders (tenant_id, id) on delete restrict
@@ -124,13 +128,13 @@ create table trading.idempotency (
     route       text not null check (length(route) between 1 and 64),
     key         text not null check (length(key) between 1 and 255),
     fingerprint bytea not null check (length(fingerprint) = 32),
-    -- Both are set in the transaction that claims the key, so that a committed row always has an answer.
-    status      integer check (status between 100 and 599),
-    body        text check (length(body) <= 1048576),
+    -- What the operation came to, as JSON. Written in the transaction of the operation itself, so that a key without an answer
+    -- does not exist.
+    outcome     text not null check (length(outcome) <= 1048576),
     created_at  timestamptz not null,
     primary key (tenant_id, account_id, route, key),
     foreign key (tenant_id, account_id) references trading.account (tenant_id, id) on delete restrict
 );
 comment on table trading.idempotency is 'A row is an operation a client named, with the answer it was given; kept for seven days';
 create index idempotency_by_age on trading.idempotency (tenant_id, created_at);
-select platform_core.tenant_table('trading.idempotency', 'select, insert, update, delete');
+select platform_core.tenant_table('trading.idempotency', 'select, insert, delete');

@@ -1,1 +1,88 @@
-//! placeholder
+//! Users, password sign-in, sessions and roles of a tenant.
+//!
+//! A user belongs to one tenant, signs in with an e-mail address and a password, and gets an opaque token for a session, of which only the
+//! hash is stored. Whatever changes is recorded by `platform_audit` in the same transaction; a failed sign-in is recorded alone.
+//!
+//! - **Passwords** are hashed with Argon2id, a bounded number at a time, and never logged. Unknown users, wrong passwords and
+//!   disabled users get the same answer after the same work.
+//! - **Sessions** are read from PostgreSQL for every request: nothing is cached, so ending one takes effect at once on every instance,
+//!   and costs each request one query. They end after 30 minutes without use and after 12 hours in any case.
+//! - **Guessing** is slowed down for each account and each address, in the memory of each instance, and never to a standstill.
+//! - **Roles** are `user` and `admin`; which permissions they give is set up when the service starts ([`AuthConfig::grant`]).
+//!
+//! There is no e-mail verification, password reset, second factor or API key.
+//!
+//! ```no_run
+//! use platform_audit::AuditLog;
+//! use platform_auth::{Auth, AuthConfig, Credentials};
+//! use platform_core::RequestContext;
+//! use platform_core::pg::{Db, Tenants};
+//!
+//! async fn sign_in(db: &Db, ctx: &RequestContext) -> Result<(), Box<dyn std::error::Error>> {
+//!     let sources = db.sources().clone();
+//!     let auth = Auth::new(db.clone(), Tenants::new(db), AuditLog::new(sources.clone()), sources, AuthConfig::default());
+//!
+//!     let credentials = Credentials { email: "ada@example.com".into(), password: "correct horse".into() };
+//!     let signed_in = auth.sign_in(ctx, credentials).await?;
+//!     assert_eq!(signed_in.user.email, "ada@example.com");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | gives |
+//! |---|---|
+//! | `http` (default) | routes with their OpenAPI document, the authentication of requests, the runtime module |
+
+mod access;
+mod auth;
+mod config;
+mod email;
+mod error;
+mod hasher;
+mod name;
+mod password;
+mod register;
+mod role;
+mod session;
+mod sign_in;
+mod throttle;
+mod token;
+mod user;
+
+#[cfg(feature = "http")]
+pub mod http;
+
+pub use auth::{Auth, SignedIn};
+pub use config::{AuthConfig, PasswordConfig, SessionConfig};
+pub use email::{EmailAddress, InvalidEmail};
+pub use error::{AccessError, AuthenticateError, Fault, RegisterError, SignInError, TenantRefused};
+pub use hasher::HashError;
+pub use name::{InvalidName, PersonName};
+pub use password::InvalidPassword;
+pub use register::{InvalidRegistration, Registration};
+pub use role::{Role, TENANT_ADMIN, UnknownRole};
+pub use sign_in::Credentials;
+pub use throttle::{ThrottleConfig, ThrottleLimit};
+pub use token::{InvalidToken, SessionToken};
+pub use user::{User, UserStatus};
+
+pub use platform_audit;
+pub use platform_core;
+
+use platform_core::pg::Migrations;
+
+platform_core::id_type! {
+    /// Names a session.
+    pub struct SessionId;
+}
+
+/// The tables of this crate, in the schema `platform_auth`. They refer to those of `platform_core` and need those of `platform_audit`.
+pub static MIGRATIONS: Migrations = Migrations {
+    schema: "platform_auth",
+    migrator: &MIGRATOR,
+};
+
+static MIGRATOR: platform_core::sqlx::migrate::Migrator =
+    platform_core::sqlx::migrate!("../migrations/platform-auth");

@@ -1,1 +1,17 @@
-//! placeholder
+//! Masking of personal data for logs, audit events and screens.
+//!
+//! A mask has one width for each kind of value, so that it tells neither how long the value was nor whether it was well formed beyond
+//! what it shows. It works on characters, never on bytes, takes any input and cannot fail. What is too short or malformed for a
+//! partial view is masked whole.
+//!
+//! ```
+//! use platform_crypto::{mask_card, mask_email};
+//!
+//! assert_eq!(mask_email("ada@example.com"), "a***@e***.com");
+//! assert_eq!(mask_card("4242 4242 4242 4242"), "**** **** **** 4242");
+//! assert_eq!(mask_email("not an address"), "****@****.***");
+//! ```
+
+mod mask;
+
+pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};

@@ -120,7 +120,8 @@ impl ClusterConfig {
             "timezone=UTC".to_owned(),
             "log_timezone=UTC".to_owned(),
             "log_checkpoints=off".to_owned(),
-            // The log must not learn what the statements carry.
+            // The log must not learn what the statements carry; an error's detail quotes the row.
+            "log_error_verbosity=terse".to_owned(),
             "log_min_error_statement=panic".to_owned(),
             "log_parameter_max_length=0".to_owned(),
             "logging_collector=off".to_owned(),

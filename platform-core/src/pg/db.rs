@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio_util::task::TaskTracker;
 
@@ -87,6 +87,16 @@ impl Db {
         };
         db.try_roles().await?;
         Ok(db)
+    }
+
+    /// A handle whose every operation fails with [`DbError::Unavailable`]: for composing modules where nothing is to be asked of
+    /// them but their routes, such as printing the OpenAPI document.
+    pub fn unconnected(sources: Sources) -> Self {
+        let options = PgConnectOptions::new_without_pgpass();
+        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(1)).connect_lazy_with(options);
+        let inner =
+            Inner { pool, shares: Shares::new(1), sources, acquire_timeout: Duration::ZERO, tasks: TaskTracker::new() };
+        Self { inner: Arc::new(inner) }
     }
 
     async fn try_roles(&self) -> Result<(), ConnectError> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::Connection as _;
 
-use crate::embedded::{Cluster, ClusterConfig};
+use crate::embedded::{Cluster, ClusterConfig, Durability};
 use crate::pg::Migrations;
 
 use super::db::{TestDatabase, TestDb};
@@ -16,8 +16,8 @@ use super::{BoxError, must, shared_cluster, template};
 
 const DATABASE: &str = "crash";
 
-/// A server of the test's own, on disk and with full durability, with one migrated database. It can be killed like by a power
-/// cut, and it goes away with this value.
+/// A server of the test's own, on disk and with `fsync` on, with one migrated database. Its processes can be killed, and it
+/// goes away with this value.
 #[derive(Debug)]
 pub struct TestCluster {
     folder: PathBuf,
@@ -98,7 +98,14 @@ async fn start(folder: &Path) -> Result<Cluster, BoxError> {
     let binaries = shared_cluster::find().await?;
     let config = ClusterConfig::new(binaries, folder)
         .max_connections(40)
-        .shared_buffers_mib(32);
+        .shared_buffers_mib(32)
+        // `initdb` need not wait for the disk, because the machine keeps running; all that the server commits does.
+        .durability(Durability::None)
+        .setting("fsync", "on")
+        .setting("synchronous_commit", "on")
+        .setting("full_page_writes", "on")
+        // A killed server cannot remove its shared memory; so it lies in the folder that goes away.
+        .setting("dynamic_shared_memory_type", "mmap");
     Ok(Cluster::start(config).await?)
 }
 

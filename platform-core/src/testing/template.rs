@@ -36,11 +36,11 @@ static READY: Mutex<BTreeMap<String, Arc<OnceCell<()>>>> = Mutex::new(BTreeMap::
 pub(super) async fn shared(server: &Server, migrations: &[&'static Migrations]) -> Result<String, BoxError> {
     let hash = hash(migrations);
     let name = format!("test_shared_{hash}");
-    once(&name, async {
+    let cloning = Box::pin(async {
         let template = template(server, migrations, &hash).await?;
         publish(server, &name, Recipe::Clone(&template)).await
-    })
-    .await?;
+    });
+    once(&name, cloning).await?;
     Ok(name)
 }
 
@@ -82,7 +82,8 @@ async fn template(
     hash: &str,
 ) -> Result<String, BoxError> {
     let name = format!("test_template_{hash}");
-    once(&name, publish(server, &name, Recipe::Migrate(migrations))).await?;
+    let migrating = Box::pin(publish(server, &name, Recipe::Migrate(migrations)));
+    once(&name, migrating).await?;
     Ok(name)
 }
 
@@ -117,7 +118,8 @@ async fn publish(server: &Server, name: &str, recipe: Recipe<'_>) -> Result<(), 
 }
 
 async fn clone(connection: &mut PgConnection, template: &str, name: &str) -> Result<(), BoxError> {
-    let create = format!("create database {name} template {template} owner {OWNER_LOGIN}");
+    // Copying files is twice as fast as logging every page, the default, where nothing waits for a disk.
+    let create = format!("create database {name} template {template} owner {OWNER_LOGIN} strategy file_copy");
     run(connection, create).await?;
     // A clone has its template's schemas and their privileges, and a new database's own.
     let revoke = format!("revoke temporary on database {name} from public");

@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use platform_core::embedded::{CameUp, Cluster, Durability, StartError, StopMode};
+use platform_core::embedded::{CameUp, Cluster, Durability, SUPERUSER, StartError, StopMode};
+use platform_core::sqlx::{self, Connection as _};
 
 use crate::support::{Place, ask, config, is_root, run, set_mode, start, stop};
 
@@ -45,6 +46,33 @@ async fn a_cluster_is_private_durable_and_speaks_utf8() {
     let socket_folder = std::fs::metadata(cluster.endpoint().socket_folder()).unwrap();
     assert_eq!(socket_folder.permissions().mode() & 0o777, 0o700);
     stop(cluster).await;
+}
+
+#[tokio::test]
+async fn what_a_statement_carries_stays_out_of_the_servers_log() {
+    let place = Place::new();
+    let cluster = start(&place.data_dir()).await;
+
+    run(
+        cluster.endpoint(),
+        "create table account (email text primary key)",
+    )
+    .await;
+    run(
+        cluster.endpoint(),
+        "insert into account values ('ann@example.test')",
+    )
+    .await;
+    let url = cluster.url(SUPERUSER, "postgres");
+    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+    let twice = sqlx::query("insert into account values ('ann@example.test')");
+    assert!(twice.execute(&mut connection).await.is_err());
+    drop(connection);
+    stop(cluster).await;
+
+    let log = std::fs::read_to_string(place.data_dir().join("pg.log")).unwrap();
+    assert!(log.contains("account_pkey"), "{log}");
+    assert!(!log.contains("ann@example.test"), "{log}");
 }
 
 #[tokio::test]
@@ -150,6 +178,7 @@ async fn an_interrupted_first_start_leaves_nothing_in_the_way() {
 #[tokio::test]
 async fn an_immediate_stop_loses_nothing_that_was_committed() {
     let place = Place::new();
+    stop(start(&place.data_dir()).await).await;
     let durable = config(&place.data_dir()).await.durability(Durability::Full);
     let cluster = Cluster::start(durable).await.unwrap();
     run(cluster.endpoint(), "create table kept as select 'a row' as what").await;

@@ -98,7 +98,7 @@ async fn what_was_committed_survives_the_death_of_every_process_of_the_server() 
     let tenant: TenantId = before.tenant().await;
 
     cluster.kill_postmaster();
-    let lost = before.db().begin(&before.context(tenant)).await;
+    let lost = PgConnection::connect(&before.app_url()).await;
     cluster.restart().await;
 
     assert!(lost.is_err());

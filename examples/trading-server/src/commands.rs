@@ -1,0 +1,146 @@
+//! The commands of the binary.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use platform_core::Sources;
+use platform_core::runtime::{Outcome, ShutdownConfig, signals};
+use tokio::net::TcpListener;
+
+use crate::compose::{self, Handles};
+use crate::config::Settings;
+use crate::database::{Database, self_check};
+use crate::exit::Exit;
+use crate::refusal::{OrRefuse, Refusal};
+use crate::{demo, market};
+
+/// Starts everything and serves until it is told to stop.
+///
+/// # Errors
+/// [`Refusal`] when something it needs is not there; nothing is left running then.
+pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, Refusal> {
+    // What costs nothing to find out comes first: a port in use or a broken file should not start a database.
+    let (feed, board) = market::open(&settings.market)?;
+    let listener = bind(settings.listen).await?;
+    let metrics_listener = match settings.metrics.listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let stop = signals().or_refuse(Exit::Internal)?;
+
+    let database = Database::for_serving(settings, path).await?;
+    let served = async {
+        let migrated = database.migrate().await?;
+        if let Some(migrated) = migrated {
+            tracing::info!(applied = migrated.applied, known = migrated.known, "the schemas are up to date");
+        }
+        let db = database.connect(settings, Sources::system()).await?;
+        let report = self_check(&db).await?;
+        for finding in report.findings().iter().filter(|finding| finding.allowed.is_none()) {
+            tracing::warn!(code = finding.code, object = finding.object, "{finding}");
+        }
+        let handles = Handles::new(&db, &board, settings);
+        let credentials = demo::seed(&db, &handles, &settings.demo).await?;
+        let platform = compose::platform(&db, &handles, feed, settings, metrics_listener)?;
+        let address = listener.local_addr().or_refuse(Exit::Internal)?;
+        greet(settings, &database, address, credentials.as_ref());
+
+        let shutdown = ShutdownConfig {
+            notice: settings.shutdown.notice,
+            drain: settings.shutdown.drain,
+            ..ShutdownConfig::default()
+        };
+        let outcome = platform.serve(listener, shutdown, stop).await;
+        db.close().await;
+        Ok(match outcome {
+            Outcome::Clean => Exit::Clean,
+            Outcome::DeadlineExceeded { .. } | Outcome::Forced { .. } => Exit::DrainTimedOut,
+        })
+    }
+    .await;
+    database.stop().await;
+    served
+}
+
+/// Brings the schemas up to date and ends.
+///
+/// # Errors
+/// [`Refusal`] when there is no owner to do it as, or a file fails.
+pub async fn migrate(settings: &Settings, path: Option<OsString>) -> Result<Exit, Refusal> {
+    let database = Database::for_operating(settings, path).await?;
+    let migrated = database.migrate().await;
+    database.stop().await;
+    match migrated? {
+        Some(migrated) => {
+            say(&format!("{} of {} migrations were applied now\n", migrated.applied, migrated.known));
+            Ok(Exit::Clean)
+        }
+        None => Err(Refusal::new(
+            Exit::Configuration,
+            anyhow::anyhow!("set DATABASE_OWNER_URL to the role that owns the schemas: the application may not change them"),
+        )),
+    }
+}
+
+/// Checks the configuration, the market data and the database, says what it found and ends.
+///
+/// # Errors
+/// [`Refusal`] when a check fails.
+pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, Refusal> {
+    let (feed, _) = market::open(&settings.market)?;
+    say(&format!("configuration: sound\nmarket: {} symbols\n", feed.instruments().len()));
+    let database = Database::for_operating(settings, path).await?;
+    let checked = async {
+        say(&format!("database: {}\n", database.description));
+        let db = database.connect(settings, Sources::system()).await?;
+        let report = self_check(&db).await?;
+        for finding in report.findings() {
+            match finding.allowed {
+                Some(reason) => say(&format!("allowed: {} on {}: {reason}\n", finding.code, finding.object)),
+                None => say(&format!("warning: {finding}\n")),
+            }
+        }
+        db.close().await;
+        say("isolation: proven by the self-check and the canary\n");
+        Ok(Exit::Clean)
+    }
+    .await;
+    database.stop().await;
+    checked
+}
+
+/// Prints the OpenAPI document and ends.
+///
+/// # Errors
+/// [`Refusal`] when the modules do not fit together.
+pub fn openapi(settings: &Settings) -> Result<Exit, Refusal> {
+    say(&compose::document(settings)?);
+    say("\n");
+    Ok(Exit::Clean)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Refusal> {
+    let bound = TcpListener::bind(address).await;
+    bound
+        .with_context(|| format!("cannot listen on {address}; choose another address with --listen (PLATFORM_LISTEN)"))
+        .or_refuse(Exit::Unavailable)
+}
+
+/// The first lines: which database, which market, how to sign in, where to go.
+fn greet(settings: &Settings, database: &Database, address: SocketAddr, credentials: Option<&demo::Credentials>) {
+    say(&format!("Database: {}\n", database.description));
+    say(&format!("Market:   {}\n", market::describe(&settings.market)));
+    if let Some(credentials) = credentials {
+        say(credentials.expose());
+    }
+    say(&format!("Listening on http://{address} (reference of the API: http://{address}/docs)\n"));
+}
+
+/// Writes to standard output. Nothing can be done when even the terminal is gone.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}

@@ -1,0 +1,134 @@
+//! Every crate of the platform put together.
+
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use platform_audit::AuditLog;
+use platform_auth::{Auth, AuthConfig, Role};
+use platform_core::Sources;
+use platform_core::axum::Router;
+use platform_core::http::{HttpConfig, RateLimit};
+use platform_core::metrics::Metrics;
+use platform_core::pg::{Db, Tenants};
+use platform_core::runtime::{Check, MetricsAccess, Parts, Platform, metrics_worker};
+use tokio::net::TcpListener;
+use trading::http::TradingModule;
+use trading::{MarketFeed, QuoteBoard, TRADE, Trading};
+
+use crate::config::{self, Settings};
+use crate::exit::Exit;
+use crate::refusal::{OrRefuse, Refusal};
+use crate::{docs, market};
+
+/// The name of the API in its document.
+const TITLE: &str = "Trading server";
+
+/// The handles of a running server.
+#[derive(Debug, Clone)]
+pub struct Handles {
+    /// The directory of tenants.
+    pub tenants: Tenants,
+    /// The audit trail.
+    pub audit: AuditLog,
+    /// Users and sessions.
+    pub auth: Auth,
+    /// The brokerage.
+    pub trading: Trading,
+}
+
+impl Handles {
+    /// The handles over one database and one market.
+    pub fn new(db: &Db, board: &QuoteBoard, settings: &Settings) -> Self {
+        let sources = db.sources().clone();
+        let tenants = Tenants::new(db);
+        let audit = AuditLog::new(sources.clone());
+        let config = AuthConfig::default().grant(Role::User, TRADE).grant(Role::Admin, TRADE);
+        let auth = Auth::new(db.clone(), tenants.clone(), audit.clone(), sources, config);
+        let trading = Trading::new(db, &audit, board, market::trading_config(settings));
+        Self { tenants, audit, auth, trading }
+    }
+}
+
+/// The platform that serves, with a second listener for metrics where the settings name one.
+///
+/// # Errors
+/// [`Refusal`] when the modules do not fit together or the settings name something impossible.
+pub fn platform(
+    db: &Db,
+    handles: &Handles,
+    feed: MarketFeed,
+    settings: &Settings,
+    metrics_listener: Option<TcpListener>,
+) -> Result<Platform, Refusal> {
+    let metrics = Metrics::new();
+    let database = db.clone();
+    let reachable = Check::critical("database", move || {
+        let database = database.clone();
+        async move { database.ping().await.map_err(|error| error.to_string()) }
+    });
+    let own = Parts {
+        health: vec![reachable],
+        workers: metrics_listener.map(|listener| metrics_worker(listener, &metrics)).into_iter().collect(),
+        ..Parts::default()
+    };
+    Platform::builder(db.clone(), db.sources().clone(), metrics)
+        .module(handles.auth.clone())
+        .module(TradingModule::new(&handles.trading, feed).tick(settings.market.tick))
+        .parts(own)
+        .routes(docs::routes())
+        .routes(unversioned(handles))
+        .http(http_config(&settings.http)?)
+        .metrics_access(match settings.metrics.access {
+            config::MetricsAccess::Permission => MetricsAccess::Permission,
+            config::MetricsAccess::Open => MetricsAccess::Public,
+            config::MetricsAccess::Off => MetricsAccess::Off,
+        })
+        .authenticate_with(Arc::new(handles.auth.clone()))
+        .resolve_with(Arc::new(handles.tenants.clone()))
+        .openapi_info(TITLE, env!("CARGO_PKG_VERSION"))
+        .build()
+        .or_refuse(Exit::Internal)
+}
+
+/// The same routes under `/api`, for clients that do not version; the document does not repeat them.
+fn unversioned(handles: &Handles) -> Router {
+    let api = handles.auth.api_routes().merge(handles.trading.api_routes());
+    Router::new().nest("/api", Router::from(api))
+}
+
+/// The OpenAPI document, without a database.
+///
+/// # Errors
+/// [`Refusal`] when the modules do not fit together.
+pub fn document(settings: &Settings) -> Result<String, Refusal> {
+    let sources = Sources::system();
+    let (feed, board) = market::open(&settings.market)?;
+    let db = Db::unconnected(sources);
+    let handles = Handles::new(&db, &board, settings);
+    let platform = platform(&db, &handles, feed, settings, None)?;
+    platform.openapi().to_pretty_json().or_refuse(Exit::Internal)
+}
+
+fn http_config(http: &config::Http) -> Result<HttpConfig, Refusal> {
+    let impossible = || Refusal::new(Exit::Configuration, anyhow!("a limit of [http] is zero"));
+    let deadline_ms = u64::try_from(http.deadline.as_millis()).ok().and_then(NonZeroU64::new);
+    let rate_limit = match (NonZeroU32::new(http.rate_limit_per_s), NonZeroU32::new(http.rate_limit_burst)) {
+        (Some(per_second), Some(burst)) => Some(RateLimit { per_second, burst, ..RateLimit::default() }),
+        // Zero switches the limit off.
+        _ => None,
+    };
+    let origins = http.cors_origins.iter().map(|origin| origin.parse()).collect::<Result<_, _>>();
+    Ok(HttpConfig {
+        body_bytes_max: http.body_limit_bytes,
+        deadline_ms: deadline_ms.ok_or_else(impossible)?,
+        concurrency_max: NonZeroUsize::new(http.max_in_flight).ok_or_else(impossible)?,
+        rate_limit,
+        cors_origins: origins.or_refuse(Exit::Configuration)?,
+        // A year, as browsers expect.
+        hsts_max_age_s: http.hsts.then_some(31_536_000),
+        trusted_proxies: http.trusted_proxies.clone(),
+        default_tenant: http.default_tenant.clone(),
+        ..HttpConfig::default()
+    })
+}

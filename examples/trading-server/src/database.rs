@@ -1,0 +1,202 @@
+//! Where the server's data is: a PostgreSQL of its own, or the one it was told of.
+
+use std::ffi::OsString;
+
+use anyhow::anyhow;
+use platform_core::Sources;
+use platform_core::embedded::{
+    Binaries, CameUp, Cluster, ClusterConfig, Endpoint, SUPERUSER, SearchPath, StartError, StopMode,
+};
+use platform_core::pg::{
+    AllowList, Bootstrap, Db, DbConfig, Migrated, Migrations, Report, bootstrap, migrate,
+};
+use platform_core::secrecy::{ExposeSecret, SecretString};
+
+use crate::config::Settings;
+use crate::exit::Exit;
+use crate::refusal::{OrRefuse, Refusal};
+
+/// The database of the embedded cluster, its owner and its application login.
+const DATABASE: &str = "platform";
+const OWNER: &str = "platform_owner";
+const APPLICATION: &str = "platform_server";
+
+/// The tables of every crate in the server, in the order in which they refer to each other.
+pub const MIGRATIONS: [&Migrations; 3] =
+    [&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS, &trading::MIGRATIONS];
+
+/// The database as it was found or started.
+#[derive(Debug)]
+pub struct Database {
+    application_url: SecretString,
+    owner_url: Option<SecretString>,
+    application: Option<String>,
+    superuser_url: Option<SecretString>,
+    cluster: Option<Cluster>,
+    /// What to tell the operator about it.
+    pub description: String,
+}
+
+impl Database {
+    /// Finds the database for a server that will keep it for itself, starting the embedded one where no URL is given.
+    ///
+    /// # Errors
+    /// [`Refusal`] says how to get one.
+    pub async fn for_serving(settings: &Settings, path: Option<OsString>) -> Result<Self, Refusal> {
+        match Self::by_url(settings) {
+            Some(database) => Ok(database),
+            None => Self::started(settings, path).await,
+        }
+    }
+
+    /// Finds the database for a command of the operator, which also works beside a running server.
+    ///
+    /// # Errors
+    /// As [`Database::for_serving`].
+    pub async fn for_operating(settings: &Settings, path: Option<OsString>) -> Result<Self, Refusal> {
+        if let Some(database) = Self::by_url(settings) {
+            return Ok(database);
+        }
+        let running = Cluster::attach(&settings.data_dir).await.or_refuse(Exit::Unavailable)?;
+        match running {
+            Some(endpoint) => Ok(Self::embedded(&endpoint, None, "the embedded database of a running server".to_owned())),
+            None => Self::started(settings, path).await,
+        }
+    }
+
+    fn by_url(settings: &Settings) -> Option<Self> {
+        let database = &settings.database;
+        let url = database.url.clone().or_else(|| database.owner_url.clone())?;
+        let user = |url: &SecretString| user_of(url.expose_secret());
+        Some(Self {
+            application: database.url.as_ref().and_then(user),
+            application_url: url,
+            owner_url: database.owner_url.clone(),
+            superuser_url: None,
+            cluster: None,
+            description: "the PostgreSQL server of DATABASE_URL".to_owned(),
+        })
+    }
+
+    async fn started(settings: &Settings, path: Option<OsString>) -> Result<Self, Refusal> {
+        let search = SearchPath::new(settings.pg_bin_dir.clone(), path);
+        let binaries = Binaries::find_for(&search, &settings.data_dir).await.or_refuse(Exit::Unavailable)?;
+        let version = binaries.version().to_string();
+        let folder = binaries.folder().display().to_string();
+        let config = ClusterConfig::new(binaries, &settings.data_dir)
+            .max_connections(u16::try_from(settings.database.max_connections.saturating_add(10)).unwrap_or(u16::MAX));
+        let cluster = Cluster::start(config).await.map_err(|error| Refusal::new(exit_of(&error), error))?;
+        let how = match cluster.report().came_up {
+            CameUp::Initialised => "made",
+            CameUp::Started => "started",
+            CameUp::Adopted => "found running",
+        };
+        let description = format!(
+            "an embedded PostgreSQL {version} ({folder}), {how}; data in {} (--data-dir); DATABASE_URL replaces it",
+            settings.data_dir.display()
+        );
+        let endpoint = cluster.endpoint().clone();
+        Ok(Self::embedded(&endpoint, Some(cluster), description))
+    }
+
+    fn embedded(endpoint: &Endpoint, cluster: Option<Cluster>, description: String) -> Self {
+        let url = |user: &str, database: &str| SecretString::from(endpoint.url(user, database));
+        Self {
+            application_url: url(APPLICATION, DATABASE),
+            owner_url: Some(url(OWNER, DATABASE)),
+            application: Some(APPLICATION.to_owned()),
+            superuser_url: Some(url(SUPERUSER, "postgres")),
+            cluster,
+            description,
+        }
+    }
+
+    /// Is it the server's own?
+    pub fn is_embedded(&self) -> bool {
+        self.superuser_url.is_some()
+    }
+
+    /// Brings the schemas up to date where the owner's login is known; `None` where it is not.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the owner cannot connect or a file fails.
+    pub async fn migrate(&self) -> Result<Option<Migrated>, Refusal> {
+        if let Some(superuser_url) = &self.superuser_url {
+            let plan = Bootstrap {
+                superuser_url: superuser_url.clone(),
+                database: DATABASE.to_owned(),
+                owner: OWNER.to_owned(),
+                application: APPLICATION.to_owned(),
+            };
+            bootstrap(&plan).await.or_refuse(Exit::Unavailable)?;
+        }
+        let Some(owner_url) = &self.owner_url else { return Ok(None) };
+        let migrated = migrate(owner_url, self.application.as_deref(), &MIGRATIONS).await.map_err(|error| {
+            let exit = match &error {
+                platform_core::pg::MigrateError::Connect(_) | platform_core::pg::MigrateError::Locked => Exit::Unavailable,
+                _ => Exit::Configuration,
+            };
+            Refusal::new(exit, error)
+        })?;
+        Ok(Some(migrated))
+    }
+
+    /// Connects as the application.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the database cannot be reached or the login is not the application's.
+    pub async fn connect(&self, settings: &Settings, sources: Sources) -> Result<Db, Refusal> {
+        let config = DbConfig {
+            url: self.application_url.clone(),
+            max_connections: settings.database.max_connections,
+            acquire_timeout: settings.database.acquire_timeout,
+            statement_timeout: settings.database.statement_timeout,
+            application_name: "trading-server".to_owned(),
+            ..DbConfig::new("")
+        };
+        Db::connect(&config, sources).await.map_err(|error| {
+            let exit = match &error {
+                platform_core::pg::ConnectError::Unreachable(_) => Exit::Unavailable,
+                _ => Exit::Configuration,
+            };
+            Refusal::new(exit, error)
+        })
+    }
+
+    /// Stops the embedded cluster, when this process started it.
+    pub async fn stop(self) {
+        if let Some(cluster) = self.cluster
+            && let Err(error) = cluster.stop(StopMode::Fast).await
+        {
+            tracing::error!(error = %error, "the embedded database did not stop");
+        }
+    }
+}
+
+/// Does the database isolate tenants as the types promise?
+///
+/// # Errors
+/// [`Refusal`] with the remediation for every finding, exit code 78.
+pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
+    let report = db.self_check(&AllowList::core()).await.or_refuse(Exit::Unavailable)?;
+    if report.passes() {
+        return Ok(report);
+    }
+    let error = anyhow!("the database does not keep tenants apart, so the server does not start\n{report}");
+    Err(Refusal::new(Exit::Configuration, error))
+}
+
+fn exit_of(error: &StartError) -> Exit {
+    match error {
+        StartError::WrongVersion { .. } | StartError::NotACluster { .. } | StartError::WrongOwner { .. } => {
+            Exit::Configuration
+        }
+        _ => Exit::Unavailable,
+    }
+}
+
+/// The user a URL names.
+fn user_of(url: &str) -> Option<String> {
+    let options: platform_core::sqlx::postgres::PgConnectOptions = url.parse().ok()?;
+    Some(options.get_username().to_owned())
+}

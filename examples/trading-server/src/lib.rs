@@ -1,0 +1,15 @@
+//! The reference server: every crate of the platform in one process.
+//!
+//! The binary is thin; what it is made of is here, so that the tests reach it.
+
+pub mod cli;
+pub mod commands;
+pub mod compose;
+pub mod config;
+pub mod database;
+pub mod demo;
+pub mod docs;
+pub mod exit;
+pub mod market;
+pub mod refusal;
+pub mod telemetry;

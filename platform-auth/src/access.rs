@@ -1,0 +1,126 @@
+//! Using a session, ending it, and seeing users.
+
+use platform_audit::signed_out;
+use platform_core::pg::DbError;
+use platform_core::{PrincipalId, RequestContext, RequestMeta, Timestamp};
+
+use crate::session::{self, EndReason, Found};
+use crate::user;
+use crate::{
+    AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus,
+};
+
+/// The most users that one page holds, and one more to see whether another follows.
+const USERS_MAX: u32 = 201;
+
+impl Auth {
+    /// Finds out for whom a token stands: one query, and at most once a minute one write.
+    ///
+    /// # Errors
+    /// [`AuthenticateError::InvalidToken`] for every token that does not hold, whatever the reason. [`AuthenticateError::Fault`] when
+    /// the database cannot say: the request must be refused then.
+    pub async fn authenticate(
+        &self,
+        token: &str,
+        meta: &RequestMeta,
+    ) -> Result<RequestContext, AuthenticateError> {
+        let inner = &*self.inner;
+        let token = SessionToken::parse(token).map_err(|_| AuthenticateError::InvalidToken)?;
+        // Nobody yet: the tenant is only claimed, and its rows are looked into for this one hash.
+        let unknown = RequestContext::anonymous(token.tenant(), meta.clone());
+        let mut read = inner.db.read(&unknown).await?;
+        let found = session::find(&mut read, &token).await?;
+        read.finish().await?;
+
+        let now = inner.sources.now();
+        let found = found
+            .filter(|found| found.is_live(now))
+            .ok_or(AuthenticateError::InvalidToken)?;
+        let role: Role = found.role.parse().map_err(|_| AuthenticateError::InvalidToken)?;
+        if UserStatus::of_stored(&found.status) != UserStatus::Active {
+            return Err(AuthenticateError::InvalidToken);
+        }
+        if found.tenant_status != "active" {
+            return Err(AuthenticateError::TenantSuspended);
+        }
+        let principal = inner.principal(found.subject_id, role);
+        let ctx = RequestContext::authenticated(token.tenant(), principal, meta.clone())
+            .in_session(found.session_id.as_uuid());
+        self.touch(&ctx, &found, now).await;
+        Ok(ctx)
+    }
+
+    /// Ends the session under which the context was authenticated. Every request that has not been authenticated by then is refused.
+    /// Ending it twice changes nothing; a context without a session has none to end.
+    ///
+    /// # Errors
+    /// [`AccessError::Fault`] when the session goes on.
+    pub async fn sign_out(&self, ctx: &RequestContext) -> Result<(), AccessError> {
+        let inner = &*self.inner;
+        let Some(session) = ctx.session() else {
+            return Ok(());
+        };
+        let mut tx = inner.db.begin(ctx).await?;
+        let now = inner.sources.now();
+        let ended = session::end(
+            &mut tx,
+            SessionId::from_stored(session),
+            EndReason::SignedOut,
+            now,
+        )
+        .await?;
+        if let Some(user) = ended {
+            inner.audit.record(&mut tx, ctx, signed_out(user)).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The user that the context stands for; `None` when it is not a user's.
+    ///
+    /// # Errors
+    /// [`AccessError::Fault`] when the database fails.
+    pub async fn me(&self, ctx: &RequestContext) -> Result<Option<User>, AccessError> {
+        let Some(id) = ctx.principal().id() else {
+            return Ok(None);
+        };
+        let mut read = self.inner.db.read(ctx).await?;
+        let user = user::by_id(&mut read, id).await?;
+        read.finish().await?;
+        Ok(user)
+    }
+
+    /// The users of the tenant in the order in which they were made, at most 201 after `after`.
+    ///
+    /// # Errors
+    /// [`AccessError::Forbidden`] without [`TENANT_ADMIN`].
+    pub async fn list_users(
+        &self,
+        ctx: &RequestContext,
+        after: Option<PrincipalId>,
+        limit: u32,
+    ) -> Result<Vec<User>, AccessError> {
+        ctx.require(TENANT_ADMIN)?;
+        let mut read = self.inner.db.read(ctx).await?;
+        let users = user::list(&mut read, after, limit.min(USERS_MAX)).await?;
+        read.finish().await?;
+        Ok(users)
+    }
+
+    /// Notes that the session was used. Failing to is no reason to refuse the request: the session then ends sooner, never later.
+    async fn touch(&self, ctx: &RequestContext, found: &Found, now: Timestamp) {
+        if !found.wants_touch(self.inner.config.sessions, now) {
+            return;
+        }
+        if let Err(error) = self.write_touch(ctx, found, now).await {
+            tracing::warn!(%error, "the use of a session could not be noted");
+        }
+    }
+
+    async fn write_touch(&self, ctx: &RequestContext, found: &Found, now: Timestamp) -> Result<(), DbError> {
+        let inner = &*self.inner;
+        let mut tx = inner.db.begin(ctx).await?;
+        session::touch(&mut tx, found.session_id, inner.config.sessions, now).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,319 @@
+//! Hashing passwords without starving everything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use platform_core::Sources;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::PasswordConfig;
+use crate::password::{NewPassword, TriedPassword};
+
+/// What a client is told to wait when every hasher is busy.
+const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Hashes and verifies passwords with Argon2id on the blocking pool: so many at a time, so many more waiting, the rest refused.
+#[derive(Debug)]
+pub(crate) struct Hasher {
+    argon2: Argon2<'static>,
+    /// A hash of nothing, verified where there is no user, so that the answer takes as long.
+    decoy: Arc<str>,
+    admitted: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+    wait_max: Duration,
+    sources: Sources,
+}
+
+/// A password was neither hashed nor verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HashError {
+    /// Too many passwords are being hashed already. Try again after this long.
+    #[error("too many passwords are being hashed")]
+    Busy {
+        /// What to tell a client.
+        retry_after: Duration,
+    },
+    /// There was not memory enough, or the program is stopping.
+    #[error("the password hash could not be computed")]
+    Failed,
+}
+
+/// What became of a tried password.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Wrong,
+    Right,
+    /// It was hashed with other parameters than the configured ones; this is the hash to store instead.
+    RightAndRehashed(String),
+}
+
+impl Hasher {
+    pub(crate) fn new(config: &PasswordConfig, sources: Sources) -> Self {
+        let memory_kib = config.memory_kib.clamp(Params::DEFAULT_M_COST, 1 << 20);
+        let passes = config.passes.clamp(Params::DEFAULT_T_COST, 64);
+        let lanes = config.lanes.clamp(Params::DEFAULT_P_COST, 16);
+        let params = Params::new(memory_kib, passes, lanes, None).expect("clamped parameters are in range");
+        let parallel = config.parallel_max.get().min(1024);
+        let waiting = config.waiting_max.min(1 << 16);
+        Self {
+            decoy: decoy(&params, &sources).into(),
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            admitted: Arc::new(Semaphore::new(parallel + waiting)),
+            running: Arc::new(Semaphore::new(parallel)),
+            wait_max: config.wait_max,
+            sources,
+        }
+    }
+
+    /// The PHC string of a password, with a salt of its own.
+    pub(crate) async fn hash(&self, password: NewPassword) -> Result<String, HashError> {
+        let argon2 = self.argon2.clone();
+        let salt: [u8; 16] = self.sources.bytes();
+        self.run(move || hash(&argon2, password.expose(), &salt)).await?
+    }
+
+    /// Tries a password against a stored hash, or against the decoy where there is none.
+    pub(crate) async fn verify(
+        &self,
+        password: TriedPassword,
+        stored: Option<String>,
+    ) -> Result<Verdict, HashError> {
+        let argon2 = self.argon2.clone();
+        let salt: [u8; 16] = self.sources.bytes();
+        let decoy = Arc::clone(&self.decoy);
+        self.run(move || verify(&argon2, password.expose(), stored.as_deref(), &decoy, &salt))
+            .await?
+    }
+
+    /// Runs a job when it is its turn. A caller that goes away leaves its place in the queue at once, but a job that has begun keeps its
+    /// place to the end: otherwise hanging up would be a way round the bound.
+    async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+        let busy = || HashError::Busy {
+            retry_after: BUSY_RETRY_AFTER,
+        };
+        let admitted = Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map_err(|_| busy())?;
+        let turn = Arc::clone(&self.running).acquire_owned();
+        let running = tokio::time::timeout(self.wait_max, turn)
+            .await
+            .map_err(|_| busy())?
+            .map_err(|_| HashError::Failed)?;
+        let permits: [OwnedSemaphorePermit; 2] = [running, admitted];
+        tokio::task::spawn_blocking(move || {
+            let result = job();
+            drop(permits);
+            result
+        })
+        .await
+        .map_err(|_| HashError::Failed)
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<String, HashError> {
+    let hash: PasswordHash = argon2
+        .hash_password_with_salt(password, salt)
+        .map_err(|_| HashError::Failed)?;
+    Ok(hash.to_string())
+}
+
+fn verify(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    stored: Option<&str>,
+    decoy: &str,
+    salt: &[u8],
+) -> Result<Verdict, HashError> {
+    let readable = stored.and_then(|stored| PasswordHash::new(stored).ok());
+    if stored.is_some() && readable.is_none() {
+        tracing::error!("a stored password hash is not a PHC string; its user cannot sign in");
+    }
+    let Some(stored) = readable else {
+        if let Ok(decoy) = PasswordHash::new(decoy) {
+            // A right guess of 32 random bytes' preimage would be somebody's luck, and still no sign-in.
+            let _ = argon2.verify_password(password, &decoy);
+        }
+        return Ok(Verdict::Wrong);
+    };
+    match argon2.verify_password(password, &stored) {
+        Ok(()) if is_current(argon2, &stored) => Ok(Verdict::Right),
+        Ok(()) => hash(argon2, password, salt).map(Verdict::RightAndRehashed),
+        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
+        Err(_) => Err(HashError::Failed),
+    }
+}
+
+/// Was it hashed with the algorithm and the parameters that are configured now?
+fn is_current(argon2: &Argon2<'_>, stored: &PasswordHash) -> bool {
+    let now = argon2.params();
+    let same_work = Params::try_from(stored).is_ok_and(|then| {
+        (then.m_cost(), then.t_cost(), then.p_cost()) == (now.m_cost(), now.t_cost(), now.p_cost())
+    });
+    same_work && stored.algorithm == argon2::ARGON2ID_IDENT && stored.version == Some(Version::V0x13.into())
+}
+
+/// A PHC string with the configured parameters and a random output, which costs nothing to make.
+fn decoy(params: &Params, sources: &Sources) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+    let salt = STANDARD_NO_PAD.encode(sources.bytes::<16>());
+    let output = STANDARD_NO_PAD.encode(sources.bytes::<32>());
+    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    fn hasher(config: PasswordConfig) -> Hasher {
+        Hasher::new(&config, Sources::system())
+    }
+
+    fn new(text: &str) -> NewPassword {
+        NewPassword::new(text.into(), 8).unwrap()
+    }
+
+    fn tried(text: &str) -> TriedPassword {
+        TriedPassword::new(text.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_right_password_passes_and_any_other_does_not() {
+        let hasher = hasher(PasswordConfig::default());
+
+        let phc = hasher.hash(new("correct horse")).await.unwrap();
+
+        assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
+        assert_eq!(
+            hasher
+                .verify(tried("correct horse"), Some(phc.clone()))
+                .await
+                .unwrap(),
+            Verdict::Right
+        );
+        assert_eq!(
+            hasher.verify(tried("correct horse "), Some(phc)).await.unwrap(),
+            Verdict::Wrong
+        );
+        assert_eq!(
+            hasher.verify(tried("correct horse"), None).await.unwrap(),
+            Verdict::Wrong
+        );
+        assert_eq!(
+            hasher
+                .verify(tried("correct horse"), Some("plain".into()))
+                .await
+                .unwrap(),
+            Verdict::Wrong
+        );
+    }
+
+    #[tokio::test]
+    async fn equal_passwords_get_different_salts() {
+        let hasher = hasher(PasswordConfig::default());
+
+        let one = hasher.hash(new("correct horse")).await.unwrap();
+        let two = hasher.hash(new("correct horse")).await.unwrap();
+
+        assert_ne!(one, two);
+    }
+
+    #[tokio::test]
+    async fn a_hash_with_other_parameters_is_replaced_at_the_next_success_only() {
+        let weak = hasher(PasswordConfig::default());
+        let strong = hasher(PasswordConfig {
+            passes: 3,
+            ..PasswordConfig::default()
+        });
+        let phc = weak.hash(new("correct horse")).await.unwrap();
+
+        assert_eq!(
+            strong
+                .verify(tried("wrong horse"), Some(phc.clone()))
+                .await
+                .unwrap(),
+            Verdict::Wrong
+        );
+        let Verdict::RightAndRehashed(rehashed) =
+            strong.verify(tried("correct horse"), Some(phc)).await.unwrap()
+        else {
+            panic!("the hash is replaced");
+        };
+
+        assert!(rehashed.contains("t=3"), "{rehashed}");
+        assert_eq!(
+            strong
+                .verify(tried("correct horse"), Some(rehashed))
+                .await
+                .unwrap(),
+            Verdict::Right
+        );
+    }
+
+    #[tokio::test]
+    async fn parameters_below_the_floor_count_as_the_floor() {
+        let hasher = hasher(PasswordConfig {
+            memory_kib: 8,
+            passes: 0,
+            lanes: 0,
+            ..PasswordConfig::default()
+        });
+
+        let phc = hasher.hash(new("correct horse")).await.unwrap();
+
+        assert!(phc.contains("$m=19456,t=2,p=1$"), "{phc}");
+    }
+
+    #[test]
+    fn the_decoy_is_a_hash_of_the_configured_work() {
+        let hasher = hasher(PasswordConfig {
+            passes: 4,
+            ..PasswordConfig::default()
+        });
+
+        let decoy = PasswordHash::new(&hasher.decoy).unwrap();
+
+        assert!(is_current(&hasher.argon2, &decoy));
+    }
+
+    #[tokio::test]
+    async fn past_the_queue_the_answer_is_busy() {
+        let hasher = hasher(PasswordConfig {
+            parallel_max: NonZeroUsize::MIN,
+            waiting_max: 1,
+            ..PasswordConfig::default()
+        });
+        let first = hasher.hash(new("correct horse"));
+        let second = hasher.hash(new("correct horse"));
+        let third = hasher.hash(new("correct horse"));
+
+        let (first, second, third) = tokio::join!(first, second, third);
+
+        assert!(first.is_ok() && second.is_ok());
+        assert!(matches!(third, Err(HashError::Busy { .. })));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_too_long_is_told_to_come_again() {
+        let hasher = hasher(PasswordConfig {
+            parallel_max: NonZeroUsize::MIN,
+            wait_max: Duration::ZERO,
+            ..PasswordConfig::default()
+        });
+
+        let (first, second) = tokio::join!(
+            hasher.hash(new("correct horse")),
+            hasher.hash(new("correct horse"))
+        );
+
+        assert!(first.is_ok());
+        assert!(matches!(second, Err(HashError::Busy { .. })));
+    }
+}

@@ -1,0 +1,110 @@
+//! Registering, signing in and out, and seeing oneself.
+
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use platform_core::http::{Caller, Json, Problem, Visitor};
+
+use super::body::{RegisterBody, SignInBody, SignedInBody, UserBody};
+use crate::{AccessError, Auth};
+
+/// A token must not stay in any cache between here and the client.
+const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
+
+/// Register as a user of the tenant, and sign in.
+#[utoipa::path(
+    post,
+    path = "/auth/register",
+    tag = "auth",
+    operation_id = "register",
+    params(("X-Tenant" = Option<String>, Header, description = "The tenant's slug, where the host name does not say it.")),
+    request_body = RegisterBody,
+    responses(
+        (status = 201, description = "Registered and signed in.", body = SignedInBody),
+        (status = 403, description = "`registration_closed`, `tenant_suspended`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_body` with every field to correct", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn register(
+    State(auth): State<Auth>,
+    Visitor(ctx): Visitor,
+    Json(body): Json<RegisterBody>,
+) -> Result<(StatusCode, Uncached<SignedInBody>), Problem> {
+    let signed_in = auth.register(&ctx, body.into()).await?;
+    Ok((StatusCode::CREATED, ([NO_STORE], Json(signed_in.into()))))
+}
+
+/// Sign in with a password.
+///
+/// A session under whose token this is called is ended.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "auth",
+    operation_id = "login",
+    params(("X-Tenant" = Option<String>, Header, description = "The tenant's slug, where the host name does not say it.")),
+    request_body = SignInBody,
+    responses(
+        (status = 200, description = "Signed in.", body = SignedInBody),
+        (status = 401, description = "`invalid_credentials`, whatever of the two is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant_suspended`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn login(
+    State(auth): State<Auth>,
+    Visitor(ctx): Visitor,
+    Json(body): Json<SignInBody>,
+) -> Result<Uncached<SignedInBody>, Problem> {
+    let signed_in = auth.sign_in(&ctx, body.into()).await?;
+    Ok(([NO_STORE], Json(signed_in.into())))
+}
+
+/// Sign out: the session ends at once.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    tag = "auth",
+    operation_id = "logout",
+    responses((status = 204, description = "Signed out. The token is refused from now on.")),
+    security(("bearer" = [])),
+)]
+pub(super) async fn logout(State(auth): State<Auth>, Caller(ctx): Caller) -> Result<StatusCode, Problem> {
+    auth.sign_out(&ctx).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// See who is signed in.
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    tag = "auth",
+    operation_id = "me",
+    responses((status = 200, description = "The user.", body = UserBody)),
+    security(("bearer" = [])),
+)]
+pub(super) async fn me(State(auth): State<Auth>, Caller(ctx): Caller) -> Result<Json<UserBody>, Problem> {
+    let user = auth.me(&ctx).await?.ok_or_else(Problem::not_found)?;
+    let tenant = auth.tenant(&ctx).await?;
+    Ok(Json(UserBody::new(user, &tenant)))
+}
+
+impl Auth {
+    /// The tenant of a caller, who could not have signed in without one.
+    pub(super) async fn tenant(
+        &self,
+        ctx: &platform_core::RequestContext,
+    ) -> Result<platform_core::pg::Tenant, Problem> {
+        let tenant = self
+            .inner
+            .tenants
+            .by_id(ctx.tenant())
+            .await
+            .map_err(AccessError::from)?;
+        tenant.ok_or_else(Problem::not_found)
+    }
+}

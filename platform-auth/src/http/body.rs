@@ -1,0 +1,154 @@
+//! What goes over the wire.
+
+use std::fmt;
+
+use platform_core::pg::Tenant;
+use platform_core::secrecy::SecretString;
+use platform_core::{PrincipalId, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Credentials, Registration, Role, SignedIn, User};
+
+/// What a new user sends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterBody {
+    /// Unique within the tenant, without regard to case.
+    #[schema(example = "ada@example.com", max_length = 254, format = "email")]
+    email: String,
+    /// At least 8 characters, at most 1,024 bytes.
+    #[schema(value_type = String, format = Password, example = "correct horse battery", min_length = 8, max_length = 1024)]
+    password: SecretString,
+    #[serde(default)]
+    #[schema(example = "Ada", min_length = 1, max_length = 100)]
+    first_name: Option<String>,
+    #[serde(default)]
+    #[schema(example = "Lovelace", min_length = 1, max_length = 100)]
+    last_name: Option<String>,
+}
+
+/// What a user who signs in sends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInBody {
+    #[schema(example = "ada@example.com", max_length = 254, format = "email")]
+    email: String,
+    #[schema(value_type = String, format = Password, example = "correct horse battery", max_length = 1024)]
+    password: SecretString,
+    /// Taken and not read, so that a client may send one body to register and to sign in.
+    #[serde(default, rename = "first_name")]
+    _first_name: Option<String>,
+    /// Taken and not read.
+    #[serde(default, rename = "last_name")]
+    _last_name: Option<String>,
+}
+
+/// A session has begun.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedInBody {
+    /// Send it as `Authorization: Bearer` with every call. It is shown this once.
+    #[schema(value_type = String, example = "pst1_AY8rbnwafT6bGi9ObYwKEg_…")]
+    token: Token,
+    /// When the session ends however much it is used. It ends earlier when it is not used.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678901Z")]
+    expires_at: Timestamp,
+    /// Who signed in.
+    user: UserBody,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UserBody {
+    id: PrincipalId,
+    #[schema(example = "ada@example.com")]
+    email: String,
+    #[schema(example = "Ada")]
+    first_name: Option<String>,
+    #[schema(example = "Lovelace")]
+    last_name: Option<String>,
+    role: Role,
+    tenant: TenantBody,
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678901Z")]
+    created_at: Timestamp,
+}
+
+/// The tenant that a user belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TenantBody {
+    id: TenantId,
+    /// Its name in addresses and in the header `X-Tenant`.
+    #[schema(example = "acme")]
+    slug: String,
+    #[schema(example = "Acme Ltd")]
+    name: String,
+}
+
+/// A token on its way to the client; nothing but serialising shows it.
+pub(super) struct Token(String);
+
+impl Serialize for Token {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(****)")
+    }
+}
+
+impl From<RegisterBody> for Registration {
+    fn from(body: RegisterBody) -> Self {
+        Self {
+            email: body.email,
+            password: body.password,
+            first_name: body.first_name,
+            last_name: body.last_name,
+        }
+    }
+}
+
+impl From<SignInBody> for Credentials {
+    fn from(body: SignInBody) -> Self {
+        Self {
+            email: body.email,
+            password: body.password,
+        }
+    }
+}
+
+impl From<SignedIn> for SignedInBody {
+    fn from(signed_in: SignedIn) -> Self {
+        Self {
+            token: Token(signed_in.token.expose().to_owned()),
+            expires_at: signed_in.expires_at,
+            user: UserBody::new(signed_in.user, &signed_in.tenant),
+        }
+    }
+}
+
+impl UserBody {
+    pub(super) fn new(user: User, tenant: &Tenant) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            role: user.role,
+            tenant: TenantBody {
+                id: tenant.id,
+                slug: tenant.slug.to_string(),
+                name: tenant.name.clone(),
+            },
+            created_at: user.created_at,
+        }
+    }
+
+    pub(super) fn id(&self) -> PrincipalId {
+        self.id
+    }
+}

@@ -1,0 +1,169 @@
+//! How errors are answered: one conversion for each, and nothing of what happened inside.
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use platform_audit::AuditError;
+use platform_core::http::Problem;
+
+use crate::{
+    AccessError, AuthenticateError, Fault, HashError, InvalidRegistration, RegisterError, SignInError,
+    TenantRefused,
+};
+
+const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Closed => Self::new(
+                StatusCode::FORBIDDEN,
+                "registration_closed",
+                "users of this service do not register themselves",
+            ),
+            RegisterError::Invalid(invalid) => of_registration(&invalid),
+            RegisterError::EmailTaken => Self::new(
+                StatusCode::CONFLICT,
+                "email_taken",
+                "a user has this e-mail address already",
+            )
+            .field("email", "taken", "sign in, or register with another address"),
+            RegisterError::Tenant(refused) => of_tenant(refused),
+            RegisterError::Fault(fault) => of_fault(&fault),
+        }
+    }
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::InvalidCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_credentials",
+                "the e-mail address or the password is wrong",
+            ),
+            SignInError::TooManyAttempts { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "too many attempts have failed, wait and try again",
+            )
+            .retry_after(retry_after),
+            SignInError::Tenant(refused) => of_tenant(refused),
+            SignInError::Fault(fault) => of_fault(&fault),
+        }
+    }
+}
+
+impl From<AuthenticateError> for Problem {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::InvalidToken => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "the token is not valid, sign in again",
+            ),
+            AuthenticateError::TenantSuspended => of_tenant(TenantRefused::Suspended),
+            AuthenticateError::Fault(fault) => of_fault(&fault),
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Forbidden(forbidden) => forbidden.into(),
+            AccessError::Fault(fault) => of_fault(&fault),
+        }
+    }
+}
+
+fn of_registration(invalid: &InvalidRegistration) -> Problem {
+    let InvalidRegistration {
+        email,
+        password,
+        first_name,
+        last_name,
+    } = invalid;
+    let complaints = [
+        ("email", "invalid_email", email.map(|error| error.to_string())),
+        (
+            "password",
+            "invalid_password",
+            password.map(|error| error.to_string()),
+        ),
+        (
+            "first_name",
+            "invalid_name",
+            first_name.map(|error| error.to_string()),
+        ),
+        (
+            "last_name",
+            "invalid_name",
+            last_name.map(|error| error.to_string()),
+        ),
+    ];
+    let problem = Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid_body",
+        "the registration has to be corrected",
+    );
+    complaints
+        .into_iter()
+        .fold(problem, |problem, (field, code, complaint)| match complaint {
+            Some(complaint) => problem.field(field, code, complaint),
+            None => problem,
+        })
+}
+
+fn of_tenant(refused: TenantRefused) -> Problem {
+    match refused {
+        TenantRefused::Unknown => {
+            Problem::new(StatusCode::NOT_FOUND, "tenant_unknown", "there is no such tenant")
+        }
+        TenantRefused::Suspended => Problem::new(
+            StatusCode::FORBIDDEN,
+            "tenant_suspended",
+            "the tenant is suspended and takes no requests",
+        ),
+    }
+}
+
+/// Logs what went wrong inside, once, and says whether it is worth trying again.
+fn of_fault(fault: &Fault) -> Problem {
+    match fault {
+        Fault::Hash(HashError::Busy { retry_after }) => {
+            tracing::warn!("a password was not hashed: too many are being hashed");
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many people are signing in, try again",
+            )
+            .retry_after(*retry_after)
+        }
+        Fault::Db(error) | Fault::Audit(AuditError::Db(error)) if error.is_unavailable() => {
+            tracing::warn!(error = chain(fault), "the database is unavailable");
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the service cannot answer now, try again",
+            )
+            .retry_after(UNAVAILABLE_RETRY_AFTER)
+        }
+        Fault::Db(_) | Fault::Audit(_) | Fault::Hash(_) => {
+            tracing::error!(error = chain(fault), "a request about users or sessions failed");
+            Problem::internal()
+        }
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

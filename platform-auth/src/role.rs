@@ -1,0 +1,90 @@
+//! Roles, and what they allow.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use platform_core::{Permission, PermissionSet};
+use serde::Serialize;
+
+/// Administer the tenant: see its users.
+pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
+
+/// What a user is to the tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Uses the service.
+    User,
+    /// Administers the tenant as well.
+    Admin,
+}
+
+impl Role {
+    /// The word that is stored and sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A stored role is none of the words that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role is user or admin")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "user" => Ok(Self::User),
+            "admin" => Ok(Self::Admin),
+            _ => Err(UnknownRole),
+        }
+    }
+}
+
+/// Which permissions each role gives, collected at start-up and compiled once.
+#[derive(Debug, Clone)]
+pub(crate) struct RoleTable(BTreeMap<Role, BTreeSet<Permission>>);
+
+/// Cheap to copy into every request: one shared set for each role.
+#[derive(Debug, Clone)]
+pub(crate) struct CompiledRoles {
+    user: PermissionSet,
+    admin: PermissionSet,
+}
+
+impl RoleTable {
+    pub(crate) fn grant(&mut self, role: Role, permission: Permission) {
+        self.0.entry(role).or_default().insert(permission);
+    }
+
+    pub(crate) fn compile(&self) -> CompiledRoles {
+        let of = |role| self.0.get(&role).into_iter().flatten().copied().collect();
+        CompiledRoles {
+            user: of(Role::User),
+            admin: of(Role::Admin),
+        }
+    }
+}
+
+impl Default for RoleTable {
+    fn default() -> Self {
+        let mut table = Self(BTreeMap::new());
+        table.grant(Role::Admin, TENANT_ADMIN);
+        table
+    }
+}
+
+impl CompiledRoles {
+    pub(crate) fn permissions(&self, role: Role) -> PermissionSet {
+        match role {
+            Role::User => self.user.clone(),
+            Role::Admin => self.admin.clone(),
+        }
+    }
+}

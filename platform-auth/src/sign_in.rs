@@ -1,0 +1,136 @@
+//! Signing in with a password.
+
+use std::fmt;
+
+use platform_audit::{SignInFailure, sign_in_failed, sign_in_succeeded};
+use platform_core::RequestContext;
+use platform_core::pg::Tenant;
+use platform_core::secrecy::SecretString;
+
+use crate::auth::Inner;
+use crate::hasher::Verdict;
+use crate::password::TriedPassword;
+use crate::throttle::TooManyAttempts;
+use crate::user::{self, Candidate};
+use crate::{Auth, EmailAddress, Fault, SignInError, SignedIn, UserStatus};
+
+/// What somebody who signs in enters, unchecked.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// Prints nothing of what was entered.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+impl Auth {
+    /// Signs a user of the context's tenant in. A session under which the request came is ended.
+    ///
+    /// Holds no connection while the password is hashed. A throttled attempt costs no query and no hash, and leaves no event.
+    ///
+    /// # Errors
+    /// [`SignInError::InvalidCredentials`] whatever of the two is wrong; [`SignInError::TooManyAttempts`] says how long to wait;
+    /// [`SignInError::Fault`] means that nothing was found out.
+    pub async fn sign_in(
+        &self,
+        ctx: &RequestContext,
+        credentials: Credentials,
+    ) -> Result<SignedIn, SignInError> {
+        let inner = &*self.inner;
+        let (Ok(email), Some(password)) = (
+            EmailAddress::parse(&credentials.email),
+            TriedPassword::new(credentials.password),
+        ) else {
+            // No account has such an address or password, so there is nothing to hide and nothing to count.
+            return Err(SignInError::InvalidCredentials);
+        };
+        let now = inner.sources.now();
+        let attempt = inner
+            .throttle
+            .begin(ctx.tenant(), &email, ctx.meta().source_address, now)
+            .map_err(|TooManyAttempts { retry_after }| SignInError::TooManyAttempts { retry_after })?;
+
+        let result = inner.sign_in(ctx, &email, password).await;
+        match &result {
+            Ok(_) => attempt.succeeded(),
+            Err(SignInError::Fault(_) | SignInError::Tenant(_)) => attempt.did_not_happen(),
+            Err(_) => drop(attempt),
+        }
+        result
+    }
+}
+
+impl Inner {
+    async fn sign_in(
+        &self,
+        ctx: &RequestContext,
+        email: &EmailAddress,
+        password: TriedPassword,
+    ) -> Result<SignedIn, SignInError> {
+        let tenant = self.open_tenant(ctx.tenant()).await??;
+        let mut read = self.db.read(ctx).await?;
+        let candidate = user::candidate(&mut read, email).await?;
+        read.finish().await?;
+
+        let stored = candidate.as_ref().map(|candidate| candidate.phc.clone());
+        let verdict = self.hasher.verify(password, stored).await?;
+        let failure = match (candidate, &verdict) {
+            (None, _) => SignInFailure::UnknownUser,
+            (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.user.id),
+            (Some(known), _) if known.user.status == UserStatus::Disabled => {
+                SignInFailure::UserDisabled(known.user.id)
+            }
+            (Some(known), _) => return self.admit(ctx, known, verdict, tenant).await,
+        };
+        Err(self.refuse(ctx, email, failure).await)
+    }
+
+    /// Opens the session; the password was right.
+    async fn admit(
+        &self,
+        ctx: &RequestContext,
+        candidate: Candidate,
+        verdict: Verdict,
+        tenant: Tenant,
+    ) -> Result<SignedIn, SignInError> {
+        let mut tx = self.db.begin(ctx).await?;
+        if let Verdict::RightAndRehashed(phc) = verdict {
+            // Before the credential is locked for sharing: two sign-ins that shared the lock could not both write.
+            user::rehash(&mut tx, &candidate, &phc).await?;
+        }
+        let opened = self
+            .open_session(&mut tx, ctx, &candidate.user, candidate.changed_at)
+            .await?;
+        let (opened, of_user) = opened.ok_or(SignInError::InvalidCredentials)?;
+        self.audit
+            .record(
+                &mut tx,
+                &of_user,
+                sign_in_succeeded(candidate.user.id, "password"),
+            )
+            .await?;
+        tx.commit().await?;
+        Ok(opened.signed_in(candidate.user, tenant))
+    }
+
+    /// Records the failure. If that fails, the answer is the fault: no failed attempt goes unrecorded.
+    async fn refuse(
+        &self,
+        ctx: &RequestContext,
+        email: &EmailAddress,
+        failure: SignInFailure,
+    ) -> SignInError {
+        let event = sign_in_failed(email.as_entered(), failure);
+        match self.audit.record_alone(&self.db, ctx, event).await {
+            Ok(_) => SignInError::InvalidCredentials,
+            Err(error) => SignInError::Fault(Fault::from(error)),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Users and sessions through the router and a real database.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod audit;
+mod bad_input;
+mod flows;
+mod guessing;
+mod isolation;
+mod passwords;
+mod races;
+mod sessions;
+mod storage;
+mod support;

@@ -1,0 +1,114 @@
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform_core::{axum, sqlx};
+
+use crate::support::{App, Call, PASSWORD};
+
+/// Every row of every table of this crate and of the audit trail, as text.
+const TABLES: [&str; 4] = [
+    "select t::text from platform_auth.subject t",
+    "select t::text from platform_auth.password_credential t",
+    "select t::text from platform_auth.session t",
+    "select t::text from platform_audit.event t",
+];
+
+#[tokio::test]
+async fn a_dump_of_the_database_holds_no_token_and_no_password() {
+    let app = App::own().await;
+    let place = app.place().await;
+    let mut tokens = vec![app.user(&place, "ada@example.com").await, app.admin(&place).await];
+    tokens.push(app.sign_in(&place, "ada@example.com", PASSWORD).await.token());
+    app.sign_in(&place, "ada@example.com", "a wrong guess")
+        .await
+        .refused(401, "invalid_credentials");
+    let out = app
+        .send(Call::post("/api/v1/auth/logout").bearer(&tokens[0]))
+        .await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+
+    let mut dump = String::new();
+    let mut superuser = app.superuser().await;
+    for sql in TABLES {
+        let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut superuser).await.unwrap();
+        assert!(!rows.is_empty(), "{sql}");
+        dump.extend(rows);
+    }
+
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut secrets = vec![
+        PASSWORD.to_owned(),
+        "a wrong guess".to_owned(),
+        hex(PASSWORD.as_bytes()),
+    ];
+    for token in &tokens {
+        let secret = URL_SAFE_NO_PAD.decode(&token[28..71]).unwrap();
+        secrets.extend([
+            token.clone(),
+            token[28..71].to_owned(),
+            hex(&secret),
+            hex(token.as_bytes()),
+        ]);
+    }
+    for secret in secrets {
+        assert!(!dump.contains(&secret), "{secret}");
+    }
+    assert!(
+        dump.contains("$argon2id$") && dump.contains("\\x"),
+        "the dump shows what is stored"
+    );
+}
+
+#[tokio::test]
+async fn the_audit_trail_holds_no_address_in_the_clear() {
+    let app = App::own().await;
+    let place = app.place().await;
+    app.user(&place, "ada.lovelace@example.com").await;
+    app.sign_in(&place, "ada.lovelace@example.com", "a wrong guess")
+        .await
+        .refused(401, "invalid_credentials");
+    app.sign_in(&place, "stranger@example.com", PASSWORD)
+        .await
+        .refused(401, "invalid_credentials");
+
+    let mut superuser = app.superuser().await;
+    let rows: Vec<String> = sqlx::query_scalar(TABLES[3])
+        .fetch_all(&mut superuser)
+        .await
+        .unwrap();
+
+    let trail = rows.concat();
+    assert!(
+        !trail.contains("lovelace") && !trail.contains("stranger"),
+        "{trail}"
+    );
+}
+
+#[tokio::test]
+async fn every_table_is_under_forced_row_level_security_and_every_unique_index_begins_with_the_tenant() {
+    let app = App::new().await;
+    let mut superuser = app.superuser().await;
+
+    let unprotected: Vec<String> = sqlx::query_scalar(
+        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname in ('platform_auth', 'platform_audit') and c.relkind in ('r', 'p')
+           and c.relname <> '_sqlx_migrations' and not (c.relrowsecurity and c.relforcerowsecurity)",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+    let unscoped: Vec<String> = sqlx::query_scalar(
+        "select i.indexrelid::regclass::text
+         from pg_index i
+         join pg_class c on c.oid = i.indrelid
+         join pg_namespace n on n.oid = c.relnamespace
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+         where n.nspname in ('platform_auth', 'platform_audit') and c.relname <> '_sqlx_migrations'
+           and i.indisunique and a.attname <> 'tenant_id'",
+    )
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+
+    assert_eq!((unprotected, unscoped), (vec![], vec![]));
+}

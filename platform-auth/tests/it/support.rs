@@ -1,0 +1,279 @@
+//! A service with sign-in, in this process, on a clock that stands still.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use platform_audit::AuditLog;
+use platform_auth::{Auth, AuthConfig, Role};
+use platform_core::http::{HttpConfig, HttpStack, Problem, ResolveTenant};
+use platform_core::metrics::Metrics;
+use platform_core::pg::{Db, Tenants};
+use platform_core::sqlx::{Connection, PgConnection};
+use platform_core::testing::TestDb;
+use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum};
+use serde_json::{Value, json};
+use time::macros::datetime;
+use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+pub(crate) struct App {
+    pub(crate) test: TestDb,
+    pub(crate) db: Db,
+    pub(crate) auth: Auth,
+    pub(crate) clock: Arc<ManualClock>,
+    router: Router,
+}
+
+/// A tenant and the slug that names it.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) id: TenantId,
+    pub(crate) slug: String,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    from: Option<SocketAddr>,
+}
+
+impl App {
+    pub(crate) async fn new() -> Self {
+        Self::with(AuthConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: AuthConfig) -> Self {
+        let test = TestDb::shared(&[&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS]).await;
+        Self::on(test, config).await
+    }
+
+    /// With a database that no other test uses.
+    pub(crate) async fn own() -> Self {
+        let test = TestDb::own(&[&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS]).await;
+        Self::on(test, AuthConfig::default()).await
+    }
+
+    /// With a database that another service uses as well, on a clock of its own.
+    pub(crate) async fn on(test: TestDb, config: AuthConfig) -> Self {
+        let clock = Arc::new(ManualClock::starting_at(datetime!(2026-01-02 03:04:05 UTC)));
+        let sources = Sources::shared(clock.clone(), Arc::new(OsRandom));
+        let db = test.connect_with_sources(sources.clone()).await;
+        let tenants = Tenants::new(&db);
+        let audit = AuditLog::new(sources.clone());
+        let auth = Auth::new(db.clone(), tenants.clone(), audit, sources.clone(), config);
+        let http = HttpConfig {
+            rate_limit: None,
+            ..HttpConfig::default()
+        };
+        let (routes, _) = OpenApiRouter::new()
+            .nest("/api/v1", auth.api_routes())
+            .nest("/admin/v1", auth.admin_routes())
+            .split_for_parts();
+        let router = HttpStack::new(http, sources, &Metrics::new())
+            .authenticate_with(Arc::new(auth.clone()))
+            .resolve_with(Arc::new(BySlug(tenants)))
+            .wrap(routes.nest("/api", Router::from(auth.api_routes())));
+        Self {
+            test,
+            db,
+            auth,
+            clock,
+            router,
+        }
+    }
+
+    pub(crate) async fn place(&self) -> Place {
+        let id = self.test.tenant().await;
+        let tenant = Tenants::new(&self.test.db()).by_id(id).await.unwrap().unwrap();
+        Place {
+            id,
+            slug: tenant.slug.to_string(),
+        }
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Answer {
+        let mut request = Request::builder().method(call.method).uri(call.path);
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        let mut request = request.body(Body::from(call.body)).unwrap();
+        if let Some(from) = call.from {
+            request.extensions_mut().insert(ConnectInfo(from));
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub(crate) async fn register(&self, place: &Place, email: &str) -> Answer {
+        self.send(
+            Call::post("/api/v1/auth/register")
+                .at(place)
+                .json(&credentials(email, PASSWORD)),
+        )
+        .await
+    }
+
+    pub(crate) async fn sign_in(&self, place: &Place, email: &str, password: &str) -> Answer {
+        self.send(
+            Call::post("/api/v1/auth/login")
+                .at(place)
+                .json(&credentials(email, password)),
+        )
+        .await
+    }
+
+    pub(crate) async fn me(&self, token: &str) -> Answer {
+        self.send(Call::get("/api/v1/auth/me").bearer(token)).await
+    }
+
+    /// The token of a fresh user.
+    pub(crate) async fn user(&self, place: &Place, email: &str) -> String {
+        let answer = self.register(place, email).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.token()
+    }
+
+    /// The token of an admin.
+    pub(crate) async fn admin(&self, place: &Place) -> String {
+        self.auth
+            .ensure_user(place.id, "admin@example.com", PASSWORD.into(), Role::Admin)
+            .await
+            .unwrap();
+        self.sign_in(place, "admin@example.com", PASSWORD).await.token()
+    }
+
+    /// A connection that row-level security does not bind, to look behind the service's back.
+    pub(crate) async fn superuser(&self) -> PgConnection {
+        PgConnection::connect(&self.test.superuser_url()).await.unwrap()
+    }
+}
+
+impl Call {
+    pub(crate) fn get(path: &str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn post(path: &str) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    pub(crate) fn new(method: Method, path: &str) -> Self {
+        Self {
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            from: None,
+        }
+    }
+
+    pub(crate) fn header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
+        self.headers.push((name.as_ref().to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn at(self, place: &Place) -> Self {
+        self.header("x-tenant", place.slug.clone())
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header(header::AUTHORIZATION, format!("Bearer {token}"))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.raw("application/json", body.to_string())
+    }
+
+    pub(crate) fn raw(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header(header::CONTENT_TYPE, content_type)
+    }
+
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.from = Some(SocketAddr::new(address.parse().unwrap(), 50_000));
+        self
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn token(&self) -> String {
+        self.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn user_id(&self) -> PrincipalId {
+        self.json()["user"]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The answer without what differs from request to request.
+    pub(crate) fn anonymised(&self) -> (StatusCode, Value) {
+        let mut body = self.json();
+        let fields = body.as_object_mut().unwrap();
+        fields.remove("request_id");
+        fields.remove("instance");
+        (self.status, body)
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) {
+        assert_eq!(
+            (self.status.as_u16(), self.code().as_str()),
+            (status, code),
+            "{}",
+            self.text
+        );
+    }
+}
+
+pub(crate) fn credentials(email: &str, password: &str) -> Value {
+    json!({ "email": email, "password": password })
+}
+
+struct BySlug(Tenants);
+
+#[async_trait]
+impl ResolveTenant for BySlug {
+    async fn by_host(&self, _: &str) -> Result<Option<TenantId>, Problem> {
+        Ok(None)
+    }
+
+    async fn by_slug(&self, slug: &str) -> Result<Option<TenantId>, Problem> {
+        let Ok(slug) = slug.parse() else { return Ok(None) };
+        let unavailable = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again");
+        Ok(self
+            .0
+            .by_slug(&slug)
+            .await
+            .map_err(unavailable)?
+            .map(|tenant| tenant.id))
+    }
+}

@@ -1,0 +1,40 @@
+//! What a client is told when the database fails.
+
+use std::error::Error;
+
+use super::Problem;
+use crate::pg::DbError;
+
+/// A database that is gone, busy or in conflict with itself is 503 with `Retry-After`; anything else is a defect and 500. The
+/// cause is logged here and stays here: constraint names and SQL are nobody else's business.
+///
+/// A conflict that a client caused is the handler's to name, before it gets here.
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        let causes = causes(&error);
+        match error {
+            DbError::Unavailable(_) | DbError::Timeout(_) | DbError::Retry(_) => {
+                tracing::warn!(
+                    error = causes,
+                    "a request failed because of the database: {error}"
+                );
+                Problem::unavailable()
+            }
+            _ => {
+                tracing::error!(error = causes, "a statement of a request is defective: {error}");
+                Problem::internal()
+            }
+        }
+    }
+}
+
+fn causes(error: &DbError) -> String {
+    let mut causes = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push_str(": ");
+        causes.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    causes
+}

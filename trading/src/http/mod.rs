@@ -1,0 +1,46 @@
+//! Routes, the stream of quotes, and the runtime module.
+//!
+//! | route, below its base | who | answers |
+//! |---|---|---|
+//! | `GET /quotes`, `/quotes/{symbol}`, `/quotes/batch?symbols=` | anybody | the current quotes |
+//! | `GET /quotes/stocks` | anybody | what is traded |
+//! | `GET /ws` | anybody | a WebSocket with the quotes as they come |
+//! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
+//! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
+//! | `DELETE /orders/{id}` | who may trade | the cancelled order |
+//! | `GET /account`, `/portfolio`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
+
+mod account;
+mod module;
+mod orders;
+mod problem;
+mod quotes;
+mod stream;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Trading;
+pub use module::TradingModule;
+pub use stream::StreamConfig;
+
+impl Trading {
+    /// The routes below a base such as `/api/v1`, with their part of the OpenAPI document; without the stream of quotes, which
+    /// [`TradingModule`] adds.
+    pub fn api_routes(&self) -> OpenApiRouter {
+        OpenApiRouter::default()
+            .routes(routes!(quotes::all))
+            .routes(routes!(quotes::batch))
+            .routes(routes!(quotes::instruments))
+            .routes(routes!(quotes::one))
+            .routes(routes!(orders::place, orders::list))
+            .routes(routes!(orders::one, orders::cancel))
+            .routes(routes!(orders::executions))
+            .routes(routes!(orders::by_client_id))
+            .routes(routes!(account::account))
+            .routes(routes!(account::portfolio))
+            .routes(routes!(account::positions))
+            .routes(routes!(account::position))
+            .with_state(self.clone())
+    }
+}

@@ -1,0 +1,135 @@
+//! The module that a service composes.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use axum::Router;
+use platform_core::pg::Migrations;
+use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
+use prometheus_client::metrics::gauge::Gauge;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::StreamConfig;
+use super::stream::{self, Streams};
+use crate::{
+    HousekeepingWorker, MIGRATIONS, MarketFeed, MarketMetrics, MarketWorker, MatchingWorker, TRADE, Trading,
+};
+
+/// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that
+/// move the market, fill resting orders and forget old keys. Offers the handle [`Trading`].
+#[derive(Debug)]
+pub struct TradingModule {
+    trading: Trading,
+    /// Taken by the market worker when it starts.
+    feed: Mutex<Option<MarketFeed>>,
+    tick: Duration,
+    stream: StreamConfig,
+}
+
+impl TradingModule {
+    /// The module of a brokerage whose board is fed by `feed`, four times a second.
+    pub fn new(trading: &Trading, feed: MarketFeed) -> Self {
+        Self {
+            trading: trading.clone(),
+            feed: Mutex::new(Some(feed)),
+            tick: Duration::from_millis(250),
+            stream: StreamConfig::default(),
+        }
+    }
+
+    /// The same with another time between two rounds of quotes.
+    #[must_use]
+    pub fn tick(mut self, tick: Duration) -> Self {
+        self.tick = tick;
+        self
+    }
+
+    /// The same with other bounds for the stream.
+    #[must_use]
+    pub fn stream(mut self, stream: StreamConfig) -> Self {
+        self.stream = stream;
+        self
+    }
+
+    fn workers(&self, cx: &BuildCx<'_>) -> Result<Vec<Worker>, ModuleError> {
+        let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let feed =
+            feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
+        let market =
+            MarketWorker::new(feed, self.trading.board().clone(), cx.sources().clone()).every(self.tick);
+        let market = std::sync::Arc::new(tokio::sync::Mutex::new(market));
+        let matching = MatchingWorker::new(&self.trading);
+        let housekeeping = HousekeepingWorker::new(&self.trading);
+        Ok(vec![
+            Worker::new("trading.market", move |stop| {
+                let market = std::sync::Arc::clone(&market);
+                async move {
+                    market.lock().await.run(stop).await;
+                    Ok(())
+                }
+            }),
+            Worker::new("trading.matching", move |stop| {
+                let matching = matching.clone();
+                async move { Ok(matching.run(stop).await?) }
+            }),
+            Worker::new("trading.housekeeping", move |stop| {
+                let housekeeping = housekeeping.clone();
+                async move { Ok(housekeeping.run(stop).await?) }
+            }),
+        ])
+    }
+
+    fn routes(&self, streams: Streams) -> OpenApiRouter {
+        let api = self.trading.api_routes();
+        let stream = OpenApiRouter::default()
+            .routes(routes!(stream::open))
+            .with_state(streams.clone());
+        // The same stream at the root, which the document does not repeat.
+        let alias = Router::new()
+            .route("/ws", axum::routing::get(stream::open))
+            .with_state(streams);
+        OpenApiRouter::from(alias).nest("/api/v1", api.merge(stream))
+    }
+}
+
+impl Module for TradingModule {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new("trading", env!("CARGO_PKG_VERSION")).permission(TRADE)
+    }
+
+    fn migrations(&self) -> Option<&'static Migrations> {
+        Some(&MIGRATIONS)
+    }
+
+    fn build(&self, cx: &mut BuildCx<'_>) -> Result<Parts, ModuleError> {
+        cx.provide(self.trading.clone());
+        let metrics = cx.metrics();
+        self.trading.metrics().register(metrics);
+        let market = MarketMetrics::new(self.trading.board(), cx.sources().clone());
+        metrics.register("quote_updates", "Quotes published", market.quote_updates);
+        metrics.register("quote_age_seconds", "Age of the newest quote", market.quote_age);
+        let open: Gauge = Gauge::default();
+        metrics.register("websocket_connections", "Open streams of quotes", open.clone());
+        let streams = Streams::new(&self.trading, self.stream, cx.shutdown().token(), open);
+        let (board, sources) = (self.trading.board().clone(), cx.sources().clone());
+        let fresh = Check::soft("quotes", move || {
+            let newest = board.all().iter().map(|quote| quote.at).max();
+            let is_fresh = newest.is_some_and(|at| sources.now() - at <= board.stale_after());
+            async move {
+                if is_fresh {
+                    Ok(())
+                } else {
+                    Err("no fresh quotes: nothing is traded".to_owned())
+                }
+            }
+        });
+        Ok(Parts {
+            routes: Some(self.routes(streams)),
+            workers: self.workers(cx)?,
+            health: vec![fresh],
+            ..Parts::default()
+        })
+    }
+}

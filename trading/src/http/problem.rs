@@ -1,0 +1,146 @@
+//! How errors are answered: one conversion for each, and nothing of what happened inside.
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use platform_audit::AuditError;
+use platform_core::http::Problem;
+
+use crate::{CancelError, FieldError, Invalid, PlaceError, PlaceOutcome, Reason, TradingError};
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl From<TradingError> for Problem {
+    fn from(error: TradingError) -> Self {
+        match error {
+            TradingError::Forbidden(forbidden) => forbidden.into(),
+            TradingError::NoPrincipal => Self::new(
+                StatusCode::FORBIDDEN,
+                "no_account",
+                "only a signed-in principal has an account",
+            ),
+            TradingError::Db(error) | TradingError::Audit(AuditError::Db(error)) => error.into(),
+            TradingError::Audit(_) | TradingError::Inconsistent(_) => {
+                tracing::error!(error = chain(&error), "an operation of the brokerage failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<PlaceError> for Problem {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Fields(problems) => of_fields(&problems),
+            PlaceError::UnknownSymbol => invalid_order().field(
+                "symbol",
+                "unknown_symbol",
+                "nothing with this symbol is traded here",
+            ),
+            PlaceError::Invalid(invalid) => of_invalid(&invalid),
+            PlaceError::AccountInactive => Self::new(
+                StatusCode::FORBIDDEN,
+                "account_suspended",
+                "the account may not place orders",
+            ),
+            PlaceError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "the idempotency key was used for another order",
+            ),
+            PlaceError::ClientOrderIdTaken => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "client_order_id_taken",
+                "the client_order_id names an order with other terms",
+            ),
+            PlaceError::Trading(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for Problem {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::NotFound => Self::not_found(),
+            CancelError::Closed(order) => {
+                let problem = Self::new(
+                    StatusCode::CONFLICT,
+                    order.status.conflict_code(),
+                    format!("the order is {}", order.status),
+                );
+                with_json(problem, "order", &*order)
+            }
+            CancelError::Trading(error) => error.into(),
+        }
+    }
+}
+
+/// A refusal for a reason of business, with the order that was recorded for it.
+pub(super) fn rejected(outcome: &PlaceOutcome, rejection: &str) -> Problem {
+    let code = outcome.order.reason.map_or("rejected", Reason::as_str);
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, rejection.to_owned());
+    let problem = with_json(problem, "order", &outcome.order);
+    with_json(problem, "buying_power", &outcome.buying_power)
+}
+
+fn invalid_order() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid_order",
+        "the order has to be corrected",
+    )
+}
+
+/// One wrong field gives the problem its code; the list names all of them.
+fn of_fields(problems: &[FieldError]) -> Problem {
+    let base = match problems {
+        [one] => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            one.problem.code(),
+            one.to_string(),
+        ),
+        _ => invalid_order(),
+    };
+    problems.iter().fold(base, |problem, one| {
+        problem.field(one.field, one.problem.code(), one.problem.to_string())
+    })
+}
+
+fn of_invalid(invalid: &Invalid) -> Problem {
+    match invalid {
+        Invalid::NoUsableQuote => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            invalid.code(),
+            invalid.to_string(),
+        )
+        .retry_after(RETRY_AFTER),
+        Invalid::State(_) => {
+            tracing::error!(error = chain(invalid), "an order could not be decided");
+            Problem::internal()
+        }
+        _ => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            invalid.code(),
+            invalid.to_string(),
+        ),
+    }
+}
+
+fn with_json(problem: Problem, name: &'static str, value: &impl serde::Serialize) -> Problem {
+    match serde_json::to_value(value) {
+        Ok(value) => problem.with(name, value),
+        Err(_) => problem,
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,79 @@
+//! Recorded and simulated prices as one market.
+
+use std::time::Duration;
+
+use platform_core::Timestamp;
+
+use super::replay::Replay;
+use super::simulator::Simulator;
+use super::{Instrument, QuoteUpdate, ReplayConfig, ReplayData, SimulatorConfig};
+
+/// The longest pause that is caught up with. After a longer one (a suspended machine) the market goes on where it stood.
+const CATCH_UP_MAX: Duration = Duration::from_secs(60);
+
+/// The source of all prices of a service: a recording, and the simulator for those of its twenty symbols that the recording does
+/// not have.
+///
+/// A feed does no I/O and reads no clock. The same calls give the same quotes.
+///
+/// ```
+/// use trading::{MarketFeed, SimulatorConfig};
+/// use time::macros::datetime;
+///
+/// let mut feed = MarketFeed::simulated(SimulatorConfig::default());
+/// let quotes = feed.advance(datetime!(2026-01-02 15:00 UTC));
+/// assert_eq!(quotes.len(), 20);
+/// ```
+#[derive(Debug)]
+pub struct MarketFeed {
+    replay: Option<Replay>,
+    simulator: Simulator,
+    moved_at: Option<Timestamp>,
+}
+
+impl MarketFeed {
+    /// The twenty simulated symbols.
+    pub fn simulated(simulator: SimulatorConfig) -> Self {
+        Self {
+            replay: None,
+            simulator: Simulator::new(&simulator, &[]),
+            moved_at: None,
+        }
+    }
+
+    /// The symbols of `data`, and the simulated symbols that are not among them.
+    pub fn replay(data: ReplayData, replay: ReplayConfig, simulator: SimulatorConfig) -> Self {
+        let simulator = Simulator::new(&simulator, &data.symbols());
+        Self {
+            replay: Some(Replay::new(data, &replay)),
+            simulator,
+            moved_at: None,
+        }
+    }
+
+    /// Every symbol this feed quotes, once each, in the order of the symbols.
+    pub fn instruments(&self) -> Vec<Instrument> {
+        let mut instruments: Vec<_> = self.replay.iter().flat_map(Replay::instruments).collect();
+        instruments.extend(self.simulator.instruments());
+        instruments.sort_by_key(|instrument| instrument.symbol);
+        instruments
+    }
+
+    /// Moves the market to `now` and tells the newest quote of every symbol that has one, at most one for each symbol.
+    ///
+    /// The first call opens the market. When the calls come late, what lies between is left out; a pause of more than a minute, or
+    /// a clock that went back, moves nothing further than a minute.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<QuoteUpdate> {
+        let elapsed = self
+            .moved_at
+            .and_then(|moved_at| Duration::try_from(now - moved_at).ok())
+            .unwrap_or_default()
+            .min(CATCH_UP_MAX);
+        self.moved_at = Some(now);
+        let mut updates = self.simulator.advance(elapsed, now);
+        if let Some(replay) = &mut self.replay {
+            updates.extend(replay.advance(elapsed));
+        }
+        updates
+    }
+}

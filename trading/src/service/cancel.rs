@@ -1,0 +1,75 @@
+//! Cancelling an order.
+
+use platform_audit::{Action, Event as AuditEvent, Outcome};
+use platform_core::RequestContext;
+
+use super::accounts::owner;
+use super::place::settle;
+use super::{CancelError, OrderView, Trading, TradingError};
+use crate::store::{self, Change, OrderRow};
+use crate::{AccountState, Command, Invalid, OrderId, decide};
+
+const CANCEL: Action = Action::new("order.cancel");
+
+impl Trading {
+    /// Withdraws an open order of the caller's account and gives back exactly what is held for it.
+    ///
+    /// # Errors
+    /// [`CancelError::NotFound`] also for another account's or another tenant's order; [`CancelError::Closed`] when the order
+    /// was final before, with the order as it is.
+    pub async fn cancel(&self, ctx: &RequestContext, order: OrderId) -> Result<OrderView, CancelError> {
+        let owner = owner(ctx)?;
+        let mut tx = self.inner.db.begin(ctx).await?;
+        let account = store::lock_account_of(&mut tx, owner)
+            .await?
+            .ok_or(CancelError::NotFound)?;
+        let row = store::load_order(&mut tx, account.id, order)
+            .await?
+            .ok_or(CancelError::NotFound)?;
+        let position = store::load_position(&mut tx, account.id, row.order.terms().symbol()).await?;
+        let before = AccountState::with_order(account.cash(), position, row.order);
+        let events = match decide(&self.inner.config.rules, &before, &Command::Cancel) {
+            Ok(events) => events,
+            Err(Invalid::OrderClosed { .. }) => {
+                return Err(CancelError::Closed(Box::new(OrderView::from(&row))));
+            }
+            Err(invalid) => return Err(TradingError::Inconsistent(invalid).into()),
+        };
+        let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
+        let now = self.now();
+        let row = changed(&row, &after, now).ok_or(CancelError::NotFound)?;
+
+        let change = Change {
+            account: &account,
+            before: &before,
+            after: &after,
+            order: &row,
+            events: &events,
+            key: None,
+        };
+        store::write_change(&mut tx, &change).await?;
+        let event = AuditEvent::new(CANCEL, Outcome::Success)
+            .target("order", order.to_string())
+            .detail(serde_json::json!({ "status": row.order.status, "filled_quantity": row.order.filled }));
+        self.inner.audit.record(&mut tx, ctx, event).await?;
+        tx.commit().await?;
+        self.inner.open_orders.forget(order);
+        self.inner.metrics.cancelled();
+        Ok(OrderView::from(&row))
+    }
+}
+
+/// The row after a change to its order.
+pub(super) fn changed(
+    row: &OrderRow,
+    after: &AccountState,
+    now: platform_core::Timestamp,
+) -> Option<OrderRow> {
+    let order = after.order?;
+    Some(OrderRow {
+        order,
+        updated_at: now,
+        version: row.version.saturating_add(1),
+        ..row.clone()
+    })
+}

@@ -1,0 +1,27 @@
+//! What an embedder decides about the brokerage.
+
+use crate::{Cents, Rules};
+
+/// What an embedder decides about the brokerage.
+#[derive(Debug, Clone)]
+pub struct TradingConfig {
+    /// What a new account starts with: 10,000.00.
+    pub opening_deposit: Cents,
+    /// Collar, tick, fee and the largest order.
+    pub rules: Rules,
+    /// Days for which the answer to an idempotency key is remembered: 7.
+    pub idempotency_days: u32,
+    /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
+    pub open_orders_max: usize,
+}
+
+impl Default for TradingConfig {
+    fn default() -> Self {
+        Self {
+            opening_deposit: Cents::from_cents(1_000_000).unwrap_or(Cents::ZERO),
+            rules: Rules::default(),
+            idempotency_days: 7,
+            open_orders_max: 1_000_000,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Why an operation of the brokerage was not carried out.
+
+use platform_audit::AuditError;
+use platform_core::Forbidden;
+use platform_core::pg::DbError;
+
+use super::OrderView;
+use crate::{FieldError, Invalid};
+
+/// Why any operation can fail.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TradingError {
+    /// The caller may not trade.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The caller is nobody who could own an account.
+    #[error("only a signed-in principal has an account")]
+    NoPrincipal,
+    /// The database failed.
+    #[error("the rows could not be read or written")]
+    Db(#[from] DbError),
+    /// The change could not be audited, so it was not made.
+    #[error("the change could not be audited")]
+    Audit(#[from] AuditError),
+    /// Stored rows contradict the rules; a defect, or somebody changed the database by hand.
+    #[error("the stored rows contradict the rules")]
+    Inconsistent(#[source] Invalid),
+}
+
+/// Why an order was not placed. Nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceError {
+    /// Fields are missing, malformed or do not go together.
+    #[error("the order's fields are not valid")]
+    Fields(Vec<FieldError>),
+    /// Nothing with this symbol is traded here.
+    #[error("the symbol is not traded here")]
+    UnknownSymbol,
+    /// The order breaks a rule that its fields alone do not show.
+    #[error(transparent)]
+    Invalid(Invalid),
+    /// The account is suspended or closed.
+    #[error("the account may not place orders")]
+    AccountInactive,
+    /// The idempotency key was used for another order.
+    #[error("the idempotency key was used for another order")]
+    KeyReused,
+    /// The client has given its name for the order to an order with other terms.
+    #[error("the client_order_id names an order with other terms")]
+    ClientOrderIdTaken,
+    /// Anything that is not about this order.
+    #[error(transparent)]
+    Trading(#[from] TradingError),
+}
+
+/// Why an order was not cancelled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CancelError {
+    /// The account has no such order.
+    #[error("there is no such order")]
+    NotFound,
+    /// The order was final before: here it is.
+    #[error("the order is {}", .0.status)]
+    Closed(Box<OrderView>),
+    /// Anything that is not about this order.
+    #[error(transparent)]
+    Trading(#[from] TradingError),
+}
+
+macro_rules! through_trading {
+    ($($error:ty: $($source:ty),+;)+) => {$($(
+        impl From<$source> for $error {
+            fn from(error: $source) -> Self {
+                Self::Trading(error.into())
+            }
+        }
+    )+)+};
+}
+
+through_trading! {
+    PlaceError: DbError, AuditError, Forbidden;
+    CancelError: DbError, AuditError, Forbidden;
+}

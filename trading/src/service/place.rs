@@ -1,0 +1,300 @@
+//! Placing an order: one transaction for the order, its hold, its fills, the ledger, the idempotency key and the audit event.
+
+use std::time::Duration;
+
+use platform_audit::{Action, Event as AuditEvent, Outcome};
+use platform_core::pg::TenantTx;
+use platform_core::{RequestContext, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::accounts::owner;
+use super::{
+    AccountStatus, ExecutionView, OrderView, PlaceError, PlaceOutcome, Placed, Trading, TradingError,
+};
+use crate::store::{self, AccountRow, Change, NewKey, OrderRow, Remembered};
+use crate::{
+    AccountState, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms, PublishedQuote,
+    Quantity, QuoteView, Reject, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
+};
+
+const ROUTE: &str = "orders";
+const PLACE: Action = Action::new("order.place");
+
+/// A good-till-cancelled order ends at the close of the session 90 days on.
+const GTC_DAYS: i64 = 90;
+
+/// An order that has passed the checks of its fields, with its fingerprint.
+struct Intent<'a> {
+    terms: OrderTerms,
+    client_order_id: Option<&'a str>,
+    key: Option<&'a str>,
+    fingerprint: [u8; 32],
+}
+
+impl Trading {
+    /// Places an order for the caller's account.
+    ///
+    /// Under an idempotency key in `ctx` the order is placed at most once however often it is sent: the key is stored in the
+    /// order's own transaction. Without one, `client_order_id` does the same for an order with the same terms.
+    ///
+    /// # Errors
+    /// [`PlaceError`]; nothing was recorded. A refusal for a reason of business (not enough cash or shares) is no error but a
+    /// rejected order, which is recorded so that a repeated request gets the same answer.
+    pub async fn place(&self, ctx: &RequestContext, ticket: &Ticket) -> Result<Placed, PlaceError> {
+        let owner = owner(ctx)?;
+        let terms = ticket.validate().map_err(PlaceError::Fields)?;
+        if self.inner.board.instrument(terms.symbol()).is_none() {
+            return Err(PlaceError::UnknownSymbol);
+        }
+        let client_order_id = ticket.client_order_id.as_ref().map(crate::ClientOrderId::as_str);
+        let intent = Intent {
+            terms,
+            client_order_id,
+            key: ctx
+                .meta()
+                .idempotency_key
+                .as_ref()
+                .map(platform_core::IdempotencyKey::as_str),
+            fingerprint: fingerprint(&terms, client_order_id),
+        };
+        let started = tokio::time::Instant::now();
+        let mut tx = self.inner.db.begin(ctx).await?;
+        let account = self.lock_or_open(&mut tx, ctx, owner).await?;
+        let placed = self.place_locked(tx, ctx, &account, &intent).await?;
+        self.inner.metrics.placed(
+            placed.outcome(),
+            matches!(placed, Placed::New(_)),
+            started.elapsed(),
+        );
+        Ok(placed)
+    }
+
+    async fn place_locked(
+        &self,
+        mut tx: TenantTx,
+        ctx: &RequestContext,
+        account: &AccountRow,
+        intent: &Intent<'_>,
+    ) -> Result<Placed, PlaceError> {
+        let names = (ROUTE, intent.key);
+        let symbol = (account.id, intent.terms.symbol());
+        let loaded = store::load_placement(&mut tx, symbol, names, intent.client_order_id).await?;
+        if let Some(remembered) = loaded.remembered {
+            return replay(&remembered, intent);
+        }
+        if loaded.name_is_taken {
+            return existing(&mut tx, account, intent).await;
+        }
+        if account.status != AccountStatus::Active {
+            return Err(PlaceError::AccountInactive);
+        }
+
+        let now = self.now();
+        let (market, reservation) = self.market_for(&intent.terms, now)?;
+        let before = AccountState::before_order(account.cash(), loaded.position);
+        let place = Command::Place {
+            order_id: OrderId::generate(self.sources()),
+            terms: intent.terms,
+            market,
+        };
+        let events = decide(&self.inner.config.rules, &before, &place).map_err(PlaceError::Invalid)?;
+        let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
+        let row = new_row(&after, account, intent, now)
+            .ok_or(TradingError::Inconsistent(Invalid::NoUsableQuote))?;
+        let outcome = PlaceOutcome {
+            order: OrderView::from(&row),
+            executions: ExecutionView::all(&events, now),
+            buying_power: after.cash.available,
+            rejection: events.iter().find_map(Event::reject).map(ToString::to_string),
+        };
+
+        let key = match intent.key {
+            Some(key) => {
+                let outcome = serde_json::to_string(&outcome).map_err(|error| unwritable(error))?;
+                Some(NewKey {
+                    route: ROUTE,
+                    key,
+                    fingerprint: &intent.fingerprint,
+                    outcome,
+                })
+            }
+            None => None,
+        };
+        let change = Change {
+            account,
+            before: &before,
+            after: &after,
+            order: &row,
+            events: &events,
+            key,
+        };
+        store::write_change(&mut tx, &change).await?;
+        self.inner
+            .audit
+            .record(&mut tx, ctx, audit_event(&outcome, &events))
+            .await?;
+        // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
+        spend(reservation, &events);
+        tx.commit().await?;
+        self.inner.open_orders.track(ctx.tenant(), &row);
+        Ok(Placed::New(outcome))
+    }
+
+    /// The market the order meets, and the shares that were set aside for it.
+    fn market_for(
+        &self,
+        terms: &OrderTerms,
+        now: Timestamp,
+    ) -> Result<(Market, Option<Reservation>), PlaceError> {
+        let request = TakeRequest {
+            symbol: terms.symbol(),
+            side: terms.side(),
+            wanted: terms.quantity(),
+            limit: terms.pricing().limit_price(),
+            all_or_none: terms.time_in_force() == TimeInForce::Fok,
+            newer_than: None,
+            now,
+        };
+        let taken = self.inner.board.take(&request);
+        let latest = self.inner.board.latest(terms.symbol());
+        match (taken, latest) {
+            (Ok(reservation), _) => {
+                let quote = view(reservation.quote());
+                let market = Market::Open {
+                    quote,
+                    offered: reservation.granted(),
+                };
+                Ok((market, Some(reservation)))
+            }
+            (Err(NotTaken::UnknownSymbol), _) => Err(PlaceError::UnknownSymbol),
+            (Err(NotTaken::Stale), latest) => {
+                let seq = latest.map_or(0, |quote| quote.seq);
+                Ok((Market::Unusable { seq }, None))
+            }
+            (Err(_), Some(latest)) => Ok((
+                Market::Open {
+                    quote: view(&latest),
+                    offered: Quantity::ZERO,
+                },
+                None,
+            )),
+            (Err(_), None) => Ok((Market::Unusable { seq: 0 }, None)),
+        }
+    }
+}
+
+/// The quote as the domain sees it.
+pub(super) fn view(quote: &PublishedQuote) -> QuoteView {
+    QuoteView::from(&**quote)
+}
+
+/// The state after some events.
+pub(super) fn settle(before: &AccountState, events: &[Event]) -> Result<AccountState, Invalid> {
+    Ok(events
+        .iter()
+        .try_fold(*before, |state, event| apply(&state, event))?)
+}
+
+/// What was set aside and not traded goes back to the quote.
+pub(super) fn spend(reservation: Option<Reservation>, events: &[Event]) {
+    let Some(reservation) = reservation else { return };
+    let traded = events
+        .iter()
+        .find_map(Event::execution)
+        .map_or(Quantity::ZERO, |execution| execution.quantity);
+    reservation.commit_part(traded);
+}
+
+fn new_row(
+    after: &AccountState,
+    account: &AccountRow,
+    intent: &Intent<'_>,
+    now: Timestamp,
+) -> Option<OrderRow> {
+    let order: Order = after.order?;
+    Some(OrderRow {
+        order,
+        account_id: account.id,
+        client_order_id: intent.client_order_id.map(str::to_owned),
+        accepted_at: now,
+        expires_at: expires_at(intent.terms.time_in_force(), now),
+        updated_at: now,
+        version: 1,
+    })
+}
+
+/// Sessions of this market are the days of UTC: each ends at midnight.
+fn expires_at(time_in_force: TimeInForce, now: Timestamp) -> Option<Timestamp> {
+    let days = match time_in_force {
+        TimeInForce::Day => 1,
+        TimeInForce::Gtc => GTC_DAYS + 1,
+        TimeInForce::Ioc | TimeInForce::Fok => return None,
+    };
+    let midnight = now.replace_time(time::Time::MIDNIGHT);
+    Some(midnight + Duration::from_secs(86_400) * u32::try_from(days).unwrap_or(1))
+}
+
+/// The terms in one canonical form, so that `10` and `10.0` are the same order.
+fn fingerprint(terms: &OrderTerms, client_order_id: Option<&str>) -> [u8; 32] {
+    let canonical = serde_json::json!([terms, client_order_id]).to_string();
+    Sha256::digest(canonical.as_bytes()).into()
+}
+
+fn replay(remembered: &Remembered, intent: &Intent<'_>) -> Result<Placed, PlaceError> {
+    if remembered.fingerprint != intent.fingerprint {
+        return Err(PlaceError::KeyReused);
+    }
+    let outcome = serde_json::from_str(&remembered.outcome).map_err(|error| unwritable(error))?;
+    Ok(Placed::Replayed(outcome))
+}
+
+async fn existing(
+    tx: &mut TenantTx,
+    account: &AccountRow,
+    intent: &Intent<'_>,
+) -> Result<Placed, PlaceError> {
+    let name = intent.client_order_id.unwrap_or_default();
+    let row = store::load_by_client_id(tx, account.id, name).await?;
+    let row = row
+        .filter(|row| *row.order.terms() == intent.terms)
+        .ok_or(PlaceError::ClientOrderIdTaken)?;
+    let outcome = PlaceOutcome {
+        order: OrderView::from(&row),
+        executions: store::executions_in(tx, row.order.intake.order_id).await?,
+        buying_power: account.available_cents,
+        rejection: None,
+    };
+    Ok(Placed::Existing(outcome))
+}
+
+fn audit_event(outcome: &PlaceOutcome, events: &[Event]) -> AuditEvent {
+    let order = &outcome.order;
+    let rejected = events.iter().find_map(Event::reject).map(Reject::reason);
+    let result = if rejected.is_some() {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    };
+    let detail = serde_json::json!({
+        "symbol": order.symbol,
+        "side": order.side,
+        "order_type": order.order_type,
+        "time_in_force": order.time_in_force,
+        "quantity": order.quantity,
+        "limit_price": order.limit_price,
+        "status": order.status,
+        "filled_quantity": order.filled_quantity,
+        "events": events.iter().map(Event::kind).collect::<Vec<_>>(),
+    });
+    let event = AuditEvent::new(PLACE, result)
+        .target("order", order.id.to_string())
+        .detail(detail);
+    match rejected {
+        Some(reason) => event.reason(reason.as_str()),
+        None => event,
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> TradingError {
+    TradingError::Db(sqlx::Error::Decode(Box::new(error)).into())
+}

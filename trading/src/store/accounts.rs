@@ -1,0 +1,109 @@
+//! The table `trading.account`.
+
+use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::{PrincipalId, Timestamp};
+use sqlx::FromRow;
+
+use crate::service::AccountId;
+use crate::{AccountStatus, Cash, Cents, Transfer};
+
+/// An account as it is stored.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct AccountRow {
+    pub(crate) id: AccountId,
+    pub(crate) status: AccountStatus,
+    pub(crate) available_cents: Cents,
+    pub(crate) held_cents: Cents,
+    pub(crate) last_seq: i64,
+    pub(crate) opened_at: Timestamp,
+}
+
+impl AccountRow {
+    pub(crate) fn cash(&self) -> Cash {
+        Cash {
+            available: self.available_cents,
+            held: self.held_cents,
+        }
+    }
+}
+
+/// Locks the account of a principal. Whoever changes an account, its orders or its positions holds this lock first.
+pub(crate) async fn lock_account_of(
+    tx: &mut TenantTx,
+    owner: PrincipalId,
+) -> Result<Option<AccountRow>, DbError> {
+    let row = sqlx::query_as(
+        "select id, status, available_cents, held_cents, last_seq, opened_at
+         from trading.account where tenant_id = $1 and owner_id = $2 for update",
+    )
+    .bind(tx.tenant())
+    .bind(owner)
+    .fetch_optional(tx)
+    .await?;
+    Ok(row)
+}
+
+/// Locks an account by its id.
+pub(crate) async fn lock_account_by_id(
+    tx: &mut TenantTx,
+    id: AccountId,
+) -> Result<Option<AccountRow>, DbError> {
+    let row = sqlx::query_as(
+        "select id, status, available_cents, held_cents, last_seq, opened_at
+         from trading.account where tenant_id = $1 and id = $2 for update",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .fetch_optional(tx)
+    .await?;
+    Ok(row)
+}
+
+/// The account of a principal, unlocked.
+pub(crate) async fn read_account_of(
+    read: &mut TenantRead,
+    owner: PrincipalId,
+) -> Result<Option<AccountRow>, DbError> {
+    let row = sqlx::query_as(
+        "select id, status, available_cents, held_cents, last_seq, opened_at
+         from trading.account where tenant_id = $1 and owner_id = $2",
+    )
+    .bind(read.tenant())
+    .bind(owner)
+    .fetch_optional(read)
+    .await?;
+    Ok(row)
+}
+
+/// Opens an account with its first deposit. `false` when the principal has one already.
+pub(crate) async fn open_account(
+    tx: &mut TenantTx,
+    (id, owner): (AccountId, PrincipalId),
+    (cash, deposit): (Cash, Transfer),
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let opened = sqlx::query(
+        "with opened as (
+             insert into trading.account
+                 (tenant_id, id, owner_id, status, available_cents, held_cents, last_seq, opened_at)
+             values ($1, $2, $3, 'active', $4, 0, 1, $5)
+             on conflict (tenant_id, owner_id) do nothing
+             returning id
+         )
+         insert into trading.transfer (tenant_id, account_id, seq, asset, debit, credit, amount, code, created_at)
+         select $1, id, 1, $6, $7, $8, $9, $10, $5 from opened",
+    )
+    .bind(tx.tenant())
+    .bind(id)
+    .bind(owner)
+    .bind(cash.available)
+    .bind(now)
+    .bind(deposit.asset().to_string())
+    .bind(deposit.debit())
+    .bind(deposit.credit())
+    .bind(deposit.amount().units())
+    .bind(deposit.code())
+    .execute(tx)
+    .await?;
+    Ok(opened.rows_affected() == 1)
+}

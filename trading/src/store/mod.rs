@@ -1,0 +1,16 @@
+//! The SQL of the brokerage: rows in, rows out, no rules.
+
+mod accounts;
+mod idempotency;
+mod orders;
+mod positions;
+mod write;
+
+pub(crate) use accounts::{AccountRow, lock_account_by_id, lock_account_of, open_account, read_account_of};
+pub(crate) use idempotency::{Remembered, forget_before};
+pub(crate) use orders::{
+    OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,
+    orders_page,
+};
+pub(crate) use positions::{load_position, positions_of};
+pub(crate) use write::{Change, NewKey, load_by_client_id, load_placement, write_change};

@@ -1,0 +1,62 @@
+//! The table `trading.position`.
+
+use platform_core::pg::{DbError, TenantRead, TenantTx};
+use sqlx::FromRow;
+
+use crate::service::AccountId;
+use crate::{Cents, Position, Quantity, Symbol};
+
+#[derive(Debug, FromRow)]
+pub(super) struct PositionRow {
+    symbol: Symbol,
+    available_e6: Quantity,
+    held_e6: Quantity,
+    cost_cents: Cents,
+    realized_cents: Cents,
+}
+
+impl PositionRow {
+    pub(super) fn into_position(self) -> Position {
+        Position {
+            symbol: self.symbol,
+            available: self.available_e6,
+            held: self.held_e6,
+            cost: self.cost_cents,
+            realized: self.realized_cents,
+        }
+    }
+}
+
+/// The position of an account in a symbol; a flat one when there is no row. The caller holds the account's lock.
+pub(crate) async fn load_position(
+    tx: &mut TenantTx,
+    account: AccountId,
+    symbol: Symbol,
+) -> Result<Position, DbError> {
+    let row: Option<PositionRow> = sqlx::query_as(
+        "select symbol, available_e6, held_e6, cost_cents, realized_cents
+         from trading.position where tenant_id = $1 and account_id = $2 and symbol = $3",
+    )
+    .bind(tx.tenant())
+    .bind(account)
+    .bind(symbol)
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map_or(Position::flat(symbol), PositionRow::into_position))
+}
+
+/// Every position of an account, flat ones too, in the order of the symbols.
+pub(crate) async fn positions_of(
+    read: &mut TenantRead,
+    account: AccountId,
+) -> Result<Vec<Position>, DbError> {
+    let rows: Vec<PositionRow> = sqlx::query_as(
+        "select symbol, available_e6, held_e6, cost_cents, realized_cents
+         from trading.position where tenant_id = $1 and account_id = $2 order by symbol",
+    )
+    .bind(read.tenant())
+    .bind(account)
+    .fetch_all(read)
+    .await?;
+    Ok(rows.into_iter().map(PositionRow::into_position).collect())
+}

@@ -1,0 +1,14 @@
+//! The rules of money, orders, ledger and positions, through the public surface.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod ledger;
+mod matrix;
+mod metamorphic;
+mod money;
+mod naive;
+mod orders;
+mod positions;
+mod session;
+mod slices;
+mod support;
+mod tickets;
