@@ -61,7 +61,7 @@ pub use error::{AccessError, AuthenticateError, Fault, RegisterError, SignInErro
 pub use hasher::HashError;
 pub use name::{InvalidName, PersonName};
 pub use password::InvalidPassword;
-pub use register::{InvalidRegistration, Registration};
+pub use register::{Ensured, InvalidRegistration, Registration};
 pub use role::{Role, TENANT_ADMIN, UnknownRole};
 pub use sign_in::Credentials;
 pub use throttle::{ThrottleConfig, ThrottleLimit};

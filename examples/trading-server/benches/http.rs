@@ -8,6 +8,12 @@
 //! Server, database and clients share the machine. `BENCH_SECONDS` sets the length of each measurement (5), `BENCH_ROUNDS` how
 //! often the two sides of a ratio take turns (3); the median counts. Needs `pgbench` beside the programs of PostgreSQL.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::float_arithmetic,
+    reason = "a report for people"
+)]
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,7 +46,10 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 fn from_env(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 async fn run(length: Duration, rounds: u64) -> Anyhow<()> {
@@ -51,7 +60,9 @@ async fn run(length: Duration, rounds: u64) -> Anyhow<()> {
     let tpcb = TpcB::prepare(&folder.path().join("data"), 64).await?;
     let orders = Orders::prepare(server.address, 64).await?;
 
-    println!("| market orders | TPC-B/s | orders/s | orders for each TPC-B | p50 | p99 |\n|---|---|---|---|---|---|");
+    println!(
+        "| market orders | TPC-B/s | orders/s | orders for each TPC-B | p50 | p99 |\n|---|---|---|---|---|---|"
+    );
     for clients in [1, 8, 64] {
         let mut results = Vec::new();
         for _ in 0..rounds {
@@ -68,9 +79,18 @@ async fn run(length: Duration, rounds: u64) -> Anyhow<()> {
     }
 
     let quote = get_request("/api/v1/quotes/AAPL");
-    let bytes = exchange(&mut TcpStream::connect(server.address).await?, &quote, &mut Vec::new()).await?.1.len();
+    let bytes = exchange(
+        &mut TcpStream::connect(server.address).await?,
+        &quote,
+        &mut Vec::new(),
+    )
+    .await?
+    .1
+    .len();
     let bare = BareServer::start(bytes)?;
-    println!("\n| quotes, 64 clients | bare axum/s | quotes/s | share of the bare rate | p50 | p99 |\n|---|---|---|---|---|---|");
+    println!(
+        "\n| quotes, 64 clients | bare axum/s | quotes/s | share of the bare rate | p50 | p99 |\n|---|---|---|---|---|---|"
+    );
     let mut results = Vec::new();
     for _ in 0..rounds {
         let base = hammer(bare.address, vec![get_request("/"); 64], length).await?;
@@ -79,7 +99,10 @@ async fn run(length: Duration, rounds: u64) -> Anyhow<()> {
     }
     results.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (ratio, base, load) = &results[results.len() / 2];
-    println!("| one quote | {:.0} | {:.0} | {ratio:.2} | {:.2?} | {:.2?} |", base.rate, load.rate, load.p50, load.p99);
+    println!(
+        "| one quote | {:.0} | {:.0} | {ratio:.2} | {:.2?} | {:.2?} |",
+        base.rate, load.rate, load.p50, load.p99
+    );
     Ok(())
 }
 
@@ -120,7 +143,9 @@ fn address_in(child: &mut Child) -> Anyhow<SocketAddr> {
     let out = child.stdout.take().ok_or_else(|| anyhow::anyhow!("no output"))?;
     for line in BufReader::new(out).lines() {
         if let Some((_, rest)) = line?.split_once("http://") {
-            let end = rest.find(|c: char| c != ':' && c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| c != ':' && c != '.' && !c.is_ascii_digit())
+                .unwrap_or(rest.len());
             return Ok(rest[..end].parse()?);
         }
     }
@@ -155,7 +180,11 @@ async fn bare() -> Anyhow<()> {
     let body = "x".repeat(usize::try_from(from_env(BARE, 0))?);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, Router::new().route("/", get(move || async move { body.clone() }))).await?;
+    axum::serve(
+        listener,
+        Router::new().route("/", get(move || async move { body.clone() })),
+    )
+    .await?;
     Ok(())
 }
 
@@ -167,12 +196,29 @@ struct TpcB {
 
 impl TpcB {
     async fn prepare(data_dir: &Path, scale: u32) -> Anyhow<Self> {
-        let search = SearchPath::new(std::env::var_os("PG_BIN_DIR").map(PathBuf::from), std::env::var_os("PATH"));
+        let search = SearchPath::new(
+            std::env::var_os("PG_BIN_DIR").map(PathBuf::from),
+            std::env::var_os("PATH"),
+        );
         let programs = Binaries::find_for(&search, data_dir).await?.folder().to_owned();
-        let endpoint = Cluster::attach(data_dir).await?.ok_or_else(|| anyhow::anyhow!("no database"))?;
-        let tpcb = Self { programs, socket: endpoint.socket_folder().to_owned() };
+        let endpoint = Cluster::attach(data_dir)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("no database"))?;
+        let tpcb = Self {
+            programs,
+            socket: endpoint.socket_folder().to_owned(),
+        };
         tpcb.program("createdb", &["tpcb".to_owned()])?;
-        tpcb.program("pgbench", &["-i".to_owned(), "-q".to_owned(), "-s".to_owned(), scale.to_string(), "tpcb".to_owned()])?;
+        tpcb.program(
+            "pgbench",
+            &[
+                "-i".to_owned(),
+                "-q".to_owned(),
+                "-s".to_owned(),
+                scale.to_string(),
+                "tpcb".to_owned(),
+            ],
+        )?;
         Ok(tpcb)
     }
 
@@ -180,19 +226,35 @@ impl TpcB {
     fn run(&self, clients: usize, length: Duration) -> Anyhow<f64> {
         let text = ["-n", "-M", "prepared", "-j", "2", "-c"].map(str::to_owned);
         let mut arguments = text.to_vec();
-        arguments.extend([clients.to_string(), "-T".to_owned(), length.as_secs().to_string(), "tpcb".to_owned()]);
+        arguments.extend([
+            clients.to_string(),
+            "-T".to_owned(),
+            length.as_secs().to_string(),
+            "tpcb".to_owned(),
+        ]);
         let report = self.program("pgbench", &arguments)?;
         let rate = report.lines().find_map(|line| line.strip_prefix("tps = "));
-        let rate = rate.and_then(|rest| rest.split(' ').next()).ok_or_else(|| anyhow::anyhow!("no tps in: {report}"))?;
+        let rate = rate
+            .and_then(|rest| rest.split(' ').next())
+            .ok_or_else(|| anyhow::anyhow!("no tps in: {report}"))?;
         Ok(rate.parse()?)
     }
 
     fn program(&self, name: &str, arguments: &[String]) -> Anyhow<String> {
         let output = Command::new(self.programs.join(name))
-            .args(["-h".as_ref(), self.socket.as_os_str(), "-U".as_ref(), SUPERUSER.as_ref()])
+            .args([
+                "-h".as_ref(),
+                self.socket.as_os_str(),
+                "-U".as_ref(),
+                SUPERUSER.as_ref(),
+            ])
             .args(arguments)
             .output()?;
-        anyhow::ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        anyhow::ensure!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
@@ -207,7 +269,8 @@ impl Orders {
     async fn prepare(address: SocketAddr, users: usize) -> Anyhow<Self> {
         let mut tokens = Vec::new();
         for user in 0..users {
-            let body = format!(r#"{{"email":"trader{user}@example.com","password":"a password for measuring"}}"#);
+            let body =
+                format!(r#"{{"email":"trader{user}@example.com","password":"a password for measuring"}}"#);
             let request = post("/api/v1/auth/register", "X-Tenant: acme", &body);
             let mut stream = TcpStream::connect(address).await?;
             let (status, answer) = exchange(&mut stream, &request, &mut Vec::new()).await?;
@@ -220,10 +283,15 @@ impl Orders {
 
     async fn run(&self, clients: usize, length: Duration) -> Anyhow<Load> {
         let request = |token: &String, side: &str| {
-            let body = format!(r#"{{"symbol":"BAC","side":"{side}","order_type":"market","quantity":"0.01"}}"#);
+            let body =
+                format!(r#"{{"symbol":"BAC","side":"{side}","order_type":"market","quantity":"0.01"}}"#);
             post("/api/v1/orders", &format!("Authorization: Bearer {token}"), &body)
         };
-        let pairs = self.tokens.iter().take(clients).map(|token| vec![request(token, "buy"), request(token, "sell")]);
+        let pairs = self
+            .tokens
+            .iter()
+            .take(clients)
+            .map(|token| vec![request(token, "buy"), request(token, "sell")]);
         drive(self.address, pairs.collect(), length).await
     }
 }
@@ -237,7 +305,12 @@ struct Load {
 
 /// One client for each request, which it sends again and again.
 async fn hammer(address: SocketAddr, requests: Vec<Vec<u8>>, length: Duration) -> Anyhow<Load> {
-    drive(address, requests.into_iter().map(|request| vec![request]).collect(), length).await
+    drive(
+        address,
+        requests.into_iter().map(|request| vec![request]).collect(),
+        length,
+    )
+    .await
 }
 
 /// One client for each list of requests, which it sends in turn over one connection. Every answer has to be a success.
@@ -274,10 +347,12 @@ async fn drive(address: SocketAddr, clients: Vec<Vec<Vec<u8>>>, length: Duration
     let elapsed = started.elapsed();
     times.sort();
     let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    #[expect(clippy::float_arithmetic, reason = "a rate for people")]
     let rate = times.len() as f64 / elapsed.as_secs_f64();
-    Ok(Load { rate, p50: at(50), p99: at(99) })
+    Ok(Load {
+        rate,
+        p50: at(50),
+        p99: at(99),
+    })
 }
 
 fn get_request(path: &str) -> Vec<u8> {
@@ -296,12 +371,15 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
     buffer.clear();
     loop {
         anyhow::ensure!(stream.read_buf(buffer).await? > 0, "the connection was closed");
-        let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let Some(head) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
         let text = std::str::from_utf8(&buffer[..head])?;
         let status = text.get(9..12).unwrap_or_default().parse()?;
         let length = text.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.trim().parse::<usize>().ok())?
         });
         let end = head + 4 + length.unwrap_or(0);
         if buffer.len() >= end {

@@ -1,5 +1,7 @@
 //! The rules of the workspace's architecture, read from the manifests and the sources.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -121,7 +123,10 @@ fn a_source_file_holds_one_idea() {
 
 /// The text without its comments, whose examples are an application's.
 fn code(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

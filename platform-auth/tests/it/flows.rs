@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use platform_auth::{AuthConfig, Role};
+use platform_auth::{AuthConfig, Ensured, Role};
 use platform_core::pg::{TenantStatus, Tenants};
 use platform_core::{axum, sqlx};
 use serde_json::{Value, json};
@@ -289,7 +289,8 @@ async fn ensuring_a_user_makes_one_and_then_leaves_it_as_it_is() {
         .await
         .unwrap();
 
-    assert_eq!(made, found);
+    assert_eq!(found, Ensured::Existing(made.id()));
+    assert_eq!(made, Ensured::Created(made.id()));
     let signed_in = app.sign_in(&place, "demo@example.com", PASSWORD).await;
     assert_eq!(signed_in.json()["user"]["role"], "user");
     app.sign_in(&place, "demo@example.com", "another password")

@@ -50,7 +50,7 @@ async fn ensuring_one_user_from_many_sides_makes_one() {
     let users: Vec<_> = futures::future::join_all(ensured)
         .await
         .into_iter()
-        .map(|user| user.unwrap())
+        .map(|user| user.unwrap().id())
         .collect();
 
     assert!(users.iter().all(|user| *user == users[0]));
