@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anyhow::anyhow;
 use platform_audit::{Action, Event, Outcome};
-use platform_auth::{Registration, Role};
-use platform_core::pg::{Db, NewTenant, Tenant};
+use platform_auth::{Ensured, Role};
+use platform_core::pg::{Db, NewTenant, Slug, Tenant};
 use platform_core::secrecy::{ExposeSecret, SecretString};
 use platform_core::{RequestContext, Sources, TenantId};
 
@@ -32,45 +32,56 @@ impl Credentials {
     }
 }
 
-/// Makes the demo tenants on a database that has no others. `None` when there was nothing to do.
+/// Makes the demo tenants on a database that has no other tenant. `None` when there was nothing to do.
 ///
 /// # Errors
 /// [`Refusal`] when the database fails; started again it goes on where it stopped.
 pub async fn seed(db: &Db, handles: &Handles, demo: &config::Demo) -> Result<Option<Credentials>, Refusal> {
-    if !demo.enabled {
-        return Ok(None);
-    }
-    // One more than there are demo tenants is enough to see that somebody uses the database in earnest.
     let existing = handles.tenants.list(None, 3).await.or_refuse(Exit::Unavailable)?;
-    let exists = |slug: &str| existing.iter().any(|tenant| tenant.slug.as_str() == slug);
-    let is_demo = |tenant: &Tenant| TENANTS.iter().any(|(slug, _)| tenant.slug.as_str() == *slug);
-    if !existing.iter().all(is_demo) || TENANTS.iter().all(|(slug, _)| exists(slug)) {
+    let is_demo = |tenant: &Tenant| TENANTS.iter().any(|(slug, _)| *slug == tenant.slug.as_str());
+    if !demo.enabled || !existing.iter().all(is_demo) {
         return Ok(None);
     }
-    let mut text = String::from("Demo tenants, shown this once:\n");
-    for (slug, name) in TENANTS.into_iter().filter(|(slug, _)| !exists(slug)) {
-        text.push_str(&create(db, handles, demo, (slug, name)).await?);
+    let mut lines = String::new();
+    for (slug, name) in TENANTS {
+        let known = existing
+            .iter()
+            .find(|tenant| tenant.slug.as_str() == slug)
+            .map(|tenant| tenant.id);
+        let tenant = match known {
+            Some(tenant) => tenant,
+            None => create(db, handles, slug, name).await?,
+        };
+        for (email, role) in USERS {
+            let password = demo.password.clone().unwrap_or_else(|| make_up(db.sources()));
+            let user = handles
+                .auth
+                .ensure_user(tenant, email, password.clone(), role)
+                .await;
+            if let Ensured::Created(_) = user.or_refuse(Exit::Configuration)? {
+                let (role, password) = (role.as_str(), password.expose_secret());
+                let _ = writeln!(
+                    lines,
+                    "  tenant {slug:<7} {role:<5} {email:<18} password {password}"
+                );
+            }
+        }
     }
-    Ok(Some(Credentials(text.into())))
+    Ok((!lines.is_empty()).then(|| Credentials(format!("Demo users, shown this once:\n{lines}").into())))
 }
 
-/// Makes a tenant with its users, all or nothing, and says how to sign in.
-async fn create(
-    db: &Db,
-    handles: &Handles,
-    demo: &config::Demo,
-    (slug, name): (&str, &str),
-) -> Result<String, Refusal> {
+async fn create(db: &Db, handles: &Handles, slug: &str, name: &str) -> Result<TenantId, Refusal> {
     let id = TenantId::generate(db.sources());
     let ctx = RequestContext::system(id, "make the demo tenants", db.sources());
-    let new = NewTenant {
-        slug: slug.parse().or_refuse(Exit::Internal)?,
-        name: name.to_owned(),
-        parent: None,
-    };
+    let slug: Slug = slug.parse().or_refuse(Exit::Internal)?;
     // A browser and curl resolve every name below localhost to this machine.
     let host = format!("{slug}.localhost");
     let mut tx = db.begin(&ctx).await.or_refuse(Exit::Unavailable)?;
+    let new = NewTenant {
+        slug,
+        name: name.to_owned(),
+        parent: None,
+    };
     let tenant = handles
         .tenants
         .create_in(&mut tx, &new)
@@ -87,29 +98,8 @@ async fn create(
         .record(&mut tx, &ctx, event)
         .await
         .map_err(|error| Refusal::new(Exit::Internal, anyhow!(error)))?;
-    let mut lines = String::new();
-    for (email, role) in USERS {
-        let password = demo.password.clone().unwrap_or_else(|| make_up(db.sources()));
-        let registration = Registration {
-            email: email.to_owned(),
-            password: password.clone(),
-            first_name: None,
-            last_name: None,
-        };
-        handles
-            .auth
-            .add_user_in(&mut tx, &ctx, registration, role)
-            .await
-            .or_refuse(Exit::Configuration)?;
-        let _ = writeln!(
-            lines,
-            "  tenant {slug:<7} {:<5} {email:<18} password {}",
-            role.as_str(),
-            password.expose_secret()
-        );
-    }
     tx.commit().await.or_refuse(Exit::Unavailable)?;
-    Ok(lines)
+    Ok(tenant.id)
 }
 
 /// Twenty letters and digits that are not mistaken for one another: 100 random bits.
