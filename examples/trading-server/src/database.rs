@@ -204,10 +204,15 @@ impl Database {
 /// # Errors
 /// [`Refusal`] with the remediation for every finding, exit code 78.
 pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
-    let report = db
-        .self_check(&AllowList::core())
-        .await
-        .or_refuse(Exit::Unavailable)?;
+    let report = db.self_check(&AllowList::core()).await.map_err(|error| {
+        if error.is_unavailable() {
+            return Refusal::new(Exit::Unavailable, error);
+        }
+        // The usual reason: nobody has made the tables yet.
+        let hint = "the self-check could not be run; are the tables of this version there? The command migrate makes them, and so \
+                    does serve where DATABASE_OWNER_URL is set";
+        Refusal::new(Exit::Configuration, anyhow!(error).context(hint))
+    })?;
     if report.passes() {
         return Ok(report);
     }

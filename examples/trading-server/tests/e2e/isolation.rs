@@ -14,6 +14,9 @@ use crate::support::{Answer, Api, DataDir, Launch, PASSWORD, Server, buy, limit_
 /// An id of the right form that nobody has.
 const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
 
+/// The victim's idempotency key.
+const KEY: &str = "victims-key";
+
 /// Tables that no use of the API fills yet. May only shrink.
 const UNTRIED: [&str; 2] = ["platform_auth.throttle", "platform_core.canary"];
 
@@ -55,7 +58,7 @@ impl Victim {
         let api = server.sign_in("acme", "demo@example.com").await;
         let mut market = buy("AAPL", "2");
         market["client_order_id"] = json!("victims-order");
-        let filled = api.order(&market).await;
+        let filled = api.with("idempotency-key", KEY).order(&market).await;
         let filled = filled["order"]["id"].as_str().unwrap().to_owned();
         api.order_in(&filled, "filled").await;
         let resting = api.order(&limit_buy("AAPL", "3", "1.00")).await;
@@ -152,12 +155,24 @@ impl Attacker {
         for operation in operations {
             let api = self.sign_in(server).await;
             for known in victim.known() {
-                self.tries(&api, operation, known, victim).await;
+                self.tries_addresses(&api, operation, known, victim).await;
+            }
+        }
+        // Under the victim's idempotency key: an order of his own and not the victim's answer.
+        let api = self.sign_in(server).await.with("idempotency-key", KEY);
+        let placed = api.post("/api/v1/orders", &buy("AAPL", "2")).await;
+        assert!(!placed.headers.contains_key("idempotent-replayed"), "{placed:?}");
+        self.sees_nothing(placed.expect(201), victim, &operations[0]);
+        // Afterwards, because an attacker may give an order of his own whatever name he likes.
+        for operation in operations.iter().filter(|operation| operation.body.is_some()) {
+            let api = self.sign_in(server).await;
+            for known in victim.known() {
+                self.tries_bodies(&api, operation, known, victim).await;
             }
         }
     }
 
-    async fn tries(&self, api: &Api, operation: &Operation, known: &str, victim: &Victim) {
+    async fn tries_addresses(&self, api: &Api, operation: &Operation, known: &str, victim: &Victim) {
         // In the path.
         if operation.has_parameter_in_path() {
             let theirs = send(api, operation, &operation.path_with(&escaped(known)), None).await;
@@ -173,6 +188,10 @@ impl Attacker {
             let answer = send(api, operation, &path, None).await;
             self.sees_nothing(&answer, victim, operation);
         }
+    }
+
+    async fn tries_bodies(&self, api: &Api, operation: &Operation, known: &str, victim: &Victim) {
+        let path = operation.path_with(NOBODYS);
         // In every field of the body, and as a field that is not there.
         let fields = operation.body.as_ref().and_then(Value::as_object);
         let extra = ["id", "tenant_id", "account_id", "user_id", "client_order_id"];
@@ -185,7 +204,10 @@ impl Attacker {
                 break;
             };
             body[field] = json!(known);
-            let answer = send(api, operation, &path, Some(&body)).await;
+            let mut answer = send(api, operation, &path, Some(&body)).await;
+            // A name that the attacker gave an order of his own is no news to him.
+            let echo = format!("\"client_order_id\":{}", json!(known));
+            answer.text = answer.text.replace(&echo, "");
             self.sees_nothing(&answer, victim, operation);
         }
     }
@@ -233,8 +255,8 @@ async fn a_header_does_not_move_a_caller_to_another_tenant(
     operations: &[Operation],
     victim: &Victim,
 ) {
-    let attacker = Attacker::of("globex", "demo@example.com");
-    let plain = server.sign_in("globex", "demo@example.com").await;
+    let attacker = Attacker::of("globex", "trudy@example.com");
+    let plain = attacker.sign_in(server).await;
     for operation in operations {
         if operation.method != Method::GET || operation.id == "stream_quotes" {
             continue;

@@ -32,7 +32,7 @@ async fn a_restart_keeps_users_orders_and_positions_and_resting_orders_work_on()
     };
 
     let server = launch().start().await;
-    assert!(server.stdout().contains("Demo tenants"));
+    assert!(server.stdout().contains("Demo users"));
     let user = server.api().register("acme", "ada@example.com").await;
     let bought = user.order(&buy("AAPL", "5")).await["order"]["id"]
         .as_str()
@@ -58,7 +58,7 @@ async fn a_restart_keeps_users_orders_and_positions_and_resting_orders_work_on()
     let server = launch().start().await;
     let said = server.stdout();
     assert!(
-        !said.contains("Demo tenants") && !said.contains("password"),
+        !said.contains("Demo users") && !said.contains("password"),
         "{said}"
     );
     assert!(said.contains(", started; data in"), "{said}");
@@ -95,7 +95,7 @@ async fn a_restart_keeps_users_orders_and_positions_and_resting_orders_work_on()
     let server = launch().start().await;
     let user = user.at(server.address());
     let filled = user.order_in(&to_fill, "filled").await;
-    assert_eq!(filled["average_price"], "80.0000");
+    assert_eq!(filled["average_price"], "80.00");
     let account = user.get("/api/v1/account").await.expect(200).json();
     assert_eq!(
         (&account["held"], &account["buying_power"]),

@@ -36,11 +36,6 @@ impl Operation {
         PUBLIC.contains(&self.id.as_str())
     }
 
-    /// Does it do more than read?
-    pub(crate) fn changes(&self) -> bool {
-        self.method != Method::GET
-    }
-
     pub(crate) fn has_parameter_in_path(&self) -> bool {
         self.path.contains('{')
     }

@@ -106,7 +106,7 @@ async fn a_request_that_outlasts_the_deadline_is_cut_off_and_the_exit_code_says_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_it_gives_notice_the_server_is_not_ready_and_still_answers() {
+async fn a_server_that_gives_notice_is_not_ready_and_still_answers_until_a_second_signal() {
     let data = DataDir::new();
     let server = Launch::on(&data)
         .env("PLATFORM_SHUTDOWN_NOTICE_MS", "3000")
@@ -127,5 +127,5 @@ async fn while_it_gives_notice_the_server_is_not_ready_and_still_answers() {
     // A second signal: the operator does not want to wait.
     server.terminate();
     let ended = server.ended().await;
-    ended.expect(0, &["stopped at once"]);
+    ended.expect(75, &["stopped at once"]);
 }
