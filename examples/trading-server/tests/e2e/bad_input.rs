@@ -72,7 +72,7 @@ async fn bad_bodies(api: &Api, operation: &Operation) {
 
     let Some(sound) = &operation.body else { return };
     let text = sound.to_string().into_bytes();
-    let expectations: [(&str, &str, Vec<u8>, (u16, &str)); 7] = [
+    let expectations = [
         (
             "text",
             "text/plain",

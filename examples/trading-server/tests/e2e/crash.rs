@@ -1,15 +1,16 @@
 //! The server is killed twenty times under load: what was acknowledged is there once, and the money adds up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use platform_audit::AuditLog;
 use platform_core::RequestContext;
 use platform_core::pg::Tenants;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use tokio::sync::watch;
 use trading::{BoardConfig, QuoteBoard, Trading, TradingConfig};
 
@@ -51,6 +52,11 @@ async fn twenty_kills_under_load_lose_no_acknowledged_order_and_double_none() {
             data.kill_postgres();
         }
         server = launch().start().await;
+        let how = match kill % POSTGRES_TOO == POSTGRES_TOO - 1 {
+            true => ", started; data in",
+            false => ", found running; data in",
+        };
+        assert!(server.stdout().contains(how), "{}", server.stdout());
         addresses.send(server.address()).unwrap();
     }
 
@@ -64,6 +70,32 @@ async fn twenty_kills_under_load_lose_no_acknowledged_order_and_double_none() {
     assert!(acknowledged > KILLS, "{acknowledged} orders are hardly a load");
     the_money_adds_up(&data).await;
     server.stop().await.expect(0, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_is_killed_anywhere_is_completed_by_a_later_one() {
+    let data = DataDir::new();
+    for delay_ms in [30, 120, 250, 400, 600, 800, 1_000, 1_300] {
+        let running = Launch::on(&data).start_for(Duration::from_millis(delay_ms)).await;
+        drop(running);
+        if delay_ms % 200 == 0 && data.postmaster().is_some() {
+            data.kill_postgres();
+        }
+    }
+
+    let server = Launch::on(&data).start().await;
+
+    for tenant in ["acme", "globex"] {
+        for email in ["demo@example.com", "admin@example.com"] {
+            server.sign_in(tenant, email).await;
+        }
+    }
+    server.stop().await.expect(0, &[]);
+    Launch::on(&data)
+        .arg("check")
+        .run()
+        .await
+        .expect(0, &["isolation: proven"]);
 }
 
 /// What the clients share.
