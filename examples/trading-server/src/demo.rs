@@ -15,7 +15,10 @@ use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
 
 const TENANTS: [(&str, &str); 2] = [("acme", "Acme Brokerage"), ("globex", "Globex Securities")];
-const USERS: [(&str, Role); 2] = [("demo@example.com", Role::User), ("admin@example.com", Role::Admin)];
+const USERS: [(&str, Role); 2] = [
+    ("demo@example.com", Role::User),
+    ("admin@example.com", Role::Admin),
+];
 const CREATE: Action = Action::new("tenant.create");
 
 /// What the operator is told once.
@@ -43,7 +46,11 @@ pub async fn seed(db: &Db, handles: &Handles, demo: &config::Demo) -> Result<Opt
         let tenant = create(db, handles, slug, name).await?;
         for (email, role) in USERS {
             let password = demo.password.clone().unwrap_or_else(|| make_up(db.sources()));
-            handles.auth.ensure_user(tenant, email, password.clone(), role).await.or_refuse(Exit::Configuration)?;
+            handles
+                .auth
+                .ensure_user(tenant, email, password.clone(), role)
+                .await
+                .or_refuse(Exit::Configuration)?;
             let _ = writeln!(
                 text,
                 "  tenant {slug:<7} {:<5} {email:<18} password {}",
@@ -62,11 +69,27 @@ async fn create(db: &Db, handles: &Handles, slug: &str, name: &str) -> Result<Te
     // A browser and curl resolve every name below localhost to this machine.
     let host = format!("{slug}.localhost");
     let mut tx = db.begin(&ctx).await.or_refuse(Exit::Unavailable)?;
-    let new = NewTenant { slug, name: name.to_owned(), parent: None };
-    let tenant = handles.tenants.create_in(&mut tx, &new).await.or_refuse(Exit::Internal)?;
-    handles.tenants.add_host_in(&mut tx, &host, true).await.or_refuse(Exit::Internal)?;
+    let new = NewTenant {
+        slug,
+        name: name.to_owned(),
+        parent: None,
+    };
+    let tenant = handles
+        .tenants
+        .create_in(&mut tx, &new)
+        .await
+        .or_refuse(Exit::Internal)?;
+    handles
+        .tenants
+        .add_host_in(&mut tx, &host, true)
+        .await
+        .or_refuse(Exit::Internal)?;
     let event = Event::new(CREATE, Outcome::Success).target("tenant", tenant.id.to_string());
-    handles.audit.record(&mut tx, &ctx, event).await.map_err(|error| Refusal::new(Exit::Internal, anyhow!(error)))?;
+    handles
+        .audit
+        .record(&mut tx, &ctx, event)
+        .await
+        .map_err(|error| Refusal::new(Exit::Internal, anyhow!(error)))?;
     tx.commit().await.or_refuse(Exit::Unavailable)?;
     Ok(tenant.id)
 }
@@ -75,6 +98,9 @@ async fn create(db: &Db, handles: &Handles, slug: &str, name: &str) -> Result<Te
 fn make_up(sources: &Sources) -> SecretString {
     const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789A";
     let drawn: [u8; 20] = sources.bytes();
-    let password: String = drawn.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+    let password: String = drawn
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+        .collect();
     password.into()
 }
