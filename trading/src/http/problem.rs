@@ -1,12 +1,12 @@
 //! How errors are answered: one conversion for each, and nothing of what happened inside.
 
-use std::error::Error;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use platform_audit::AuditError;
 use platform_core::http::Problem;
 
+use crate::service::chain;
 use crate::{CancelError, FieldError, Invalid, PlaceError, PlaceOutcome, Reason, TradingError};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -132,15 +132,4 @@ fn with_json(problem: Problem, name: &'static str, value: &impl serde::Serialize
         Ok(value) => problem.with(name, value),
         Err(_) => problem,
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
