@@ -147,7 +147,7 @@ impl MatchingWorker {
         let inner = &self.trading.inner;
         let ctx = RequestContext::system(tenant, "load open orders", self.trading.sources());
         let mut after: Option<OrderId> = None;
-        while inner.open_orders.len() < inner.config.open_orders_max {
+        while inner.open_orders.has_room() {
             let mut read = inner.db.read(&ctx).await?;
             let rows = store::open_orders(&mut read, (after, LOAD_PAGE)).await?;
             drop(read);

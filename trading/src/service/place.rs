@@ -110,7 +110,7 @@ impl Trading {
 
         let key = match intent.key {
             Some(key) => {
-                let outcome = serde_json::to_string(&outcome).map_err(|error| unwritable(error))?;
+                let outcome = serde_json::to_string(&outcome).map_err(unwritable)?;
                 Some(NewKey {
                     route: ROUTE,
                     key,
@@ -264,7 +264,7 @@ fn replay(remembered: &Remembered, intent: &Intent<'_>) -> Result<Placed, PlaceE
     if remembered.fingerprint != intent.fingerprint {
         return Err(PlaceError::KeyReused);
     }
-    let outcome = serde_json::from_str(&remembered.outcome).map_err(|error| unwritable(error))?;
+    let outcome = serde_json::from_str(&remembered.outcome).map_err(unwritable)?;
     Ok(Placed::Replayed(outcome))
 }
 

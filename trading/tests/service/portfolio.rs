@@ -104,6 +104,21 @@ async fn equity_less_the_deposit_is_what_was_earned() {
 }
 
 #[tokio::test]
+async fn what_is_not_quoted_counts_at_its_cost() {
+    let world = World::new().await;
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "1000");
+    trader.own_shares("100").await;
+
+    let portfolio = trader.at(&world.unquoted()).portfolio().await;
+
+    assert_eq!(portfolio.equity.to_string(), "10000.00");
+    assert_eq!(portfolio.unrealized.to_string(), "0.00");
+    assert_eq!(portfolio.positions[0].last_price, None);
+    assert_eq!(portfolio.positions[0].market_value, None);
+}
+
+#[tokio::test]
 async fn the_first_look_opens_the_account() {
     let world = World::new().await;
     let trader = world.trader();

@@ -1,7 +1,7 @@
 //! Orders that rest until a newer quote is good enough.
 
 use crate::support::{With, World, buy, sell};
-use trading::OrderStatus;
+use trading::{OrderStatus, TradingConfig};
 
 #[tokio::test]
 async fn what_the_first_quote_did_not_fill_the_next_ones_do() {
@@ -187,5 +187,28 @@ async fn a_final_order_cannot_be_cancelled() {
         other => panic!("{other:?}"),
     }
     assert_eq!(world.actions(id).await, ["order.place"]);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn orders_beyond_what_the_matcher_keeps_wait_for_a_place() {
+    let world = World::own().await.with_config(TradingConfig {
+        open_orders_max: 2,
+        ..TradingConfig::default()
+    });
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "100");
+    let mut orders = Vec::new();
+    for _ in 0..3 {
+        orders.push(trader.place(&buy("1").limit("9.00")).await.order.id);
+    }
+
+    world.quote("8.99", "9.00", "100");
+    assert_eq!(world.match_aapl().await, 2);
+    assert_eq!(trader.order(orders[2]).await.status, OrderStatus::Submitted);
+    world.matcher.load().await.unwrap();
+    assert_eq!(world.match_aapl().await, 1);
+
+    assert_eq!(trader.order(orders[2]).await.status, OrderStatus::Filled);
     world.sound().await;
 }

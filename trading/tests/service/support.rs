@@ -76,9 +76,24 @@ impl World {
 
     /// Another process on a pool of its own.
     pub(crate) fn with_db(&self, db: Db) -> Self {
+        self.process(db, self.board.clone(), TradingConfig::default())
+    }
+
+    /// Another process with a configuration of its own.
+    pub(crate) fn with_config(&self, config: TradingConfig) -> Self {
+        self.process(self.db.clone(), self.board.clone(), config)
+    }
+
+    /// Another process with a board of its own, on which nothing is quoted yet.
+    pub(crate) fn unquoted(&self) -> Self {
+        self.process(self.db.clone(), board(), TradingConfig::default())
+    }
+
+    fn process(&self, db: Db, board: QuoteBoard, config: TradingConfig) -> Self {
         let audit = AuditLog::new(self.sources.clone());
-        let trading = Trading::new(&db, &audit, &self.board, TradingConfig::default());
+        let trading = Trading::new(&db, &audit, &board, config);
         Self {
+            board,
             matcher: MatchingWorker::new(&trading),
             trading,
             db,

@@ -236,7 +236,8 @@ async fn each_wrong_field_is_named() {
 }
 
 /// A body, and the status and code it is refused with.
-const BODIES: [(&[u8], u16, &str); 11] = [
+const BODIES: [(&[u8], u16, &str); 12] = [
+    (br#"["AAPL", "buy", "market", "1"]"#, 422, "invalid_body"),
     (b"", 400, "malformed_json"),
     (b"{", 400, "malformed_json"),
     (b"nonsense", 400, "malformed_json"),
