@@ -19,7 +19,7 @@ impl Auth {
     /// # Errors
     /// [`AuthenticateError::InvalidToken`] for every token that does not hold, whatever the reason. [`AuthenticateError::Fault`] when
     /// the database cannot say: the request must be refused then.
-    pub async fn authenticate(
+    pub async fn authenticate_token(
         &self,
         token: &str,
         meta: &RequestMeta,

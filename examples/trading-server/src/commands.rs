@@ -34,18 +34,29 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
     let served = async {
         let migrated = database.migrate().await?;
         if let Some(migrated) = migrated {
-            tracing::info!(applied = migrated.applied, known = migrated.known, "the schemas are up to date");
+            tracing::info!(
+                applied = migrated.applied,
+                known = migrated.known,
+                "the schemas are up to date"
+            );
         }
         let db = database.connect(settings, Sources::system()).await?;
         let report = self_check(&db).await?;
-        for finding in report.findings().iter().filter(|finding| finding.allowed.is_none()) {
+        for finding in report
+            .findings()
+            .iter()
+            .filter(|finding| finding.allowed.is_none())
+        {
             tracing::warn!(code = finding.code, object = finding.object, "{finding}");
         }
         let handles = Handles::new(&db, &board, settings);
         let credentials = demo::seed(&db, &handles, &settings.demo).await?;
+        if let Some(credentials) = credentials {
+            say(credentials.expose());
+        }
         let platform = compose::platform(&db, &handles, feed, settings, metrics_listener)?;
         let address = listener.local_addr().or_refuse(Exit::Internal)?;
-        greet(settings, &database, address, credentials.as_ref());
+        greet(settings, &database, address);
 
         let shutdown = ShutdownConfig {
             notice: settings.shutdown.notice,
@@ -74,12 +85,17 @@ pub async fn migrate(settings: &Settings, path: Option<OsString>) -> Result<Exit
     database.stop().await;
     match migrated? {
         Some(migrated) => {
-            say(&format!("{} of {} migrations were applied now\n", migrated.applied, migrated.known));
+            say(&format!(
+                "{} of {} migrations were applied now\n",
+                migrated.applied, migrated.known
+            ));
             Ok(Exit::Clean)
         }
         None => Err(Refusal::new(
             Exit::Configuration,
-            anyhow::anyhow!("set DATABASE_OWNER_URL to the role that owns the schemas: the application may not change them"),
+            anyhow::anyhow!(
+                "set DATABASE_OWNER_URL to the role that owns the schemas: the application may not change them"
+            ),
         )),
     }
 }
@@ -90,7 +106,10 @@ pub async fn migrate(settings: &Settings, path: Option<OsString>) -> Result<Exit
 /// [`Refusal`] when a check fails.
 pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, Refusal> {
     let (feed, _) = market::open(&settings.market)?;
-    say(&format!("configuration: sound\nmarket: {} symbols\n", feed.instruments().len()));
+    say(&format!(
+        "configuration: sound\nmarket: {} symbols\n",
+        feed.instruments().len()
+    ));
     let database = Database::for_operating(settings, path).await?;
     let checked = async {
         say(&format!("database: {}\n", database.description));
@@ -98,7 +117,10 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         let report = self_check(&db).await?;
         for finding in report.findings() {
             match finding.allowed {
-                Some(reason) => say(&format!("allowed: {} on {}: {reason}\n", finding.code, finding.object)),
+                Some(reason) => say(&format!(
+                    "allowed: {} on {}: {reason}\n",
+                    finding.code, finding.object
+                )),
                 None => say(&format!("warning: {finding}\n")),
             }
         }
@@ -124,18 +146,19 @@ pub fn openapi(settings: &Settings) -> Result<Exit, Refusal> {
 async fn bind(address: SocketAddr) -> Result<TcpListener, Refusal> {
     let bound = TcpListener::bind(address).await;
     bound
-        .with_context(|| format!("cannot listen on {address}; choose another address with --listen (PLATFORM_LISTEN)"))
+        .with_context(|| {
+            format!("cannot listen on {address}; choose another address with --listen (PLATFORM_LISTEN)")
+        })
         .or_refuse(Exit::Unavailable)
 }
 
 /// The first lines: which database, which market, how to sign in, where to go.
-fn greet(settings: &Settings, database: &Database, address: SocketAddr, credentials: Option<&demo::Credentials>) {
+fn greet(settings: &Settings, database: &Database, address: SocketAddr) {
     say(&format!("Database: {}\n", database.description));
     say(&format!("Market:   {}\n", market::describe(&settings.market)));
-    if let Some(credentials) = credentials {
-        say(credentials.expose());
-    }
-    say(&format!("Listening on http://{address} (reference of the API: http://{address}/docs)\n"));
+    say(&format!(
+        "Listening on http://{address} (reference of the API: http://{address}/docs)\n"
+    ));
 }
 
 /// Writes to standard output. Nothing can be done when even the terminal is gone.

@@ -11,7 +11,7 @@ use platform_core::axum::Router;
 use platform_core::http::{HttpConfig, RateLimit};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
-use platform_core::runtime::{Check, MetricsAccess, Parts, Platform, metrics_worker};
+use platform_core::runtime::{MetricsAccess, Parts, Platform, metrics_worker};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
 use trading::{MarketFeed, QuoteBoard, TRADE, Trading};
@@ -43,10 +43,17 @@ impl Handles {
         let sources = db.sources().clone();
         let tenants = Tenants::new(db);
         let audit = AuditLog::new(sources.clone());
-        let config = AuthConfig::default().grant(Role::User, TRADE).grant(Role::Admin, TRADE);
+        let config = AuthConfig::default()
+            .grant(Role::User, TRADE)
+            .grant(Role::Admin, TRADE);
         let auth = Auth::new(db.clone(), tenants.clone(), audit.clone(), sources, config);
         let trading = Trading::new(db, &audit, board, market::trading_config(settings));
-        Self { tenants, audit, auth, trading }
+        Self {
+            tenants,
+            audit,
+            auth,
+            trading,
+        }
     }
 }
 
@@ -62,14 +69,11 @@ pub fn platform(
     metrics_listener: Option<TcpListener>,
 ) -> Result<Platform, Refusal> {
     let metrics = Metrics::new();
-    let database = db.clone();
-    let reachable = Check::critical("database", move || {
-        let database = database.clone();
-        async move { database.ping().await.map_err(|error| error.to_string()) }
-    });
     let own = Parts {
-        health: vec![reachable],
-        workers: metrics_listener.map(|listener| metrics_worker(listener, &metrics)).into_iter().collect(),
+        workers: metrics_listener
+            .map(|listener| metrics_worker(listener, &metrics))
+            .into_iter()
+            .collect(),
         ..Parts::default()
     };
     Platform::builder(db.clone(), db.sources().clone(), metrics)
@@ -112,13 +116,26 @@ pub fn document(settings: &Settings) -> Result<String, Refusal> {
 
 fn http_config(http: &config::Http) -> Result<HttpConfig, Refusal> {
     let impossible = || Refusal::new(Exit::Configuration, anyhow!("a limit of [http] is zero"));
-    let deadline_ms = u64::try_from(http.deadline.as_millis()).ok().and_then(NonZeroU64::new);
-    let rate_limit = match (NonZeroU32::new(http.rate_limit_per_s), NonZeroU32::new(http.rate_limit_burst)) {
-        (Some(per_second), Some(burst)) => Some(RateLimit { per_second, burst, ..RateLimit::default() }),
+    let deadline_ms = u64::try_from(http.deadline.as_millis())
+        .ok()
+        .and_then(NonZeroU64::new);
+    let rate_limit = match (
+        NonZeroU32::new(http.rate_limit_per_s),
+        NonZeroU32::new(http.rate_limit_burst),
+    ) {
+        (Some(per_second), Some(burst)) => Some(RateLimit {
+            per_second,
+            burst,
+            ..RateLimit::default()
+        }),
         // Zero switches the limit off.
         _ => None,
     };
-    let origins = http.cors_origins.iter().map(|origin| origin.parse()).collect::<Result<_, _>>();
+    let origins = http
+        .cors_origins
+        .iter()
+        .map(|origin| origin.parse())
+        .collect::<Result<_, _>>();
     Ok(HttpConfig {
         body_bytes_max: http.body_limit_bytes,
         deadline_ms: deadline_ms.ok_or_else(impossible)?,

@@ -22,8 +22,11 @@ const OWNER: &str = "platform_owner";
 const APPLICATION: &str = "platform_server";
 
 /// The tables of every crate in the server, in the order in which they refer to each other.
-pub const MIGRATIONS: [&Migrations; 3] =
-    [&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS, &trading::MIGRATIONS];
+pub const MIGRATIONS: [&Migrations; 3] = [
+    &platform_audit::MIGRATIONS,
+    &platform_auth::MIGRATIONS,
+    &trading::MIGRATIONS,
+];
 
 /// The database as it was found or started.
 #[derive(Debug)]
@@ -57,9 +60,15 @@ impl Database {
         if let Some(database) = Self::by_url(settings) {
             return Ok(database);
         }
-        let running = Cluster::attach(&settings.data_dir).await.or_refuse(Exit::Unavailable)?;
+        let running = Cluster::attach(&settings.data_dir)
+            .await
+            .or_refuse(Exit::Unavailable)?;
         match running {
-            Some(endpoint) => Ok(Self::embedded(&endpoint, None, "the embedded database of a running server".to_owned())),
+            Some(endpoint) => Ok(Self::embedded(
+                &endpoint,
+                None,
+                "the embedded database of a running server".to_owned(),
+            )),
             None => Self::started(settings, path).await,
         }
     }
@@ -80,12 +89,17 @@ impl Database {
 
     async fn started(settings: &Settings, path: Option<OsString>) -> Result<Self, Refusal> {
         let search = SearchPath::new(settings.pg_bin_dir.clone(), path);
-        let binaries = Binaries::find_for(&search, &settings.data_dir).await.or_refuse(Exit::Unavailable)?;
+        let binaries = Binaries::find_for(&search, &settings.data_dir)
+            .await
+            .or_refuse(Exit::Unavailable)?;
         let version = binaries.version().to_string();
         let folder = binaries.folder().display().to_string();
-        let config = ClusterConfig::new(binaries, &settings.data_dir)
-            .max_connections(u16::try_from(settings.database.max_connections.saturating_add(10)).unwrap_or(u16::MAX));
-        let cluster = Cluster::start(config).await.map_err(|error| Refusal::new(exit_of(&error), error))?;
+        let config = ClusterConfig::new(binaries, &settings.data_dir).max_connections(
+            u16::try_from(settings.database.max_connections.saturating_add(10)).unwrap_or(u16::MAX),
+        );
+        let cluster = Cluster::start(config)
+            .await
+            .map_err(|error| Refusal::new(exit_of(&error), error))?;
         let how = match cluster.report().came_up {
             CameUp::Initialised => "made",
             CameUp::Started => "started",
@@ -130,14 +144,20 @@ impl Database {
             };
             bootstrap(&plan).await.or_refuse(Exit::Unavailable)?;
         }
-        let Some(owner_url) = &self.owner_url else { return Ok(None) };
-        let migrated = migrate(owner_url, self.application.as_deref(), &MIGRATIONS).await.map_err(|error| {
-            let exit = match &error {
-                platform_core::pg::MigrateError::Connect(_) | platform_core::pg::MigrateError::Locked => Exit::Unavailable,
-                _ => Exit::Configuration,
-            };
-            Refusal::new(exit, error)
-        })?;
+        let Some(owner_url) = &self.owner_url else {
+            return Ok(None);
+        };
+        let migrated = migrate(owner_url, self.application.as_deref(), &MIGRATIONS)
+            .await
+            .map_err(|error| {
+                let exit = match &error {
+                    platform_core::pg::MigrateError::Connect(_) | platform_core::pg::MigrateError::Locked => {
+                        Exit::Unavailable
+                    }
+                    _ => Exit::Configuration,
+                };
+                Refusal::new(exit, error)
+            })?;
         Ok(Some(migrated))
     }
 
@@ -178,7 +198,10 @@ impl Database {
 /// # Errors
 /// [`Refusal`] with the remediation for every finding, exit code 78.
 pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
-    let report = db.self_check(&AllowList::core()).await.or_refuse(Exit::Unavailable)?;
+    let report = db
+        .self_check(&AllowList::core())
+        .await
+        .or_refuse(Exit::Unavailable)?;
     if report.passes() {
         return Ok(report);
     }

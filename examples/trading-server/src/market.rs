@@ -14,7 +14,10 @@ use crate::refusal::{OrRefuse, Refusal};
 /// # Errors
 /// [`Refusal`] names file, line and column of what is wrong with a replay file.
 pub fn open(settings: &config::Market) -> Result<(MarketFeed, QuoteBoard), Refusal> {
-    let simulator = SimulatorConfig { seed: settings.seed, ..SimulatorConfig::default() };
+    let simulator = SimulatorConfig {
+        seed: settings.seed,
+        ..SimulatorConfig::default()
+    };
     let feed = match read(&settings.replay)? {
         None => MarketFeed::simulated(simulator),
         Some(data) => MarketFeed::replay(data, replay_config(settings)?, simulator),
@@ -23,21 +26,36 @@ pub fn open(settings: &config::Market) -> Result<(MarketFeed, QuoteBoard), Refus
         config::Liquidity::Displayed => Liquidity::Displayed,
         config::Liquidity::Unlimited => Liquidity::Unlimited,
     };
-    let board = QuoteBoard::new(feed.instruments(), BoardConfig { stale_after: settings.stale_after, liquidity });
+    let board = QuoteBoard::new(
+        feed.instruments(),
+        BoardConfig {
+            stale_after: settings.stale_after,
+            liquidity,
+        },
+    );
     Ok((feed, board))
 }
 
 /// What the brokerage is told.
 pub fn trading_config(settings: &Settings) -> TradingConfig {
     let basis_points = u16::try_from(settings.market.collar_percent.saturating_mul(100)).unwrap_or(u16::MAX);
-    let rules = Rules { collar: Collar::from_basis_points(basis_points), ..Rules::default() };
-    TradingConfig { rules, ..TradingConfig::default() }
+    let rules = Rules {
+        collar: Collar::from_basis_points(basis_points),
+        ..Rules::default()
+    };
+    TradingConfig {
+        rules,
+        ..TradingConfig::default()
+    }
 }
 
 /// In words, for the first lines.
 pub fn describe(settings: &config::Market) -> String {
     match &settings.replay {
-        Replay::Bundled => "real daily bars of 2000 to 2013 (AAPL, FB, GOOG, IBM, MSFT), replayed; other symbols simulated".to_owned(),
+        Replay::Bundled => {
+            "real daily bars of 2000 to 2013 (AAPL, FB, GOOG, IBM, MSFT), replayed; other symbols simulated"
+                .to_owned()
+        }
         Replay::Off => "simulated, all twenty symbols".to_owned(),
         Replay::File(path) => format!("replayed from {}; other symbols simulated", path.display()),
     }
@@ -59,6 +77,12 @@ fn read(replay: &Replay) -> Result<Option<ReplayData>, Refusal> {
 }
 
 fn replay_config(settings: &config::Market) -> Result<ReplayConfig, Refusal> {
-    let speed = settings.replay_speed.map(|speed| speed.to_string().parse()).transpose();
-    Ok(ReplayConfig { speed: speed.or_refuse(Exit::Configuration)?, ..ReplayConfig::default() })
+    let speed = settings
+        .replay_speed
+        .map(|speed| speed.to_string().parse())
+        .transpose();
+    Ok(ReplayConfig {
+        speed: speed.or_refuse(Exit::Configuration)?,
+        ..ReplayConfig::default()
+    })
 }

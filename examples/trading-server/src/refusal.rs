@@ -14,7 +14,10 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with the exit code for its kind.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, error: error.into() }
+        Self {
+            exit,
+            error: error.into(),
+        }
     }
 
     /// The exit code.

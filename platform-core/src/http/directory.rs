@@ -23,5 +23,7 @@ impl ResolveTenant for Tenants {
 
 /// A suspended tenant is known, so that its users are told; a closed one is not there any more.
 fn id_unless_closed(tenant: Option<Tenant>) -> Option<TenantId> {
-    tenant.filter(|tenant| tenant.status != TenantStatus::Closed).map(|tenant| tenant.id)
+    tenant
+        .filter(|tenant| tenant.status != TenantStatus::Closed)
+        .map(|tenant| tenant.id)
 }

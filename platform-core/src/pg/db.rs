@@ -93,10 +93,19 @@ impl Db {
     /// them but their routes, such as printing the OpenAPI document.
     pub fn unconnected(sources: Sources) -> Self {
         let options = PgConnectOptions::new_without_pgpass();
-        let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(1)).connect_lazy_with(options);
-        let inner =
-            Inner { pool, shares: Shares::new(1), sources, acquire_timeout: Duration::ZERO, tasks: TaskTracker::new() };
-        Self { inner: Arc::new(inner) }
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(Duration::from_millis(1))
+            .connect_lazy_with(options);
+        let inner = Inner {
+            pool,
+            shares: Shares::new(1),
+            sources,
+            acquire_timeout: Duration::ZERO,
+            tasks: TaskTracker::new(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     async fn try_roles(&self) -> Result<(), ConnectError> {

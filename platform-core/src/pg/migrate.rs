@@ -75,8 +75,8 @@ pub struct Migrated {
 /// Keeps two processes from migrating one database at the same time. ("pltfmigr" in ASCII.)
 const LOCK_KEY: i64 = 0x706c_7466_6d69_6772;
 
-/// How long the lock is waited for.
-const LOCK_PATIENCE: &str = "set lock_timeout = '60s'";
+/// How long the lock is waited for. Notices of what was not there to be dropped are noise.
+const SESSION: [&str; 2] = ["set lock_timeout = '60s'", "set client_min_messages = warning"];
 
 /// Runs the migrations of the given crates, this crate's first, as the owner of the schemas.
 ///
@@ -94,7 +94,9 @@ pub async fn migrate(
     let mut conn = PgConnection::connect(owner_url.expose_secret())
         .await
         .map_err(MigrateError::Connect)?;
-    sqlx::query(LOCK_PATIENCE).execute(&mut conn).await?;
+    for setting in SESSION {
+        sqlx::query(setting).execute(&mut conn).await?;
+    }
     let locked = sqlx::query("select pg_catalog.pg_advisory_lock($1)")
         .bind(LOCK_KEY)
         .execute(&mut conn)

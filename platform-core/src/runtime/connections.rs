@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
@@ -59,14 +59,15 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(limits: ConnectionLimits) -> Self {
+        let kill = CancellationToken::new();
         let slots_max = limits.max_connections.get().min(Semaphore::MAX_PERMITS);
         Self {
             limits,
             slots_max,
             slots: Arc::new(Semaphore::new(slots_max)),
             open: TaskTracker::new(),
-            stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
+            stop: kill.child_token(),
+            kill,
         }
     }
 
@@ -98,9 +99,14 @@ impl Connections {
         self.open.wait().await;
     }
 
-    /// Cuts what is open.
+    /// Cuts what is open and stops accepting.
     pub(super) fn kill(&self) {
         self.kill.cancel();
+    }
+
+    /// Does the same when the guard is dropped, for an owner who may be dropped while it serves.
+    pub(super) fn kill_on_drop(&self) -> DropGuard {
+        self.kill.clone().drop_guard()
     }
 
     /// How many connections are open, WebSockets included, once accepting has stopped.

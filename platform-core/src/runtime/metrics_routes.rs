@@ -54,11 +54,11 @@ async fn serve_until(listener: TcpListener, router: Router, stop: CancellationTo
         max_connections: const { NonZeroUsize::new(64).expect("not zero") },
         ..ConnectionLimits::default()
     });
+    let _cut = connections.kill_on_drop();
     let accepting = connections.clone().accept(listener, router);
     stop.run_until_cancelled(accepting).await;
+    // A client that stalls is cut by its header timeout, or with this worker at the shutdown's deadline.
     connections.stop();
-    // A scrape takes milliseconds; a client that stalls is cut by its header timeout or by the shutdown's deadline.
-    connections.kill();
     connections.drained().await;
 }
 

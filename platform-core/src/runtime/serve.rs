@@ -1,7 +1,11 @@
 //! Runs a platform: starts workers and listener, waits for the stop signal, and stops in two phases.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connections::Connections;
@@ -9,8 +13,11 @@ use super::health::Health;
 use super::hook::Hook;
 use super::platform::Platform;
 use super::shutdown::{Insist, Outcome, Shutdown, ShutdownConfig};
-use super::worker::chain;
 use super::workers::Workers;
+use crate::error_chain;
+
+/// The bound of a `drain` that is beyond what the clock can count to.
+const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Platform {
     /// Starts the workers in dependency order, becomes ready, and answers requests until `stop` resolves. Then:
@@ -60,9 +67,10 @@ struct Service {
     connections: Connections,
     workers: Workers,
     /// The hooks that have not finished.
-    hooks: std::collections::VecDeque<Hook>,
+    hooks: VecDeque<Hook>,
     accepting: AbortOnDropHandle<()>,
     _heart: AbortOnDropHandle<()>,
+    _cut: DropGuard,
 }
 
 impl Service {
@@ -71,6 +79,7 @@ impl Service {
         let heart = AbortOnDropHandle::new(tokio::spawn(health.clone().keep_beating()));
         let workers = Workers::start(platform.workers);
         let connections = Connections::new(platform.limits);
+        let cut = connections.kill_on_drop();
         let accepting = connections.clone().accept(listener, platform.router);
         health.set_started();
         Self {
@@ -82,6 +91,7 @@ impl Service {
             hooks: platform.hooks.into(),
             accepting: AbortOnDropHandle::new(tokio::spawn(accepting)),
             _heart: heart,
+            _cut: cut,
         }
     }
 
@@ -92,7 +102,8 @@ impl Service {
         // Ends as soon as the loop sees the token; an error would be a panic of its own.
         let _ = (&mut self.accepting).await;
         self.shutdown.begin();
-        let deadline = Instant::now() + self.config.drain;
+        let now = Instant::now();
+        let deadline = now.checked_add(self.config.drain).unwrap_or(now + LONGEST_DRAIN);
         let (drained, ()) = tokio::join!(
             timeout_at(deadline, self.connections.drained()),
             self.workers.stop(deadline),
@@ -102,7 +113,9 @@ impl Service {
             what.extend(connections(self.connections.count()));
         }
         what.extend(self.workers.unfinished().map(worker));
+        // What is abandoned must not work on while the hooks put things away.
         self.connections.kill();
+        self.workers.abort();
         what.extend(self.run_hooks().await);
         if what.is_empty() {
             Outcome::Clean
@@ -119,7 +132,7 @@ impl Service {
             match timeout(self.config.hook, hook.run()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    let error = chain(error.as_ref());
+                    let error = error_chain(error.as_ref());
                     tracing::error!(hook.name = name, error, "stop hook {name} failed");
                 }
                 Err(_) => late.push(format!("hook {name}")),
@@ -136,13 +149,6 @@ impl Service {
             .chain(self.workers.unfinished().map(worker))
             .chain(hooks)
             .collect()
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.connections.stop();
-        self.connections.kill();
     }
 }
 

@@ -29,8 +29,8 @@ impl Workers {
         Self(groups.into_iter().map(Group::start).collect())
     }
 
-    /// Tells the workers of the last module to stop, waits for them, and so on to the first. At the deadline the rest is told too
-    /// and aborted.
+    /// Tells the workers of the last module to stop, waits for them, and so on to the first. At the deadline the rest is told
+    /// too, and nobody is waited for any more.
     pub(super) async fn stop(&mut self, deadline: Instant) {
         for group in self.0.iter_mut().rev() {
             group.stop.cancel();
@@ -38,6 +38,13 @@ impl Workers {
                 // The supervisor catches the worker's panics; an error here is the time being up.
                 let _ = timeout_at(deadline, &mut running.task).await;
             }
+        }
+    }
+
+    /// Drops what the workers that have not returned were at.
+    pub(super) fn abort(&self) {
+        for running in self.0.iter().flat_map(|group| &group.running) {
+            running.task.abort();
         }
     }
 

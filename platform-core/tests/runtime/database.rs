@@ -42,7 +42,7 @@ fn with(db: &Db) -> Platform {
 
 #[tokio::test]
 async fn the_database_decides_whether_the_instance_is_ready_but_not_whether_it_is_alive() {
-    let test_db = TestDb::shared(&[&CORE_MIGRATIONS]).await;
+    let test_db = Box::pin(TestDb::shared(&[&CORE_MIGRATIONS])).await;
     let db = test_db.connect_with(1).await;
     let reached = Served::start(with(&db), ShutdownConfig::default()).await;
     let ready = get(reached.address, "/readyz").await.0;
@@ -62,7 +62,7 @@ async fn the_database_decides_whether_the_instance_is_ready_but_not_whether_it_i
 #[tokio::test]
 async fn the_migrations_of_modules_are_known_before_and_after_the_build() {
     let plan = Platform::plan(&[&Ledger]).unwrap();
-    let test_db = TestDb::shared(&[&CORE_MIGRATIONS]).await;
+    let test_db = Box::pin(TestDb::shared(&[&CORE_MIGRATIONS])).await;
     let platform = with(&test_db.db());
 
     let planned: Vec<_> = plan

@@ -52,7 +52,12 @@ pub(super) fn execution_event(
     quote_seq: u64,
     trade: Trade,
 ) -> Result<Event, DecimalError> {
-    let notional = Notional::from_e10(order.notional.e10() + (trade.price * trade.quantity).e10());
+    let notional = Notional::from_e10(
+        order
+            .notional
+            .e10()
+            .saturating_add((trade.price * trade.quantity).e10()),
+    );
     let cash = difference(
         notional.to_cents(Rounding::HalfEven)?,
         order.notional.to_cents(Rounding::HalfEven)?,

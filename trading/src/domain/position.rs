@@ -75,7 +75,9 @@ impl Position {
 
     /// The cost and the realised result after a sale of so many shares. The shares leave by a transfer.
     pub(super) fn sold(self, quantity: Quantity, proceeds: Cents) -> Option<Self> {
-        let removed = cost_removed(self.cost, quantity, self.quantity().ok()?).ok()?;
+        let owned = self.quantity().ok()?;
+        owned.checked_sub(quantity)?;
+        let removed = cost_removed(self.cost, quantity, owned).ok()?;
         let earned = proceeds.checked_sub(removed)?;
         Some(Self {
             cost: self.cost.checked_sub(removed)?,

@@ -95,7 +95,7 @@ impl FeeRate {
     /// # Errors
     /// [`DecimalError::OutOfRange`] when the amounts do not fit.
     pub fn fee(self, sold: Notional, charged: Cents, proceeds: Cents) -> Result<Cents, DecimalError> {
-        let fees_e16 = sold.e10() * i128::from(self.parts_per_million);
+        let fees_e16 = sold.e10().saturating_mul(i128::from(self.parts_per_million));
         let total = Cents::from_units(div_ceil(fees_e16, PARTS_PER_MILLION * E10_IN_A_CENT))?;
         let due = i128::from(total.cents()) - i128::from(charged.cents());
         Cents::from_units(due.clamp(0, i128::from(proceeds.cents().max(0))))
@@ -145,14 +145,15 @@ impl Default for Rules {
 /// # Errors
 /// [`DecimalError::OutOfRange`] when the amounts do not fit.
 pub fn buy_hold(filled: Notional, leaves: Quantity, worst: Price) -> Result<Cents, DecimalError> {
-    let worst_case = filled.e10() + (worst * leaves).e10();
+    // A sum too large for the integer is too large for cents all the more.
+    let worst_case = filled.e10().saturating_add((worst * leaves).e10());
     let most = Notional::from_e10(worst_case).to_cents(Rounding::Ceiling)?;
     let spent = filled.to_cents(Rounding::HalfEven)?;
     Cents::from_units(i128::from(most.cents()) - i128::from(spent.cents()))
 }
 
 /// The cost that leaves a position when `sold` of `owned` shares are sold: its share of the cost, half-even to cents, and all
-/// of it when the position closes.
+/// of it when the position closes. No more is sold than is owned.
 pub(super) fn cost_removed(cost: Cents, sold: Quantity, owned: Quantity) -> Result<Cents, DecimalError> {
     if sold == owned {
         return Ok(cost);

@@ -24,8 +24,12 @@ use std::str::FromStr;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
+#[cfg_attr(
+    feature = "http",
+    derive(utoipa::ToSchema),
+    schema(description = "An order to place.")
+)]
+#[serde(deny_unknown_fields)]
 pub struct Ticket {
     /// The instrument.
     #[cfg_attr(feature = "http", schema(value_type = Symbol, required = true))]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use platform_audit::AuditError;
+use platform_core::error_chain;
 use platform_core::http::Problem;
 
 use crate::service::chain;
@@ -22,7 +23,10 @@ impl From<TradingError> for Problem {
             ),
             TradingError::Db(error) | TradingError::Audit(AuditError::Db(error)) => error.into(),
             TradingError::Audit(_) | TradingError::Inconsistent(_) => {
-                tracing::error!(error = chain(&error), "an operation of the brokerage failed");
+                tracing::error!(
+                    error = error_chain(&error),
+                    "an operation of the brokerage failed"
+                );
                 Self::internal()
             }
         }
@@ -116,7 +120,7 @@ fn of_invalid(invalid: &Invalid) -> Problem {
         )
         .retry_after(RETRY_AFTER),
         Invalid::State(_) => {
-            tracing::error!(error = chain(invalid), "an order could not be decided");
+            tracing::error!(error = error_chain(invalid), "an order could not be decided");
             Problem::internal()
         }
         _ => Problem::new(

@@ -1,6 +1,7 @@
 //! The rules of money, orders, ledger and positions, through the public surface.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod invariants;
 mod ledger;
 mod matrix;
 mod metamorphic;
@@ -8,6 +9,7 @@ mod money;
 mod naive;
 mod orders;
 mod positions;
+mod refusals;
 mod session;
 mod slices;
 mod support;

@@ -1,6 +1,7 @@
 //! Sessions that are changed in one way must come out changed in one way.
 
-use crate::session::{FINE, Grid, Op, Session, check, ops, symbol};
+use crate::invariants::check;
+use crate::session::{FINE, Grid, Op, Session, ops, symbol};
 use crate::support::{cents, price, quantity};
 use proptest::prelude::*;
 use trading::{Cents, Market, OrderTerms, Pricing, Rules, Side, Tick, TimeInForce};

@@ -52,6 +52,13 @@ pub(crate) fn open(quote: QuoteView) -> Market {
     }
 }
 
+pub(crate) fn fill(quote: QuoteView, offered: &str) -> Command {
+    Command::Fill {
+        quote,
+        offered: quantity(offered),
+    }
+}
+
 pub(crate) fn market(side: Side, shares: &str, time_in_force: TimeInForce) -> OrderTerms {
     OrderTerms::market(aapl(), side, quantity(shares))
         .and_then(|terms| terms.with(Pricing::Market, time_in_force))
