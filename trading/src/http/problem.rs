@@ -7,7 +7,6 @@ use platform_audit::AuditError;
 use platform_core::error_chain;
 use platform_core::http::Problem;
 
-use crate::service::chain;
 use crate::{CancelError, FieldError, Invalid, PlaceError, PlaceOutcome, Reason, TradingError};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);

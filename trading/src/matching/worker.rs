@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use platform_core::RequestContext;
-use platform_core::TenantId;
+use platform_core::{RequestContext, TenantId, error_chain};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::OpenOrder;
-use crate::service::{Trading, TradingError, Tried, chain};
+use crate::service::{Trading, TradingError, Tried};
 use crate::store;
 use crate::{OrderId, PublishedQuote, Symbol};
 
@@ -115,7 +114,7 @@ impl MatchingWorker {
             Err(error) if error.is_unavailable() => return Err(error),
             // The market goes on for everybody else. The order comes back with the next reading of the rows.
             Err(error) => tracing::error!(
-                tenant.id = %open.tenant, order.id = %open.id, error = chain(&error), "an order could not be tried"
+                tenant.id = %open.tenant, order.id = %open.id, error = error_chain(&error), "an order could not be tried"
             ),
         }
         self.trading.inner.open_orders.forget(open.id);
@@ -135,7 +134,7 @@ impl MatchingWorker {
             for tenant in &tenants {
                 match self.load_tenant(tenant.id).await {
                     Err(error) if !error.is_unavailable() => tracing::error!(
-                        tenant.id = %tenant.id, error = chain(&error), "a tenant's open orders could not be loaded"
+                        tenant.id = %tenant.id, error = error_chain(&error), "a tenant's open orders could not be loaded"
                     ),
                     loaded => loaded?,
                 }

@@ -1,7 +1,5 @@
 //! Why an operation of the brokerage was not carried out.
 
-use std::error::Error;
-
 use platform_audit::AuditError;
 use platform_core::Forbidden;
 use platform_core::pg::DbError;
@@ -95,16 +93,4 @@ macro_rules! through_trading {
 through_trading! {
     PlaceError: DbError, AuditError, Forbidden;
     CancelError: DbError, AuditError, Forbidden;
-}
-
-/// An error and its causes, for a log.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -23,7 +23,6 @@ use crate::{QuoteBoard, TradingMetrics};
 
 pub use accounts::{AccountStatus, AccountView};
 pub use config::TradingConfig;
-pub(crate) use error::chain;
 pub use error::{CancelError, PlaceError, TradingError};
 pub(crate) use fill::Tried;
 pub use outcome::{ExecutionView, OrderView, PlaceOutcome, Placed};
