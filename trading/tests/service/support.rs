@@ -13,8 +13,8 @@ use platform_core::{
 use sqlx::Connection as _;
 use time::macros::datetime;
 use trading::{
-    BoardConfig, Cents, Instrument, MatchingWorker, OrderId, OrderView, PlaceError, PlaceOutcome, Placed,
-    Portfolio, QuoteBoard, QuoteSource, QuoteUpdate, Symbol, TRADE, Ticket, Trading, TradingConfig,
+    BoardConfig, Instrument, MatchingWorker, OrderId, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio,
+    QuoteBoard, QuoteSource, QuoteUpdate, Symbol, TRADE, Ticket, Trading, TradingConfig,
 };
 
 /// A Monday afternoon.
@@ -299,10 +299,6 @@ pub(crate) fn symbol(text: &str) -> Symbol {
 
 pub(crate) fn aapl() -> Symbol {
     symbol("AAPL")
-}
-
-pub(crate) fn cents(text: &str) -> Cents {
-    text.parse().unwrap()
 }
 
 pub(crate) fn update(name: &str, bid: &str, ask: &str, size: &str) -> QuoteUpdate {

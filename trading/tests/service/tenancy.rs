@@ -1,6 +1,7 @@
 //! Nobody reaches another's rows.
 
 use crate::support::{Trader, With, World, buy, sell};
+use platform_core::pg::AllowList;
 use sqlx::Row as _;
 use trading::{CancelError, OrderStatusFilter};
 
@@ -160,4 +161,14 @@ async fn what_is_written_once_cannot_be_changed_by_the_application() {
         tx.rollback().await.unwrap();
     }
     world.sound().await;
+}
+
+#[tokio::test]
+async fn the_self_check_finds_nothing_in_this_schema() {
+    let world = World::own().await;
+
+    let report = world.db.self_check(&AllowList::core()).await.unwrap();
+
+    assert!(report.passes(), "{report}");
+    assert_eq!(report.warnings().count(), 0, "{report}");
 }
