@@ -1,4 +1,7 @@
-//! The service in this process, with a database for tests.
+//! The service in this process, with a database for tests; and whether the documents are true.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod documents;
 
 use axum::Router;
 use axum::body::Body;
