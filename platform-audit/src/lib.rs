@@ -52,5 +52,4 @@ pub static MIGRATIONS: Migrations = Migrations {
     migrator: &MIGRATOR,
 };
 
-static MIGRATOR: platform_core::sqlx::migrate::Migrator =
-    platform_core::sqlx::migrate!("../migrations/platform-audit");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-audit");

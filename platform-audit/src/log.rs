@@ -1,7 +1,6 @@
 //! Recording an event.
 
 use platform_core::pg::{Db, DbError, TenantTx};
-use platform_core::sqlx;
 use platform_core::{RequestContext, Sources};
 use sqlx::types::Json;
 

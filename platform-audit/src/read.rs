@@ -1,10 +1,9 @@
 //! Reading events back.
 
 use platform_core::pg::{DbError, TenantRead};
-use platform_core::sqlx;
+use platform_core::uuid::Uuid;
 use platform_core::{PrincipalId, RequestId, Timestamp};
 use sqlx::types::Json;
-use sqlx::types::uuid::Uuid;
 
 use crate::{AuditLog, EventId, Outcome, Target};
 

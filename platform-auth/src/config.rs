@@ -60,9 +60,10 @@ pub struct PasswordConfig {
     pub lanes: u32,
     /// How many hashes are computed at the same time: as many as there are processors.
     pub parallel_max: NonZeroUsize,
-    /// How many more may wait for their turn: 64. Past that the answer is "busy".
+    /// How many more may wait for their turn: 256. Past that the answer is "busy".
     pub waiting_max: usize,
-    /// How long one of them waits before the answer is "busy": 5 seconds.
+    /// How long one of them waits before the answer is "busy": 5 seconds. As long waits a sign-in while others of the same account or
+    /// address are going on that may use up its [throttle](ThrottleConfig).
     pub wait_max: Duration,
 }
 
@@ -106,7 +107,7 @@ impl Default for PasswordConfig {
             passes: 2,
             lanes: 1,
             parallel_max: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            waiting_max: 64,
+            waiting_max: 256,
             wait_max: Duration::from_secs(5),
         }
     }

@@ -41,6 +41,14 @@ pub enum HashError {
     Failed,
 }
 
+impl HashError {
+    pub(crate) const fn busy() -> Self {
+        Self::Busy {
+            retry_after: BUSY_RETRY_AFTER,
+        }
+    }
+}
+
 /// What became of a tried password.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -91,16 +99,13 @@ impl Hasher {
     /// Runs a job when it is its turn. A caller that goes away leaves its place in the queue at once, but a job that has begun keeps its
     /// place to the end: otherwise hanging up would be a way round the bound.
     async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let busy = || HashError::Busy {
-            retry_after: BUSY_RETRY_AFTER,
-        };
         let admitted = Arc::clone(&self.admitted)
             .try_acquire_owned()
-            .map_err(|_| busy())?;
+            .map_err(|_| HashError::busy())?;
         let turn = Arc::clone(&self.running).acquire_owned();
         let running = tokio::time::timeout(self.wait_max, turn)
             .await
-            .map_err(|_| busy())?
+            .map_err(|_| HashError::busy())?
             .map_err(|_| HashError::Failed)?;
         let permits: [OwnedSemaphorePermit; 2] = [running, admitted];
         tokio::task::spawn_blocking(move || {

@@ -61,7 +61,7 @@ pub use error::{AccessError, AuthenticateError, Fault, RegisterError, SignInErro
 pub use hasher::HashError;
 pub use name::{InvalidName, PersonName};
 pub use password::InvalidPassword;
-pub use register::{InvalidRegistration, Registration};
+pub use register::{Ensured, InvalidRegistration, Registration};
 pub use role::{Role, TENANT_ADMIN, UnknownRole};
 pub use sign_in::Credentials;
 pub use throttle::{ThrottleConfig, ThrottleLimit};
@@ -84,5 +84,4 @@ pub static MIGRATIONS: Migrations = Migrations {
     migrator: &MIGRATOR,
 };
 
-static MIGRATOR: platform_core::sqlx::migrate::Migrator =
-    platform_core::sqlx::migrate!("../migrations/platform-auth");
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-auth");

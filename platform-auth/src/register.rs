@@ -49,6 +49,24 @@ impl fmt::Debug for Registration {
     }
 }
 
+/// A user that there is now, for sure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// It was made just now, with the password that was given.
+    Created(PrincipalId),
+    /// It was there before, with a password of its own.
+    Existing(PrincipalId),
+}
+
+impl Ensured {
+    /// The user's id.
+    pub fn id(self) -> PrincipalId {
+        match self {
+            Self::Created(id) | Self::Existing(id) => id,
+        }
+    }
+}
+
 impl Auth {
     /// Makes a user of the context's tenant in the role `user`, and signs the user in.
     ///
@@ -69,8 +87,8 @@ impl Auth {
         inner.register(ctx, checked, tenant).await
     }
 
-    /// Makes sure that the tenant has a user with this e-mail address, and answers the user's id: for the first administrator and for
-    /// demonstrations. An existing user is left as it is, password and role included.
+    /// Makes sure that the tenant has a user with this e-mail address, and tells whether there was one before: for the first
+    /// administrator and for demonstrations. An existing user is left as it is, password and role included.
     ///
     /// # Errors
     /// [`RegisterError::Invalid`] when the address or the password cannot be taken, [`RegisterError::Fault`] when nothing was changed.
@@ -80,7 +98,7 @@ impl Auth {
         email: &str,
         password: SecretString,
         role: Role,
-    ) -> Result<PrincipalId, RegisterError> {
+    ) -> Result<Ensured, RegisterError> {
         let inner = &*self.inner;
         let ctx = RequestContext::system(tenant, "ensure user", &inner.sources);
         let registration = Registration {
@@ -91,23 +109,21 @@ impl Auth {
         };
         let checked = Checked::new(registration, inner.config.passwords.chars_min)?;
         if let Some(user) = inner.user_id(&ctx, &checked.email).await? {
-            return Ok(user);
+            return Ok(Ensured::Existing(user));
         }
         let phc = inner.hasher.hash(checked.password.clone()).await?;
         let mut tx = inner.db.begin(&ctx).await?;
         let Some(user) = user::insert(&mut tx, &inner.new_user(&checked, &phc, role)).await? else {
             drop(tx);
-            return inner
-                .user_id(&ctx, &checked.email)
-                .await?
-                .ok_or(RegisterError::EmailTaken);
+            let user = inner.user_id(&ctx, &checked.email).await?;
+            return user.map(Ensured::Existing).ok_or(RegisterError::EmailTaken);
         };
         inner
             .audit
             .record(&mut tx, &ctx, registered(user.id, &user.email))
             .await?;
         tx.commit().await?;
-        Ok(user.id)
+        Ok(Ensured::Created(user.id))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
-use platform_core::sqlx;
 use platform_core::{PrincipalId, RequestMeta, Timestamp};
 
 use crate::{SessionConfig, SessionId, SessionToken};

@@ -10,9 +10,9 @@ use platform_core::secrecy::SecretString;
 use crate::auth::Inner;
 use crate::hasher::Verdict;
 use crate::password::TriedPassword;
-use crate::throttle::TooManyAttempts;
+use crate::throttle::Held;
 use crate::user::{self, Candidate};
-use crate::{Auth, EmailAddress, Fault, SignInError, SignedIn, UserStatus};
+use crate::{Auth, EmailAddress, Fault, HashError, SignInError, SignedIn, UserStatus};
 
 /// What somebody who signs in enters, unchecked.
 #[derive(Clone)]
@@ -51,11 +51,12 @@ impl Auth {
             // No account has such an address or password, so there is nothing to hide and nothing to count.
             return Err(SignInError::InvalidCredentials);
         };
-        let now = inner.sources.now();
+        let address = ctx.meta().source_address;
+        let wait_max = inner.config.passwords.wait_max;
         let attempt = inner
             .throttle
-            .begin(ctx.tenant(), &email, ctx.meta().source_address, now)
-            .map_err(|TooManyAttempts { retry_after }| SignInError::TooManyAttempts { retry_after })?;
+            .begin(ctx.tenant(), &email, address, inner.sources.now(), wait_max)
+            .await?;
 
         let result = inner.sign_in(ctx, &email, password).await;
         match &result {
@@ -131,6 +132,15 @@ impl Inner {
         match self.audit.record_alone(&self.db, ctx, event).await {
             Ok(_) => SignInError::InvalidCredentials,
             Err(error) => SignInError::Fault(Fault::from(error)),
+        }
+    }
+}
+
+impl From<Held> for SignInError {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::TooManyAttempts { retry_after } => Self::TooManyAttempts { retry_after },
+            Held::Busy => Self::from(HashError::busy()),
         }
     }
 }

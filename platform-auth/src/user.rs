@@ -3,7 +3,6 @@
 use std::fmt;
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
-use platform_core::sqlx;
 use platform_core::{PrincipalId, Timestamp};
 
 use crate::{EmailAddress, PersonName, Role};

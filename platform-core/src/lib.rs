@@ -29,6 +29,7 @@ extern crate self as platform_core;
 
 mod clock;
 mod context;
+mod error_chain;
 mod id;
 mod random;
 mod sources;
@@ -52,6 +53,7 @@ pub use context::{
     Forbidden, IdempotencyKey, InvalidIdempotencyKey, Permission, PermissionSet, Principal, PrincipalKind,
     RequestContext, RequestMeta,
 };
+pub use error_chain::error_chain;
 pub use id::{ParseIdError, PrincipalId, RequestId, TenantId};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use sources::Sources;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use anyhow::anyhow;
 use platform_audit::{Action, Event, Outcome};
-use platform_auth::Role;
-use platform_core::pg::{Db, NewTenant, Slug};
+use platform_auth::{Ensured, Role};
+use platform_core::pg::{Db, NewTenant, Slug, Tenant};
 use platform_core::secrecy::{ExposeSecret, SecretString};
 use platform_core::{RequestContext, Sources, TenantId};
 
@@ -32,34 +32,42 @@ impl Credentials {
     }
 }
 
-/// Makes the demo tenants on a database that has no tenant yet. `None` when there was nothing to do.
+/// Makes the demo tenants on a database that has no other tenant. `None` when there was nothing to do.
 ///
 /// # Errors
 /// [`Refusal`] when the database fails; started again it goes on where it stopped.
 pub async fn seed(db: &Db, handles: &Handles, demo: &config::Demo) -> Result<Option<Credentials>, Refusal> {
-    let existing = handles.tenants.list(None, 1).await.or_refuse(Exit::Unavailable)?;
-    if !demo.enabled || !existing.is_empty() {
+    let existing = handles.tenants.list(None, 3).await.or_refuse(Exit::Unavailable)?;
+    let is_demo = |tenant: &Tenant| TENANTS.iter().any(|(slug, _)| *slug == tenant.slug.as_str());
+    if !demo.enabled || !existing.iter().all(is_demo) {
         return Ok(None);
     }
-    let mut text = String::from("Demo tenants, shown this once:\n");
+    let mut lines = String::new();
     for (slug, name) in TENANTS {
-        let tenant = create(db, handles, slug, name).await?;
+        let known = existing
+            .iter()
+            .find(|tenant| tenant.slug.as_str() == slug)
+            .map(|tenant| tenant.id);
+        let tenant = match known {
+            Some(tenant) => tenant,
+            None => create(db, handles, slug, name).await?,
+        };
         for (email, role) in USERS {
             let password = demo.password.clone().unwrap_or_else(|| make_up(db.sources()));
-            handles
+            let user = handles
                 .auth
                 .ensure_user(tenant, email, password.clone(), role)
-                .await
-                .or_refuse(Exit::Configuration)?;
-            let _ = writeln!(
-                text,
-                "  tenant {slug:<7} {:<5} {email:<18} password {}",
-                role.as_str(),
-                password.expose_secret()
-            );
+                .await;
+            if let Ensured::Created(_) = user.or_refuse(Exit::Configuration)? {
+                let (role, password) = (role.as_str(), password.expose_secret());
+                let _ = writeln!(
+                    lines,
+                    "  tenant {slug:<7} {role:<5} {email:<18} password {password}"
+                );
+            }
         }
     }
-    Ok(Some(Credentials(text.into())))
+    Ok((!lines.is_empty()).then(|| Credentials(format!("Demo users, shown this once:\n{lines}").into())))
 }
 
 async fn create(db: &Db, handles: &Handles, slug: &str, name: &str) -> Result<TenantId, Refusal> {

@@ -32,7 +32,7 @@ async fn the_application_cannot_change_or_remove_an_event() {
 
 #[tokio::test]
 async fn nobody_else_can_either_not_even_past_ordinary_triggers() {
-    let test = TestDb::own(&[&MIGRATIONS]).await;
+    let test = Box::pin(TestDb::own(&[&MIGRATIONS])).await;
     let (_, ctx) = context(&test).await;
     log()
         .record_alone(

@@ -3,7 +3,7 @@ use platform_core::testing::TestDb;
 use platform_core::{RequestContext, Sources, TenantId};
 
 pub(crate) async fn shared() -> TestDb {
-    TestDb::shared(&[&MIGRATIONS]).await
+    Box::pin(TestDb::shared(&[&MIGRATIONS])).await
 }
 
 pub(crate) fn log() -> AuditLog {

@@ -19,7 +19,7 @@ impl Authenticate for Auth {
             Ok(Some(token)) => token,
             Err(error) => return AuthOutcome::Failed(error.into()),
         };
-        match Auth::authenticate(self, token, meta).await {
+        match self.authenticate_token(token, meta).await {
             Ok(ctx) => AuthOutcome::Authenticated(ctx),
             Err(error) => AuthOutcome::Failed(error.into()),
         }

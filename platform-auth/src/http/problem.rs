@@ -1,8 +1,5 @@
 //! How errors are answered: one conversion for each, and nothing of what happened inside.
 
-use std::error::Error;
-use std::time::Duration;
-
 use axum::http::StatusCode;
 use platform_audit::AuditError;
 use platform_core::http::Problem;
@@ -11,8 +8,6 @@ use crate::{
     AccessError, AuthenticateError, Fault, HashError, InvalidRegistration, RegisterError, SignInError,
     TenantRefused,
 };
-
-const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
@@ -30,7 +25,7 @@ impl From<RegisterError> for Problem {
             )
             .field("email", "taken", "sign in, or register with another address"),
             RegisterError::Tenant(refused) => of_tenant(refused),
-            RegisterError::Fault(fault) => of_fault(&fault),
+            RegisterError::Fault(fault) => of_fault(fault),
         }
     }
 }
@@ -50,7 +45,7 @@ impl From<SignInError> for Problem {
             )
             .retry_after(retry_after),
             SignInError::Tenant(refused) => of_tenant(refused),
-            SignInError::Fault(fault) => of_fault(&fault),
+            SignInError::Fault(fault) => of_fault(fault),
         }
     }
 }
@@ -64,7 +59,7 @@ impl From<AuthenticateError> for Problem {
                 "the token is not valid, sign in again",
             ),
             AuthenticateError::TenantSuspended => of_tenant(TenantRefused::Suspended),
-            AuthenticateError::Fault(fault) => of_fault(&fault),
+            AuthenticateError::Fault(fault) => of_fault(fault),
         }
     }
 }
@@ -73,7 +68,7 @@ impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::Forbidden(forbidden) => forbidden.into(),
-            AccessError::Fault(fault) => of_fault(&fault),
+            AccessError::Fault(fault) => of_fault(fault),
         }
     }
 }
@@ -129,8 +124,8 @@ fn of_tenant(refused: TenantRefused) -> Problem {
     }
 }
 
-/// Logs what went wrong inside, once, and says whether it is worth trying again.
-fn of_fault(fault: &Fault) -> Problem {
+/// What went wrong inside is logged once, here or with the conversion of the database's error, and not told.
+fn of_fault(fault: Fault) -> Problem {
     match fault {
         Fault::Hash(HashError::Busy { retry_after }) => {
             tracing::warn!("a password was not hashed: too many are being hashed");
@@ -139,31 +134,16 @@ fn of_fault(fault: &Fault) -> Problem {
                 "busy",
                 "too many people are signing in, try again",
             )
-            .retry_after(*retry_after)
+            .retry_after(retry_after)
         }
-        Fault::Db(error) | Fault::Audit(AuditError::Db(error)) if error.is_unavailable() => {
-            tracing::warn!(error = chain(fault), "the database is unavailable");
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "the service cannot answer now, try again",
-            )
-            .retry_after(UNAVAILABLE_RETRY_AFTER)
+        Fault::Db(error) | Fault::Audit(AuditError::Db(error)) => error.into(),
+        Fault::Audit(error) => {
+            tracing::error!(?error, "an audit event is defective");
+            Problem::internal()
         }
-        Fault::Db(_) | Fault::Audit(_) | Fault::Hash(_) => {
-            tracing::error!(error = chain(fault), "a request about users or sessions failed");
+        Fault::Hash(error) => {
+            tracing::error!(%error, "a password was not hashed");
             Problem::internal()
         }
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -100,7 +100,8 @@ async fn a_user_made_by_a_job_is_recorded_as_made_by_it() {
         .auth
         .ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User)
         .await
-        .unwrap();
+        .unwrap()
+        .id();
     app.auth
         .ensure_user(place.id, "demo@example.com", PASSWORD.into(), Role::User)
         .await

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use platform_auth::{AuthConfig, Role};
+use platform_auth::{AuthConfig, Ensured, Role};
 use platform_core::pg::{TenantStatus, Tenants};
 use platform_core::{axum, sqlx};
 use serde_json::{Value, json};
@@ -163,15 +163,19 @@ async fn a_suspended_tenant_takes_no_request_until_it_is_resumed() {
         tx.commit().await.unwrap();
     };
 
-    for status in [TenantStatus::Suspended, TenantStatus::Closed] {
+    // To visitors a closed tenant is not there any more.
+    for (status, visitor) in [
+        (TenantStatus::Suspended, (403, "tenant_suspended")),
+        (TenantStatus::Closed, (404, "tenant_unknown")),
+    ] {
         set(status).await;
         app.me(&token).await.refused(403, "tenant_suspended");
         app.sign_in(&place, "ada@example.com", PASSWORD)
             .await
-            .refused(403, "tenant_suspended");
+            .refused(visitor.0, visitor.1);
         app.register(&place, "bob@example.com")
             .await
-            .refused(403, "tenant_suspended");
+            .refused(visitor.0, visitor.1);
     }
     set(TenantStatus::Active).await;
 
@@ -285,7 +289,8 @@ async fn ensuring_a_user_makes_one_and_then_leaves_it_as_it_is() {
         .await
         .unwrap();
 
-    assert_eq!(made, found);
+    assert_eq!(found, Ensured::Existing(made.id()));
+    assert_eq!(made, Ensured::Created(made.id()));
     let signed_in = app.sign_in(&place, "demo@example.com", PASSWORD).await;
     assert_eq!(signed_in.json()["user"]["role"], "user");
     app.sign_in(&place, "demo@example.com", "another password")

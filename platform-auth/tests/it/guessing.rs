@@ -130,3 +130,17 @@ async fn signing_in_rightly_any_number_of_times_is_never_slowed_down() {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn rightful_sign_ins_at_the_same_time_wait_for_one_another_instead_of_being_refused() {
+    let app = app(3, 3).await;
+    let place = app.place().await;
+    app.user(&place, "ada@example.com").await;
+
+    let sign_ins = (0..64).map(|_| from(&app, &place, "192.0.2.1", "ada@example.com", PASSWORD));
+    let answers = futures::future::join_all(sign_ins).await;
+
+    for answer in answers {
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    }
+}

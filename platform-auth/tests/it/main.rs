@@ -7,6 +7,7 @@ mod bad_input;
 mod flows;
 mod guessing;
 mod isolation;
+mod module;
 mod passwords;
 mod races;
 mod sessions;

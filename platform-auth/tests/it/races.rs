@@ -1,6 +1,5 @@
 use axum::http::StatusCode;
-use platform_auth::{AuthConfig, Credentials, Registration, Role};
-use platform_core::http::Problem;
+use platform_auth::{AuthConfig, Role};
 use platform_core::{axum, sqlx};
 
 use crate::support::{App, Call, PASSWORD};
@@ -51,7 +50,7 @@ async fn ensuring_one_user_from_many_sides_makes_one() {
     let users: Vec<_> = futures::future::join_all(ensured)
         .await
         .into_iter()
-        .map(|user| user.unwrap())
+        .map(|user| user.unwrap().id())
         .collect();
 
     assert!(users.iter().all(|user| *user == users[0]));
@@ -71,25 +70,11 @@ async fn a_database_that_is_gone_is_answered_503_everywhere() {
         cut.me(&token).await,
         cut.send(Call::post("/api/v1/auth/logout").bearer(&token)).await,
         cut.send(Call::get("/admin/v1/users").bearer(&token)).await,
+        cut.register(&place, "bob@example.com").await,
+        cut.sign_in(&place, "admin@example.com", PASSWORD).await,
     ] {
         answer.refused(503, "unavailable");
         assert!(answer.headers.contains_key("retry-after"));
-    }
-    let ctx = app.test.context(place.id);
-    let registration = Registration {
-        email: "bob@example.com".to_owned(),
-        password: PASSWORD.into(),
-        first_name: None,
-        last_name: None,
-    };
-    let credentials = Credentials {
-        email: "admin@example.com".to_owned(),
-        password: PASSWORD.into(),
-    };
-    let registered = Problem::from(cut.auth.register(&ctx, registration).await.unwrap_err());
-    let signed_in = Problem::from(cut.auth.sign_in(&ctx, credentials).await.unwrap_err());
-    for problem in [registered, signed_in] {
-        assert_eq!((problem.status().as_u16(), problem.code()), (503, "unavailable"));
     }
     assert_eq!(app.me(&token).await.status, StatusCode::OK);
 }

@@ -1,6 +1,7 @@
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform_core::pg::AllowList;
 use platform_core::{axum, sqlx};
 
 use crate::support::{App, Call, PASSWORD};
@@ -85,30 +86,15 @@ async fn the_audit_trail_holds_no_address_in_the_clear() {
 }
 
 #[tokio::test]
-async fn every_table_is_under_forced_row_level_security_and_every_unique_index_begins_with_the_tenant() {
+async fn the_self_check_finds_nothing_in_these_tables() {
     let app = App::new().await;
-    let mut superuser = app.superuser().await;
 
-    let unprotected: Vec<String> = sqlx::query_scalar(
-        "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname in ('platform_auth', 'platform_audit') and c.relkind in ('r', 'p')
-           and c.relname <> '_sqlx_migrations' and not (c.relrowsecurity and c.relforcerowsecurity)",
-    )
-    .fetch_all(&mut superuser)
-    .await
-    .unwrap();
-    let unscoped: Vec<String> = sqlx::query_scalar(
-        "select i.indexrelid::regclass::text
-         from pg_index i
-         join pg_class c on c.oid = i.indrelid
-         join pg_namespace n on n.oid = c.relnamespace
-         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-         where n.nspname in ('platform_auth', 'platform_audit') and c.relname <> '_sqlx_migrations'
-           and i.indisunique and a.attname <> 'tenant_id'",
-    )
-    .fetch_all(&mut superuser)
-    .await
-    .unwrap();
+    let report = app.test.db().self_check(&AllowList::core()).await.unwrap();
 
-    assert_eq!((unprotected, unscoped), (vec![], vec![]));
+    let found: Vec<_> = report
+        .refusals()
+        .map(|finding| (finding.code, finding.object.as_str()))
+        .filter(|(_, object)| object.contains("platform_auth") || object.contains("platform_audit"))
+        .collect();
+    assert_eq!(found, []);
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -11,7 +10,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_audit::AuditLog;
 use platform_auth::{Auth, AuthConfig, Role};
-use platform_core::http::{HttpConfig, HttpStack, Problem, ResolveTenant};
+use platform_core::http::{HttpConfig, HttpStack};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
 use platform_core::sqlx::{Connection, PgConnection};
@@ -58,14 +57,23 @@ impl App {
         Self::with(AuthConfig::default()).await
     }
 
+    // The futures of `TestDb` are large, hence the boxes.
     pub(crate) async fn with(config: AuthConfig) -> Self {
-        let test = TestDb::shared(&[&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS]).await;
+        let test = Box::pin(TestDb::shared(&[
+            &platform_audit::MIGRATIONS,
+            &platform_auth::MIGRATIONS,
+        ]))
+        .await;
         Self::on(test, config).await
     }
 
     /// With a database that no other test uses.
     pub(crate) async fn own() -> Self {
-        let test = TestDb::own(&[&platform_audit::MIGRATIONS, &platform_auth::MIGRATIONS]).await;
+        let test = Box::pin(TestDb::own(&[
+            &platform_audit::MIGRATIONS,
+            &platform_auth::MIGRATIONS,
+        ]))
+        .await;
         Self::on(test, AuthConfig::default()).await
     }
 
@@ -87,7 +95,7 @@ impl App {
             .split_for_parts();
         let router = HttpStack::new(http, sources, &Metrics::new())
             .authenticate_with(Arc::new(auth.clone()))
-            .resolve_with(Arc::new(BySlug(tenants)))
+            .resolve_with(Arc::new(tenants))
             .wrap(routes.nest("/api", Router::from(auth.api_routes())));
         Self {
             test,
@@ -256,24 +264,4 @@ impl Answer {
 
 pub(crate) fn credentials(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password })
-}
-
-struct BySlug(Tenants);
-
-#[async_trait]
-impl ResolveTenant for BySlug {
-    async fn by_host(&self, _: &str) -> Result<Option<TenantId>, Problem> {
-        Ok(None)
-    }
-
-    async fn by_slug(&self, slug: &str) -> Result<Option<TenantId>, Problem> {
-        let Ok(slug) = slug.parse() else { return Ok(None) };
-        let unavailable = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again");
-        Ok(self
-            .0
-            .by_slug(&slug)
-            .await
-            .map_err(unavailable)?
-            .map(|tenant| tenant.id))
-    }
 }

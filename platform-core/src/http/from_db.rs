@@ -1,8 +1,7 @@
 //! What a client is told when the database fails.
 
-use std::error::Error;
-
 use super::Problem;
+use crate::error_chain;
 use crate::pg::DbError;
 
 /// A database that is gone, busy or in conflict with itself is 503 with `Retry-After`; anything else is a defect and 500. The
@@ -11,7 +10,7 @@ use crate::pg::DbError;
 /// A conflict that a client caused is the handler's to name, before it gets here.
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
-        let causes = causes(&error);
+        let causes = error_chain(&error);
         match error {
             DbError::Unavailable(_) | DbError::Timeout(_) | DbError::Retry(_) => {
                 tracing::warn!(
@@ -26,15 +25,4 @@ impl From<DbError> for Problem {
             }
         }
     }
-}
-
-fn causes(error: &DbError) -> String {
-    let mut causes = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push_str(": ");
-        causes.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    causes
 }

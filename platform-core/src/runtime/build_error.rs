@@ -2,7 +2,7 @@
 
 use super::module::ModuleError;
 use super::resolve::ResolveErrors;
-use super::worker::chain;
+use crate::error_chain;
 
 /// A platform could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,6 @@ pub enum BuildFault {
 }
 
 fn lines(faults: &[BuildFault]) -> String {
-    let lines: Vec<String> = faults.iter().map(|fault| chain(fault)).collect();
+    let lines: Vec<String> = faults.iter().map(|fault| error_chain(fault)).collect();
     lines.join("\n")
 }

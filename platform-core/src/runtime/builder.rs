@@ -257,7 +257,7 @@ fn database_check(db: &Db) -> Check {
     let db = db.clone();
     Check::critical("database", move || {
         let db = db.clone();
-        async move { db.ping().await.map_err(|error| super::worker::chain(&error)) }
+        async move { db.ping().await.map_err(|error| crate::error_chain(&error)) }
     })
 }
 

@@ -13,8 +13,8 @@ use super::health::Health;
 use super::hook::Hook;
 use super::platform::Platform;
 use super::shutdown::{Insist, Outcome, Shutdown, ShutdownConfig};
-use super::worker::chain;
 use super::workers::Workers;
+use crate::error_chain;
 
 /// The bound of a `drain` that is beyond what the clock can count to.
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -132,7 +132,7 @@ impl Service {
             match timeout(self.config.hook, hook.run()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    let error = chain(error.as_ref());
+                    let error = error_chain(error.as_ref());
                     tracing::error!(hook.name = name, error, "stop hook {name} failed");
                 }
                 Err(_) => late.push(format!("hook {name}")),

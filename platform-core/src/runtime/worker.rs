@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::BoxError;
 use super::backoff::Backoff;
 use super::worker_metrics::Restarts;
-use crate::Sources;
+use crate::{Sources, error_chain};
 
 type Run = dyn Fn(CancellationToken) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
 
@@ -156,17 +156,10 @@ impl Supervised {
         };
         match finished {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(chain(error.as_ref())),
+            Ok(Err(error)) => Err(error_chain(error.as_ref())),
             Err(panic) => Err(format!("panicked: {}", panic_text(panic.as_ref()))),
         }
     }
-}
-
-/// An error and its causes on one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.join(": ")
 }
 
 /// What a panic said, when it said it in text.

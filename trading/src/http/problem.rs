@@ -1,12 +1,13 @@
 //! How errors are answered: one conversion for each, and nothing of what happened inside.
 
-use std::error::Error;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use platform_audit::AuditError;
+use platform_core::error_chain;
 use platform_core::http::Problem;
 
+use crate::service::chain;
 use crate::{CancelError, FieldError, Invalid, PlaceError, PlaceOutcome, Reason, TradingError};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -22,7 +23,10 @@ impl From<TradingError> for Problem {
             ),
             TradingError::Db(error) | TradingError::Audit(AuditError::Db(error)) => error.into(),
             TradingError::Audit(_) | TradingError::Inconsistent(_) => {
-                tracing::error!(error = chain(&error), "an operation of the brokerage failed");
+                tracing::error!(
+                    error = error_chain(&error),
+                    "an operation of the brokerage failed"
+                );
                 Self::internal()
             }
         }
@@ -116,7 +120,7 @@ fn of_invalid(invalid: &Invalid) -> Problem {
         )
         .retry_after(RETRY_AFTER),
         Invalid::State(_) => {
-            tracing::error!(error = chain(invalid), "an order could not be decided");
+            tracing::error!(error = error_chain(invalid), "an order could not be decided");
             Problem::internal()
         }
         _ => Problem::new(
@@ -132,15 +136,4 @@ fn with_json(problem: Problem, name: &'static str, value: &impl serde::Serialize
         Ok(value) => problem.with(name, value),
         Err(_) => problem,
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

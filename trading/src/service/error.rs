@@ -1,5 +1,7 @@
 //! Why an operation of the brokerage was not carried out.
 
+use std::error::Error;
+
 use platform_audit::AuditError;
 use platform_core::Forbidden;
 use platform_core::pg::DbError;
@@ -26,6 +28,16 @@ pub enum TradingError {
     /// Stored rows contradict the rules; a defect, or somebody changed the database by hand.
     #[error("the stored rows contradict the rules")]
     Inconsistent(#[source] Invalid),
+}
+
+impl TradingError {
+    /// Is the database gone or busy, so that nothing else would succeed now either?
+    pub(crate) fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Db(error) | Self::Audit(AuditError::Db(error)) => error.is_unavailable(),
+            _ => false,
+        }
+    }
 }
 
 /// Why an order was not placed. Nothing was recorded.
@@ -83,4 +95,16 @@ macro_rules! through_trading {
 through_trading! {
     PlaceError: DbError, AuditError, Forbidden;
     CancelError: DbError, AuditError, Forbidden;
+}
+
+/// An error and its causes, for a log.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

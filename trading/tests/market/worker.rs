@@ -37,11 +37,12 @@ fn quotes_carry_the_time_of_the_clock_and_go_stale_when_the_worker_stops() {
 
 #[tokio::test]
 async fn a_worker_publishes_at_once_and_ends_when_it_is_told_to() {
-    let (_, board, worker) = market();
+    let (_, board, mut worker) = market();
     let stop = CancellationToken::new();
     let mut stream = board.subscribe_all();
 
-    let running = tokio::spawn(worker.run(stop.clone()));
+    let until = stop.clone();
+    let running = tokio::spawn(async move { worker.run(until).await });
 
     assert_eq!(stream.next().await.unwrap().quotes().len(), 20);
     stop.cancel();

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
+use platform_core::error_chain;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 
@@ -62,7 +63,7 @@ impl Visit for Fields {
     }
 
     fn record_error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
-        self.record(field, || text(&chain(error)));
+        self.record(field, || text(&error_chain(error)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -88,18 +89,6 @@ fn text(value: &str) -> Value {
         Some((end, _)) => Value::from(format!("{}…", &masked[..end])),
         None => Value::from(masked.into_owned()),
     }
-}
-
-/// The error and what caused it, outermost first.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut chain = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        chain.push_str(": ");
-        chain.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    chain
 }
 
 /// A `Debug` or `Display` that fails must not take the server down, as `format!` would.

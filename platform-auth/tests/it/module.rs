@@ -1,0 +1,97 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use platform_auth::{Auth, MIGRATIONS, TENANT_ADMIN};
+use platform_core::Sources;
+use platform_core::metrics::Metrics;
+use platform_core::runtime::{BuildCx, Descriptor, Module, ModuleError, Parts, Platform};
+use serde_json::{Value, json};
+
+use crate::support::App;
+
+/// Another module, which takes the handle.
+struct Dependent;
+
+impl Module for Dependent {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new("dependent", "0.1.0").requires("auth", "^0.1")
+    }
+
+    fn build(&self, cx: &mut BuildCx<'_>) -> Result<Parts, ModuleError> {
+        cx.require::<Auth>().map(|_| Parts::default())
+    }
+}
+
+async fn platform() -> Platform {
+    let app = App::new().await;
+    Platform::builder(app.db.clone(), Sources::system(), Metrics::new())
+        .module(Dependent)
+        .module(app.auth.clone())
+        .authenticate_with(Arc::new(app.auth.clone()))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_module_brings_its_tables_its_permission_and_its_handle() {
+    let platform = platform().await;
+
+    let schemas: Vec<_> = platform
+        .migrations()
+        .iter()
+        .map(|migrations| migrations.schema)
+        .collect();
+    assert!(schemas.contains(&MIGRATIONS.schema), "{schemas:?}");
+    assert!(platform.permissions().contains(&TENANT_ADMIN));
+}
+
+#[tokio::test]
+async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
+    let platform = platform().await;
+    let document = serde_json::to_value(platform.openapi()).unwrap();
+
+    let mut described = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if path.contains("/auth/") || path.contains("/users") {
+                let protected = operation["security"] == json!([{ "bearer": [] }]);
+                described.insert((format!("{method} {path}"), protected));
+            }
+        }
+    }
+
+    let expected = [
+        ("get /admin/v1/users", true),
+        ("get /api/v1/auth/me", true),
+        ("post /api/v1/auth/login", false),
+        ("post /api/v1/auth/logout", true),
+        ("post /api/v1/auth/register", false),
+    ];
+    assert_eq!(
+        described,
+        expected
+            .map(|(route, protected)| (route.to_owned(), protected))
+            .into()
+    );
+}
+
+#[tokio::test]
+async fn the_document_refers_to_no_schema_that_it_lacks() {
+    let platform = platform().await;
+    let document = serde_json::to_value(platform.openapi()).unwrap();
+
+    let mut values = vec![&document];
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Array(items) => values.extend(items),
+            Value::Object(fields) => {
+                if let Some(Value::String(reference)) = fields.get("$ref") {
+                    let pointer = reference.trim_start_matches('#');
+                    assert!(document.pointer(pointer).is_some(), "{reference}");
+                }
+                values.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+}
