@@ -6,7 +6,7 @@ use platform_audit::{Action, AuditError, AuditLog, Event, Outcome};
 use platform_core::http::{Caller, Json, Page, PageQuery, PageRequest, Path, Problem, Query};
 use platform_core::pg::{Db, DbError, Migrations};
 use platform_core::runtime::{BuildCx, Descriptor, Module, ModuleError, OpenApiRouter, Parts};
-use platform_core::{Forbidden, Permission, RequestContext, Timestamp, error_chain};
+use platform_core::{Forbidden, Permission, RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -243,11 +243,8 @@ impl From<ParcelError> for Problem {
         match error {
             ParcelError::Forbidden(forbidden) => forbidden.into(),
             ParcelError::OutOfBounds => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_parcel", text),
-            ParcelError::Db(error) | ParcelError::Audit(AuditError::Db(error)) => error.into(),
-            ParcelError::Audit(error) => {
-                tracing::error!(error = error_chain(&error), "{text}");
-                Self::internal()
-            }
+            ParcelError::Db(error) => error.into(),
+            ParcelError::Audit(error) => error.into(),
         }
     }
 }
