@@ -23,10 +23,18 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | gives |
+//! |---|---|
+//! | `http` | `Problem: From<AuditError>`; without it no axum is pulled |
 
 mod catalogue;
 mod event;
 mod log;
+#[cfg(feature = "http")]
+mod problem;
 mod read;
 
 pub use catalogue::{

@@ -1,7 +1,6 @@
 //! How errors are answered: one conversion for each, and nothing of what happened inside.
 
 use axum::http::StatusCode;
-use platform_audit::AuditError;
 use platform_core::http::Problem;
 
 use crate::{
@@ -136,11 +135,8 @@ fn of_fault(fault: Fault) -> Problem {
             )
             .retry_after(retry_after)
         }
-        Fault::Db(error) | Fault::Audit(AuditError::Db(error)) => error.into(),
-        Fault::Audit(error) => {
-            tracing::error!(?error, "an audit event is defective");
-            Problem::internal()
-        }
+        Fault::Db(error) => error.into(),
+        Fault::Audit(error) => error.into(),
         Fault::Hash(error) => {
             tracing::error!(%error, "a password was not hashed");
             Problem::internal()

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use platform_audit::AuditError;
 use platform_core::error_chain;
 use platform_core::http::Problem;
 
@@ -20,8 +19,9 @@ impl From<TradingError> for Problem {
                 "no_account",
                 "only a signed-in principal has an account",
             ),
-            TradingError::Db(error) | TradingError::Audit(AuditError::Db(error)) => error.into(),
-            TradingError::Audit(_) | TradingError::Inconsistent(_) => {
+            TradingError::Db(error) => error.into(),
+            TradingError::Audit(error) => error.into(),
+            TradingError::Inconsistent(_) => {
                 tracing::error!(
                     error = error_chain(&error),
                     "an operation of the brokerage failed"

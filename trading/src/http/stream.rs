@@ -92,6 +92,9 @@ enum ServerMessage<'a> {
 /// Symbols that one message may name.
 const SYMBOLS_PER_MESSAGE_MAX: usize = 1_000;
 
+/// How long a client is given to close its side.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
 /// Stream quotes over a WebSocket.
 ///
 /// Say `{"type":"subscribe","symbols":["AAPL"]}` or `{"type":"subscribe_all"}`; `unsubscribe`, `unsubscribe_all` and `ping` are
@@ -155,17 +158,21 @@ impl Connection {
 
     async fn run(mut self) {
         if let Err(End::Close(code, reason)) = self.converse().await {
-            let frame = CloseFrame {
-                code,
-                reason: Utf8Bytes::from_static(reason),
-            };
-            let _ = timeout(
-                Duration::from_secs(1),
-                self.socket.send(Message::Close(Some(frame))),
-            )
-            .await;
+            let _ = timeout(FAREWELL_MAX, self.close(code, reason)).await;
         }
         self.streams.open.dec();
+    }
+
+    /// Says why, and reads until the client has closed too: a connection that ends with something unread is reset, and the client
+    /// would not learn the reason.
+    async fn close(&mut self, code: u16, reason: &'static str) {
+        let frame = CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        };
+        if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = self.socket.recv().await {}
+        }
     }
 
     async fn converse(&mut self) -> Result<(), End> {

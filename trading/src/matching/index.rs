@@ -29,14 +29,15 @@ pub(crate) struct OpenOrder {
 type Place = (i64, OrderId);
 
 /// Open orders by symbol and eagerness. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpenOrders {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     index: Mutex<Index>,
+    max: usize,
     changed: Notify,
 }
 
@@ -49,7 +50,19 @@ struct Index {
 }
 
 impl OpenOrders {
-    /// Keeps an order as its row stands: an open one is known from now on, a final one forgotten.
+    /// Knows at most `max` orders.
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                index: Mutex::default(),
+                max,
+                changed: Notify::new(),
+            }),
+        }
+    }
+
+    /// Keeps an order as its row stands: an open one is known from now on, a final one forgotten. Where there is no place for
+    /// one more it is left out, until the rows are read anew.
     pub(crate) fn track(&self, tenant: TenantId, row: &OrderRow) {
         let order = &row.order;
         if order.status.is_terminal() {
@@ -68,6 +81,9 @@ impl OpenOrders {
         };
         let mut index = self.lock();
         index.remove(open.id);
+        if index.orders.len() >= self.inner.max {
+            return;
+        }
         index.insert(open);
         drop(index);
         self.inner.changed.notify_one();
@@ -76,6 +92,11 @@ impl OpenOrders {
     /// Forgets an order.
     pub(crate) fn forget(&self, id: OrderId) {
         self.lock().remove(id);
+    }
+
+    /// Is there a place for one more order?
+    pub(crate) fn has_room(&self) -> bool {
+        self.len() < self.inner.max
     }
 
     /// How many orders are known.

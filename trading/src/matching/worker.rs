@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use platform_core::RequestContext;
-use platform_core::TenantId;
+use platform_core::{RequestContext, TenantId, error_chain};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -109,13 +108,20 @@ impl MatchingWorker {
     }
 
     async fn try_order(&self, open: &OpenOrder) -> Result<(), TradingError> {
-        if self.trading.try_order(open).await? == Tried::Done {
-            self.trading.inner.open_orders.forget(open.id);
+        match self.trading.try_order(open).await {
+            Ok(Tried::Rests) => return Ok(()),
+            Ok(Tried::Done) => {}
+            Err(error) if error.is_unavailable() => return Err(error),
+            // The market goes on for everybody else. The order comes back with the next reading of the rows.
+            Err(error) => tracing::error!(
+                tenant.id = %open.tenant, order.id = %open.id, error = error_chain(&error), "an order could not be tried"
+            ),
         }
+        self.trading.inner.open_orders.forget(open.id);
         Ok(())
     }
 
-    /// Reads the open orders of every tenant into memory.
+    /// Reads the open orders of every tenant into memory. A tenant whose rows are damaged is logged and left out.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
@@ -126,7 +132,12 @@ impl MatchingWorker {
             let Some(last) = tenants.last() else { return Ok(()) };
             after = Some(last.id);
             for tenant in &tenants {
-                self.load_tenant(tenant.id).await?;
+                match self.load_tenant(tenant.id).await {
+                    Err(error) if !error.is_unavailable() => tracing::error!(
+                        tenant.id = %tenant.id, error = error_chain(&error), "a tenant's open orders could not be loaded"
+                    ),
+                    loaded => loaded?,
+                }
             }
         }
     }
@@ -135,7 +146,7 @@ impl MatchingWorker {
         let inner = &self.trading.inner;
         let ctx = RequestContext::system(tenant, "load open orders", self.trading.sources());
         let mut after: Option<OrderId> = None;
-        while inner.open_orders.len() < inner.config.open_orders_max {
+        while inner.open_orders.has_room() {
             let mut read = inner.db.read(&ctx).await?;
             let rows = store::open_orders(&mut read, (after, LOAD_PAGE)).await?;
             drop(read);

@@ -28,6 +28,16 @@ pub enum TradingError {
     Inconsistent(#[source] Invalid),
 }
 
+impl TradingError {
+    /// Is the database gone or busy, so that nothing else would succeed now either?
+    pub(crate) fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Db(error) | Self::Audit(AuditError::Db(error)) => error.is_unavailable(),
+            _ => false,
+        }
+    }
+}
+
 /// Why an order was not placed. Nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -57,7 +57,7 @@ pub(crate) struct Inner {
 impl Trading {
     /// A brokerage that trades on the quotes of `board`.
     pub fn new(db: &Db, audit: &AuditLog, board: &QuoteBoard, config: TradingConfig) -> Self {
-        let open_orders = OpenOrders::default();
+        let open_orders = OpenOrders::new(config.open_orders_max);
         let inner = Inner {
             db: db.clone(),
             tenants: Tenants::new(db),

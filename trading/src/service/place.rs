@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use platform_audit::{Action, Event as AuditEvent, Outcome};
 use platform_core::pg::TenantTx;
-use platform_core::{RequestContext, Timestamp};
+use platform_core::{RequestContext, TenantId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::accounts::owner;
@@ -135,8 +135,12 @@ impl Trading {
             .await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(reservation, &events);
+        let _known = KnownOnDrop {
+            trading: self,
+            tenant: ctx.tenant(),
+            row: &row,
+        };
         tx.commit().await?;
-        self.inner.open_orders.track(ctx.tenant(), &row);
         Ok(Placed::New(outcome))
     }
 
@@ -180,6 +184,22 @@ impl Trading {
             )),
             (Err(_), None) => Ok((Market::Unusable { seq: 0 }, None)),
         }
+    }
+}
+
+/// Tells the matcher of an order whatever becomes of its commit.
+///
+/// A commit runs to its end when its caller has gone, and one whose answer is lost may have happened. The matcher waits for the
+/// account's lock and forgets an order that is not there.
+struct KnownOnDrop<'a> {
+    trading: &'a Trading,
+    tenant: TenantId,
+    row: &'a OrderRow,
+}
+
+impl Drop for KnownOnDrop<'_> {
+    fn drop(&mut self) {
+        self.trading.inner.open_orders.track(self.tenant, self.row);
     }
 }
 

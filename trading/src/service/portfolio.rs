@@ -3,8 +3,9 @@
 use platform_core::RequestContext;
 use serde::{Deserialize, Serialize};
 
+use super::accounts::owner;
 use super::{AccountView, Trading, TradingError};
-use crate::store;
+use crate::store::{self, AccountRow};
 use crate::{Cents, DecimalError, Invalid, Notional, Position, Price, Quantity, Rounding, Symbol};
 
 /// A position as its owner sees it. Values are exact inside and rounded half-even to cents for display.
@@ -55,11 +56,7 @@ impl Trading {
     /// # Errors
     /// [`TradingError`].
     pub async fn portfolio(&self, ctx: &RequestContext) -> Result<Portfolio, TradingError> {
-        // Opens the account at its first use.
-        let account = self.account_row(ctx).await?;
-        let mut read = self.inner.db.read(ctx).await?;
-        let positions = store::positions_of(&mut read, account.id).await?;
-        drop(read);
+        let (account, positions) = self.holdings(ctx).await?;
         self.value(AccountView::from(&account), &positions)
             .map_err(|error| TradingError::Inconsistent(error.into()))
     }
@@ -73,13 +70,23 @@ impl Trading {
         ctx: &RequestContext,
         symbol: Symbol,
     ) -> Result<Option<PositionView>, TradingError> {
-        let account = self.account_row(ctx).await?;
-        let mut read = self.inner.db.read(ctx).await?;
-        let positions = store::positions_of(&mut read, account.id).await?;
+        let (_, positions) = self.holdings(ctx).await?;
         let position = positions.iter().find(|position| position.symbol == symbol);
         let valued = position.map(|position| self.value_one(position)).transpose();
         let valued = valued.map_err(|error| TradingError::Inconsistent(Invalid::from(error)))?;
         Ok(valued.map(|(view, _)| view))
+    }
+
+    /// The caller's account and positions at one moment. The first look opens the account.
+    async fn holdings(&self, ctx: &RequestContext) -> Result<(AccountRow, Vec<Position>), TradingError> {
+        let owner = owner(ctx)?;
+        let mut read = self.inner.db.read(ctx).await?;
+        let holdings = store::holdings_of(&mut read, owner).await?;
+        drop(read);
+        match holdings {
+            Some(holdings) => Ok(holdings),
+            None => Ok((self.account_row(ctx).await?, Vec::new())),
+        }
     }
 
     fn value(&self, account: AccountView, positions: &[Position]) -> Result<Portfolio, DecimalError> {

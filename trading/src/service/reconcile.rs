@@ -30,9 +30,9 @@ pub struct Reconciliation {
 impl Trading {
     /// Adds up the tenant's ledger and compares it with every balance, position and order.
     ///
-    /// The rules: for every asset the ledger sums to zero over all accounts; an account's balances are those of its ledger; so
-    /// are the shares of a position; what is held is the sum of what open orders hold; an order's fills are its executions; the
-    /// ledger's numbers have no gap. Reads one snapshot.
+    /// The rules: for every asset the customers' rows and the ledger of the house sum to zero; an account's balances are those of
+    /// its ledger; so are the shares of a position, and both they and their cost are what the fills moved; what is held is the
+    /// sum of what open orders hold; an order's fills are its executions; the ledger's numbers have no gap. Reads one snapshot.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.

@@ -19,9 +19,23 @@ fills as (
            sum(cash_cents) as cash_cents
     from trading.execution where tenant_id = $1 group by order_id
 ),
+traded as (
+    select account_id, symbol,
+           sum(case side when 'buy' then quantity_e6 else -quantity_e6 end) as quantity_e6,
+           sum(case side when 'buy' then cash_cents else -cash_cents end) as paid_cents
+    from trading.execution where tenant_id = $1 group by account_id, symbol
+),
+-- Customers by their rows, the house by its ledger: by the ledger alone the sum is zero whatever it says.
+owned as (
+    select 'cash' as asset, available_cents + held_cents as amount from trading.account where tenant_id = $1
+    union all
+    select symbol, available_e6 + held_e6 from trading.position where tenant_id = $1
+    union all
+    select asset, amount from balance where ledger_account in ('street', 'funding', 'fees')
+),
 finding as (
     select 'the ledger sums to zero' as rule, asset as subject, '0' as expected, sum(amount)::text as found
-    from leg group by asset having sum(amount) <> 0
+    from owned group by asset having sum(amount) <> 0
     union all
     select 'available cash is the ledger''s', a.id::text, coalesce(b.amount, 0)::text, a.available_cents::text
     from trading.account a
@@ -58,6 +72,16 @@ finding as (
     from trading.position p
     left join open_order o on o.account_id = p.account_id and o.symbol = p.symbol
     where p.tenant_id = $1 and p.held_e6 <> coalesce(o.leaves_e6, 0)
+    union all
+    select 'shares are what the fills moved', p.account_id || ' ' || p.symbol, coalesce(f.quantity_e6, 0)::text,
+           (p.available_e6 + p.held_e6)::text
+    from trading.position p left join traded f on f.account_id = p.account_id and f.symbol = p.symbol
+    where p.tenant_id = $1 and p.available_e6 + p.held_e6 <> coalesce(f.quantity_e6, 0)
+    union all
+    select 'cost less profit is what the fills paid', p.account_id || ' ' || p.symbol, coalesce(f.paid_cents, 0)::text,
+           (p.cost_cents - p.realized_cents)::text
+    from trading.position p left join traded f on f.account_id = p.account_id and f.symbol = p.symbol
+    where p.tenant_id = $1 and p.cost_cents - p.realized_cents <> coalesce(f.paid_cents, 0)
     union all
     select 'shares in the ledger have a position', b.account_id || ' ' || b.asset, b.amount::text, 'none'
     from balance b

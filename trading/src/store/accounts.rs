@@ -2,10 +2,11 @@
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
 use platform_core::{PrincipalId, Timestamp};
-use sqlx::FromRow;
+use sqlx::{FromRow, Row};
 
+use super::positions::PositionRow;
 use crate::service::AccountId;
-use crate::{AccountStatus, Cash, Cents, Transfer};
+use crate::{AccountStatus, Cash, Cents, Position, Transfer};
 
 /// An account as it is stored.
 #[derive(Debug, Clone, FromRow)]
@@ -73,6 +74,36 @@ pub(crate) async fn read_account_of(
     .fetch_optional(read)
     .await?;
     Ok(row)
+}
+
+/// The account of a principal with its positions, flat ones too, in the order of the symbols. One statement, so that the cash
+/// and the shares are those of one moment.
+pub(crate) async fn holdings_of(
+    read: &mut TenantRead,
+    owner: PrincipalId,
+) -> Result<Option<(AccountRow, Vec<Position>)>, DbError> {
+    let rows = sqlx::query(
+        "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.opened_at,
+                p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents, p.symbol is not null as has_position
+         from trading.account a
+         left join trading.position p on p.tenant_id = a.tenant_id and p.account_id = a.id
+         where a.tenant_id = $1 and a.owner_id = $2 order by p.symbol",
+    )
+    .bind(read.tenant())
+    .bind(owner)
+    .fetch_all(read)
+    .await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let account = AccountRow::from_row(first)?;
+    let mut positions = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get("has_position")? {
+            positions.push(PositionRow::from_row(row)?.into_position());
+        }
+    }
+    Ok(Some((account, positions)))
 }
 
 /// Opens an account with its first deposit. `false` when the principal has one already.

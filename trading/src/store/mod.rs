@@ -6,11 +6,13 @@ mod orders;
 mod positions;
 mod write;
 
-pub(crate) use accounts::{AccountRow, lock_account_by_id, lock_account_of, open_account, read_account_of};
+pub(crate) use accounts::{
+    AccountRow, holdings_of, lock_account_by_id, lock_account_of, open_account, read_account_of,
+};
 pub(crate) use idempotency::{Remembered, forget_before};
 pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,
     orders_page,
 };
-pub(crate) use positions::{load_position, positions_of};
+pub(crate) use positions::load_position;
 pub(crate) use write::{Change, NewKey, load_by_client_id, load_placement, write_change};

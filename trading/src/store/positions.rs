@@ -1,6 +1,6 @@
 //! The table `trading.position`.
 
-use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::pg::{DbError, TenantTx};
 use sqlx::FromRow;
 
 use crate::service::AccountId;
@@ -43,20 +43,4 @@ pub(crate) async fn load_position(
     .fetch_optional(tx)
     .await?;
     Ok(row.map_or(Position::flat(symbol), PositionRow::into_position))
-}
-
-/// Every position of an account, flat ones too, in the order of the symbols.
-pub(crate) async fn positions_of(
-    read: &mut TenantRead,
-    account: AccountId,
-) -> Result<Vec<Position>, DbError> {
-    let rows: Vec<PositionRow> = sqlx::query_as(
-        "select symbol, available_e6, held_e6, cost_cents, realized_cents
-         from trading.position where tenant_id = $1 and account_id = $2 order by symbol",
-    )
-    .bind(read.tenant())
-    .bind(account)
-    .fetch_all(read)
-    .await?;
-    Ok(rows.into_iter().map(PositionRow::into_position).collect())
 }

@@ -1,0 +1,18 @@
+//! The brokerage on a real database: orders, money, races, tenants, routes and the stream of quotes.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod damage;
+mod dropped;
+mod expiry;
+mod failures;
+mod http;
+mod idempotency;
+mod metrics;
+mod orders;
+mod portfolio;
+mod races;
+mod random;
+mod rejected;
+mod resting;
+mod support;
+mod tenancy;

@@ -1,0 +1,197 @@
+//! Accounts in memory that run the pure rules one command after the other, and one symbol's quote with what is left of it.
+
+use std::collections::BTreeMap;
+
+use crate::support::aapl;
+use platform_core::Timestamp;
+use trading::{
+    AccountState, Amount, Cash, Command, Event, Market, Order, OrderId, OrderTerms, Position, Price, Pricing,
+    Quantity, Quote, QuoteView, Rules, Side, Ticket, TimeInForce, apply, decide,
+};
+
+pub(crate) struct Account {
+    pub(crate) cash: Cash,
+    pub(crate) position: Position,
+    orders: BTreeMap<OrderId, Order>,
+}
+
+pub(crate) struct Model {
+    accounts: Vec<Account>,
+    left: Option<Left>,
+}
+
+/// The current quote and the shares of it that nobody has taken.
+struct Left {
+    quote: QuoteView,
+    at: Timestamp,
+    bid: Quantity,
+    ask: Quantity,
+    /// Midnight came more than five seconds after it: nothing trades on it any more.
+    stale: bool,
+}
+
+impl Model {
+    pub(crate) fn new(accounts: usize) -> Self {
+        let deposit = || {
+            let (cash, _) = Cash::default().deposit(Amount::new(1_000_000).unwrap()).unwrap();
+            Account {
+                cash,
+                position: Position::flat(aapl()),
+                orders: BTreeMap::new(),
+            }
+        };
+        Self {
+            accounts: (0..accounts).map(|_| deposit()).collect(),
+            left: None,
+        }
+    }
+
+    pub(crate) fn account(&self, who: usize) -> &Account {
+        &self.accounts[who]
+    }
+
+    pub(crate) fn order(&self, who: usize, id: OrderId) -> &Order {
+        &self.accounts[who].orders[&id]
+    }
+
+    pub(crate) fn offer(&mut self, quote: &Quote) {
+        self.left = Some(Left {
+            quote: QuoteView::from(quote),
+            at: quote.at,
+            bid: quote.bid_size,
+            ask: quote.ask_size,
+            stale: false,
+        });
+    }
+
+    /// Whether an order of this form cannot be placed now: it needs a fresh quote and there is none.
+    pub(crate) fn refuses(&self, ticket: &Ticket) -> bool {
+        let terms = ticket.validate().unwrap();
+        let fresh = self.left.as_ref().is_some_and(|left| !left.stale);
+        !fresh && (terms.pricing() == Pricing::Market || terms.time_in_force().is_immediate())
+    }
+
+    pub(crate) fn place(&mut self, who: usize, id: OrderId, ticket: &Ticket) {
+        let terms = ticket.validate().unwrap();
+        let market = match &self.left {
+            Some(left) if !left.stale => Market::Open {
+                quote: left.quote,
+                offered: left.offered(&terms),
+            },
+            other => Market::Unusable {
+                seq: other.as_ref().map_or(0, |left| left.quote.seq),
+            },
+        };
+        let account = &self.accounts[who];
+        let before = AccountState::before_order(account.cash, account.position);
+        self.run(
+            who,
+            before,
+            &Command::Place {
+                order_id: id,
+                terms,
+                market,
+            },
+        );
+    }
+
+    /// `false` when the order is final.
+    pub(crate) fn cancel(&mut self, who: usize, id: OrderId) -> bool {
+        let order = *self.order(who, id);
+        let is_open = !order.status.is_terminal();
+        if is_open {
+            self.on(who, order, &Command::Cancel);
+        }
+        is_open
+    }
+
+    /// Every open order meets the quote: the buys with the highest price first, then the sells with the lowest, each in the
+    /// order of their ids.
+    pub(crate) fn meet(&mut self) {
+        for (who, id) in self.eager() {
+            let order = *self.order(who, id);
+            let left = self.left.as_ref().unwrap();
+            if left.stale || left.quote.seq <= order.last_quote_seq {
+                continue;
+            }
+            let fill = Command::Fill {
+                quote: left.quote,
+                offered: left.side(order.terms().side()).min(order.leaves()),
+            };
+            self.on(who, order, &fill);
+        }
+    }
+
+    pub(crate) fn midnight(&mut self, now: Timestamp) {
+        let open: Vec<(usize, OrderId)> = self.eager();
+        for (who, id) in open {
+            let order = *self.order(who, id);
+            if order.terms().time_in_force() == TimeInForce::Day {
+                self.on(who, order, &Command::Expire);
+            }
+        }
+        if let Some(left) = &mut self.left {
+            left.stale = now - left.at > time::Duration::seconds(5);
+        }
+    }
+
+    fn eager(&self) -> Vec<(usize, OrderId)> {
+        let mut open = Vec::new();
+        for (who, account) in self.accounts.iter().enumerate() {
+            for (id, order) in &account.orders {
+                if !order.status.is_terminal() {
+                    let worst = order.intake.worst_price.map_or(i64::MIN, Price::e4);
+                    let place = match order.terms().side() {
+                        Side::Buy => (0, -worst, *id),
+                        Side::Sell => (1, worst, *id),
+                    };
+                    open.push((place, who));
+                }
+            }
+        }
+        open.sort();
+        open.into_iter().map(|((_, _, id), who)| (who, id)).collect()
+    }
+
+    fn on(&mut self, who: usize, order: Order, command: &Command) {
+        let account = &self.accounts[who];
+        let before = AccountState::with_order(account.cash, account.position, order);
+        self.run(who, before, command);
+    }
+
+    fn run(&mut self, who: usize, before: AccountState, command: &Command) {
+        let events = decide(&Rules::default(), &before, command).unwrap();
+        let after = events
+            .iter()
+            .try_fold(before, |state, event| apply(&state, event))
+            .unwrap();
+        let account = &mut self.accounts[who];
+        account.cash = after.cash;
+        account.position = after.position;
+        let order = after.order.unwrap();
+        account.orders.insert(order.intake.order_id, order);
+        for execution in events.iter().filter_map(Event::execution) {
+            let left = self.left.as_mut().unwrap();
+            let side = match execution.side {
+                Side::Buy => &mut left.ask,
+                Side::Sell => &mut left.bid,
+            };
+            *side = side.checked_sub(execution.quantity).unwrap();
+        }
+    }
+}
+
+impl Left {
+    fn side(&self, side: Side) -> Quantity {
+        match side {
+            Side::Buy => self.ask,
+            Side::Sell => self.bid,
+        }
+    }
+
+    fn offered(&self, terms: &OrderTerms) -> Quantity {
+        let granted = self.side(terms.side()).min(terms.quantity());
+        let complete = granted == terms.quantity() || terms.time_in_force() != TimeInForce::Fok;
+        if complete { granted } else { Quantity::ZERO }
+    }
+}
