@@ -3,6 +3,8 @@
 create function platform_core.tenant_table(target regclass, privileges text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- Without it every new table is reported three times as having no policy to drop.
+set client_min_messages = warning
 as $$
 declare
     -- current_setting with one argument raises an error when there is no scope: loud, never "no rows". The sub-select makes it

@@ -18,6 +18,7 @@ use crate::Sources;
 pub struct TraceContext {
     trace_id: u128,
     span_id: u64,
+    parent_span_id: Option<u64>,
     sampled: bool,
 }
 
@@ -29,6 +30,7 @@ impl TraceContext {
         Self {
             trace_id,
             span_id,
+            parent_span_id: None,
             sampled: true,
         }
     }
@@ -47,6 +49,7 @@ impl TraceContext {
         Some(Self {
             trace_id,
             span_id: u64::try_from(span_id).ok()?,
+            parent_span_id: None,
             sampled: flags & 1 == 1,
         })
     }
@@ -56,6 +59,7 @@ impl TraceContext {
     pub fn child(self, sources: &Sources) -> Self {
         Self {
             span_id: u64::from_be_bytes(sources.bytes()).max(1),
+            parent_span_id: Some(self.span_id),
             ..self
         }
     }
@@ -68,6 +72,11 @@ impl TraceContext {
     /// The id of the current span: 16 lower-case hexadecimal digits.
     pub fn span_id(&self) -> String {
         format!("{:016x}", self.span_id)
+    }
+
+    /// The id of the span this one is a child of, when it is known.
+    pub fn parent_span_id(&self) -> Option<String> {
+        self.parent_span_id.map(|span_id| format!("{span_id:016x}"))
     }
 
     /// Did whoever started the trace ask for it to be recorded?

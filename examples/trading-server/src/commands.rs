@@ -9,7 +9,7 @@ use platform_core::Sources;
 use platform_core::runtime::{Outcome, ShutdownConfig, signals};
 use tokio::net::TcpListener;
 
-use crate::compose::{self, Handles};
+use crate::compose::{self, Beside, Handles};
 use crate::config::Settings;
 use crate::database::{Database, self_check};
 use crate::exit::Exit;
@@ -54,7 +54,11 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         if let Some(credentials) = credentials {
             say(credentials.expose());
         }
-        let platform = compose::platform(&db, &handles, feed, settings, metrics_listener)?;
+        let beside = Beside {
+            metrics_listener,
+            keeper: database.keeper(),
+        };
+        let platform = compose::platform(&db, &handles, feed, settings, beside)?;
         let address = listener.local_addr().or_refuse(Exit::Internal)?;
         greet(settings, &database, address);
 

@@ -11,7 +11,7 @@ use platform_core::axum::Router;
 use platform_core::http::{HttpConfig, RateLimit};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
-use platform_core::runtime::{MetricsAccess, Parts, Platform, metrics_worker};
+use platform_core::runtime::{MetricsAccess, Parts, Platform, Worker, metrics_worker};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
 use trading::{MarketFeed, QuoteBoard, TRADE, Trading};
@@ -57,7 +57,16 @@ impl Handles {
     }
 }
 
-/// The platform that serves, with a second listener for metrics where the settings name one.
+/// What the server runs beside the modules.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// A listener for nothing but metrics, where the settings name one.
+    pub metrics_listener: Option<TcpListener>,
+    /// The worker that keeps the embedded database up, where there is one.
+    pub keeper: Option<Worker>,
+}
+
+/// The platform that serves.
 ///
 /// # Errors
 /// [`Refusal`] when the modules do not fit together or the settings name something impossible.
@@ -66,14 +75,14 @@ pub fn platform(
     handles: &Handles,
     feed: MarketFeed,
     settings: &Settings,
-    metrics_listener: Option<TcpListener>,
+    beside: Beside,
 ) -> Result<Platform, Refusal> {
     let metrics = Metrics::new();
+    let metrics_listener = beside
+        .metrics_listener
+        .map(|listener| metrics_worker(listener, &metrics));
     let own = Parts {
-        workers: metrics_listener
-            .map(|listener| metrics_worker(listener, &metrics))
-            .into_iter()
-            .collect(),
+        workers: beside.keeper.into_iter().chain(metrics_listener).collect(),
         ..Parts::default()
     };
     Platform::builder(db.clone(), db.sources().clone(), metrics)
@@ -110,7 +119,7 @@ pub fn document(settings: &Settings) -> Result<String, Refusal> {
     let (feed, board) = market::open(&settings.market)?;
     let db = Db::unconnected(sources);
     let handles = Handles::new(&db, &board, settings);
-    let platform = platform(&db, &handles, feed, settings, None)?;
+    let platform = platform(&db, &handles, feed, settings, Beside::default())?;
     platform.openapi().to_pretty_json().or_refuse(Exit::Internal)
 }
 

@@ -5,15 +5,17 @@ use std::ffi::OsString;
 use anyhow::anyhow;
 use platform_core::Sources;
 use platform_core::embedded::{
-    Binaries, CameUp, Cluster, ClusterConfig, Endpoint, SUPERUSER, SearchPath, StartError, StopMode,
+    Binaries, CameUp, Cluster, ClusterConfig, Endpoint, SUPERUSER, SearchPath, StartError,
 };
 use platform_core::pg::{
     AllowList, Bootstrap, Db, DbConfig, Migrated, Migrations, Report, bootstrap, migrate,
 };
+use platform_core::runtime::Worker;
 use platform_core::secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Settings;
 use crate::exit::Exit;
+use crate::keeper::Keeper;
 use crate::refusal::{OrRefuse, Refusal};
 
 /// The database of the embedded cluster, its owner and its application login.
@@ -35,7 +37,7 @@ pub struct Database {
     owner_url: Option<SecretString>,
     application: Option<String>,
     superuser_url: Option<SecretString>,
-    cluster: Option<Cluster>,
+    keeper: Option<Keeper>,
     /// What to tell the operator about it.
     pub description: String,
 }
@@ -82,7 +84,7 @@ impl Database {
             application_url: url,
             owner_url: database.owner_url.clone(),
             superuser_url: None,
-            cluster: None,
+            keeper: None,
             description: "the PostgreSQL server of DATABASE_URL".to_owned(),
         })
     }
@@ -97,7 +99,7 @@ impl Database {
         let config = ClusterConfig::new(binaries, &settings.data_dir).max_connections(
             u16::try_from(settings.database.max_connections.saturating_add(10)).unwrap_or(u16::MAX),
         );
-        let cluster = Cluster::start(config)
+        let cluster = Cluster::start(config.clone())
             .await
             .map_err(|error| Refusal::new(exit_of(&error), error))?;
         let how = match cluster.report().came_up {
@@ -110,17 +112,18 @@ impl Database {
             settings.data_dir.display()
         );
         let endpoint = cluster.endpoint().clone();
-        Ok(Self::embedded(&endpoint, Some(cluster), description))
+        let keeper = Keeper::new(cluster, config);
+        Ok(Self::embedded(&endpoint, Some(keeper), description))
     }
 
-    fn embedded(endpoint: &Endpoint, cluster: Option<Cluster>, description: String) -> Self {
+    fn embedded(endpoint: &Endpoint, keeper: Option<Keeper>, description: String) -> Self {
         let url = |user: &str, database: &str| SecretString::from(endpoint.url(user, database));
         Self {
             application_url: url(APPLICATION, DATABASE),
             owner_url: Some(url(OWNER, DATABASE)),
             application: Some(APPLICATION.to_owned()),
             superuser_url: Some(url(SUPERUSER, "postgres")),
-            cluster,
+            keeper,
             description,
         }
     }
@@ -183,12 +186,15 @@ impl Database {
         })
     }
 
+    /// The worker that starts the embedded cluster again when it was killed. `None` where this process has no cluster.
+    pub fn keeper(&self) -> Option<Worker> {
+        self.keeper.as_ref().map(Keeper::worker)
+    }
+
     /// Stops the embedded cluster, when this process started it.
     pub async fn stop(self) {
-        if let Some(cluster) = self.cluster
-            && let Err(error) = cluster.stop(StopMode::Fast).await
-        {
-            tracing::error!(error = %error, "the embedded database did not stop");
+        if let Some(keeper) = self.keeper {
+            keeper.stop().await;
         }
     }
 }
@@ -198,10 +204,15 @@ impl Database {
 /// # Errors
 /// [`Refusal`] with the remediation for every finding, exit code 78.
 pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
-    let report = db
-        .self_check(&AllowList::core())
-        .await
-        .or_refuse(Exit::Unavailable)?;
+    let report = db.self_check(&AllowList::core()).await.map_err(|error| {
+        if error.is_unavailable() {
+            return Refusal::new(Exit::Unavailable, error);
+        }
+        // The usual reason: nobody has made the tables yet.
+        let hint = "the self-check could not be run; are the tables of this version there? The command migrate makes them, and so \
+                    does serve where DATABASE_OWNER_URL is set";
+        Refusal::new(Exit::Configuration, anyhow!(error).context(hint))
+    })?;
     if report.passes() {
         return Ok(report);
     }

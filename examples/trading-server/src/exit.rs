@@ -19,7 +19,7 @@ pub enum Exit {
     Unavailable,
     /// 70: an internal error.
     Internal,
-    /// 75: the shutdown deadline passed before all work was done.
+    /// 75: the shutdown deadline passed, or a second signal came, before all work was done.
     DrainTimedOut,
     /// 78: the configuration is wrong, or the self-check refused the database.
     Configuration,

@@ -10,6 +10,7 @@ pub mod database;
 pub mod demo;
 pub mod docs;
 pub mod exit;
+pub mod keeper;
 pub mod market;
 pub mod refusal;
 pub mod telemetry;

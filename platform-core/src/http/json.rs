@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 
 use super::Problem;
 use super::explain::{explain, trimmed};
+use super::object::Object;
 
 /// A JSON body, of a request or of an answer.
 ///
 /// A request must say `Content-Type: application/json` (415 `unsupported_media_type`), hold one JSON value (400 `malformed_json`)
 /// of the expected form (422 `invalid_body`, which names the field) and respect the stack's limit (413 `body_too_large`). A type
-/// that derives `Deserialize` with `deny_unknown_fields` refuses misspelt fields. No value of the body is repeated in a problem.
+/// that derives `Deserialize` with `deny_unknown_fields` refuses misspelt fields. A struct is read from an object alone. No value of the body is repeated in a problem.
 ///
 /// ```
 /// use platform_core::http::{Json, Problem};
@@ -113,7 +114,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Object(&mut deserializer)).map_err(|error| {
         let path = error.path().to_string();
         refusal(&path, error.inner())
     })?;

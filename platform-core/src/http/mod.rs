@@ -27,6 +27,7 @@ mod explain;
 mod from_db;
 mod identity;
 mod json;
+mod object;
 mod page;
 mod params;
 mod problem;

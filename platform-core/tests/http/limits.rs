@@ -43,18 +43,48 @@ async fn a_body_of_the_largest_size_is_read() {
     assert_eq!(answer.text(), "64");
 }
 
-#[tokio::test]
-async fn a_body_that_says_it_is_too_large_is_refused_unread() {
-    let unread = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+#[tokio::test(start_paused = true)]
+async fn a_body_that_says_it_is_too_large_and_does_not_come_is_refused_and_hung_up_on() {
+    let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let request = Request::post("/")
         .header("content-length", "65")
-        .body(unread)
+        .body(never)
         .unwrap();
 
     let answer = echo(of_64_bytes()).send(request).await;
 
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answer.code(), "body_too_large");
+    assert_eq!(answer.headers["connection"], "close");
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_taken_off_the_connection_before_it_is_refused() {
+    let request = Request::post("/").header("content-length", "100000");
+
+    let answer = echo(of_64_bytes())
+        .send(request.body(streamed(100_000)).unwrap())
+        .await;
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(
+        !answer.headers.contains_key("connection"),
+        "the connection can be used again"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_asks_before_it_sends_too_much_is_refused_unread() {
+    let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    let request = Request::post("/")
+        .header("content-length", "65")
+        .header("expect", "100-continue")
+        .body(never)
+        .unwrap();
+
+    let answer = echo(of_64_bytes()).send(request).now_or_never().unwrap();
+
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod catalog;
 mod hazards;
 mod isolation;
 mod migrations;
+mod misuse;
 mod pool;
 mod proxy;
 mod statements;

@@ -123,7 +123,7 @@ impl Storm {
     async fn stages(&self, tenant: TenantId, row: Uuid, polls: [u32; 3]) -> Option<()> {
         let ctx = context(tenant);
         // Half of them begin with a read: whoever inherited one of those could not write.
-        if row.as_bytes()[15] % 2 == 0 {
+        if row.as_bytes()[15].is_multiple_of(2) {
             let mut read = polled(polls[0], self.db.read(&ctx)).await?.unwrap();
             assert_eq!(scope(&mut read).await.unwrap(), tenant.to_string());
         }

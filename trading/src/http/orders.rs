@@ -1,14 +1,10 @@
 //! Placing, seeing and cancelling orders.
 
-use std::fmt;
-
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use platform_core::http::{Caller, Json, Page, PageQuery, Path, Problem, Query};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::problem::rejected;
@@ -41,7 +37,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 pub(super) async fn place(
     State(trading): State<Trading>,
     Caller(ctx): Caller,
-    Json(TicketBody(ticket)): Json<TicketBody>,
+    Json(ticket): Json<Ticket>,
 ) -> Result<Response, Problem> {
     let placed = trading.place(&ctx, &ticket).await?;
     Ok(match placed {
@@ -62,30 +58,6 @@ fn answer(outcome: PlaceOutcome) -> Response {
     match &outcome.rejection {
         Some(rejection) => rejected(&outcome, rejection).into_response(),
         None => (StatusCode::CREATED, Json(outcome)).into_response(),
-    }
-}
-
-/// A ticket from an object alone: a struct is otherwise read from a list of values too, in the order of its fields, and that would
-/// make such a list an order.
-pub(super) struct TicketBody(Ticket);
-
-impl<'de> Deserialize<'de> for TicketBody {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TicketVisitor).map(Self)
-    }
-}
-
-struct TicketVisitor;
-
-impl<'de> Visitor<'de> for TicketVisitor {
-    type Value = Ticket;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with the fields of an order")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Ticket, A::Error> {
-        Ticket::deserialize(MapAccessDeserializer::new(fields))
     }
 }
 

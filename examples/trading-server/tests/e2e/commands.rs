@@ -1,0 +1,58 @@
+//! The operator's commands, beside a running server and without one.
+
+use crate::support::{DataDir, Launch};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_work_on_a_folder_whether_a_server_runs_or_not() {
+    let data = DataDir::new();
+
+    // On an empty folder: the first one makes the database, and neither leaves it running.
+    let migrated = Launch::on(&data).arg("migrate").run().await;
+    migrated.expect(0, &["migrations were applied now"]);
+    assert!(!migrated.stdout.starts_with("0 of"), "{migrated:?}");
+    assert!(data.postmaster().is_none(), "migrate left PostgreSQL running");
+    let checked = Launch::on(&data).arg("check").run().await;
+    checked.expect(
+        0,
+        &[
+            "configuration: sound",
+            "isolation: proven by the self-check and the canary",
+        ],
+    );
+    assert!(data.postmaster().is_none(), "check left PostgreSQL running");
+
+    // Beside a server: they use its database and leave it alone.
+    let server = Launch::on(&data).start().await;
+    let postmaster = data.postmaster();
+    let beside = Launch::on(&data).arg("check").run().await;
+    beside.expect(
+        0,
+        &["the embedded database of a running server", "isolation: proven"],
+    );
+    let beside = Launch::on(&data).arg("migrate").run().await;
+    beside.expect(0, &["0 of"]);
+    assert!(postmaster.is_some() && data.postmaster() == postmaster);
+    server.api().get("/readyz").await.expect(200);
+
+    // A second server is another matter.
+    let second = Launch::on(&data).run().await;
+    second.expect(69, &["is in use by process", &server.pid().to_string()]);
+    assert!(!second.stdout.contains("Listening"), "{second:?}");
+    server.api().get("/readyz").await.expect(200);
+
+    server.stop().await.expect(0, &[]);
+    assert!(data.postmaster().is_none(), "the server left PostgreSQL running");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_beside_a_server_survives_the_servers_end_and_a_check_adopts_an_orphan() {
+    let data = DataDir::new();
+    let server = Launch::on(&data).start().await;
+    // Killed, the server leaves its PostgreSQL behind.
+    drop(server);
+    assert!(data.postmaster().is_some());
+
+    let checked = Launch::on(&data).arg("check").run().await;
+
+    checked.expect(0, &["isolation: proven"]);
+}

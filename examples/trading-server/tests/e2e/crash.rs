@@ -1,0 +1,196 @@
+//! The server is killed twenty times under load: what was acknowledged is there once, and the money adds up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use platform_audit::AuditLog;
+use platform_core::RequestContext;
+use platform_core::pg::Tenants;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use tokio::sync::watch;
+use trading::{BoardConfig, QuoteBoard, Trading, TradingConfig};
+
+use crate::support::{Answer, Api, DataDir, Launch, buy, eventually, limit_buy};
+
+const KILLS: usize = 20;
+
+/// Every so many kills PostgreSQL dies with the server.
+const POSTGRES_TOO: usize = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_kills_under_load_lose_no_acknowledged_order_and_double_none() {
+    let data = DataDir::new();
+    let launch = || Launch::on(&data).env("PLATFORM_LOG_FILTER", "warn");
+    let mut server = launch().start().await;
+    let (addresses, address) = watch::channel(server.address());
+    let load = Load::new(address);
+    let mut clients = Vec::new();
+    for (tenant, email) in [
+        ("acme", "ann@example.com"),
+        ("acme", "bob@example.com"),
+        ("globex", "ann@example.com"),
+        ("globex", "eve@example.com"),
+    ] {
+        let api = server.api().register(tenant, email).await;
+        clients.push(tokio::spawn(load.clone().place_until_told(api)));
+    }
+
+    for kill in 0..KILLS {
+        let acknowledged = load.acknowledged();
+        // Somewhere in the middle of the work, a little later each time.
+        eventually("orders to be acknowledged", || async {
+            (load.acknowledged() > acknowledged + kill % 4).then_some(())
+        })
+        .await;
+        // Dropping the process is SIGKILL.
+        drop(server);
+        if kill % POSTGRES_TOO == POSTGRES_TOO - 1 {
+            data.kill_postgres();
+        }
+        server = launch().start().await;
+        addresses.send(server.address()).unwrap();
+    }
+
+    load.stop();
+    let mut acknowledged = 0;
+    for client in clients {
+        let placed = client.await.unwrap();
+        acknowledged += placed.orders.len();
+        placed.verify(server.address()).await;
+    }
+    assert!(acknowledged > KILLS, "{acknowledged} orders are hardly a load");
+    the_money_adds_up(&data).await;
+    server.stop().await.expect(0, &[]);
+}
+
+/// What the clients share.
+#[derive(Clone)]
+struct Load {
+    address: watch::Receiver<SocketAddr>,
+    acknowledged: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+/// What a client was told: for each of its keys the order.
+struct Placed {
+    api: Api,
+    orders: BTreeMap<String, (Value, String)>,
+}
+
+impl Load {
+    fn new(address: watch::Receiver<SocketAddr>) -> Self {
+        Self {
+            address,
+            acknowledged: Arc::default(),
+            stop: Arc::default(),
+        }
+    }
+
+    fn acknowledged(&self) -> usize {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Places one order after the other, each until it is answered.
+    async fn place_until_told(self, api: Api) -> Placed {
+        let mut orders = BTreeMap::new();
+        for number in 0.. {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let key = format!("key-{number}");
+            let ticket = ticket(number, &key);
+            let id = self.place(&api, &key, &ticket).await;
+            orders.insert(key, (ticket, id));
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
+        Placed { api, orders }
+    }
+
+    /// Sends the same order under the same key until there is an answer that counts.
+    async fn place(&self, api: &Api, key: &str, ticket: &Value) -> String {
+        eventually("an acknowledgement", || async {
+            let address = *self.address.borrow();
+            let answer = send(&api.at(address), key, ticket).await?;
+            match answer.status {
+                201 => Some(answer.json()["order"]["id"].as_str().unwrap().to_owned()),
+                503 | 504 => None,
+                _ => panic!("{answer:?}"),
+            }
+        })
+        .await
+    }
+}
+
+/// Some fill, some rest, some are cheap enough to go on for ever.
+fn ticket(number: usize, key: &str) -> Value {
+    let mut ticket = match number % 3 {
+        0 => limit_buy("BAC", "0.01", "1.00"),
+        1 => buy("AAPL", "0.01"),
+        _ => buy("TSLA", "0.01"),
+    };
+    ticket["client_order_id"] = json!(key);
+    ticket
+}
+
+/// `None` when the server was killed before it answered.
+async fn send(api: &Api, key: &str, ticket: &Value) -> Option<Answer> {
+    let mut api = api.clone();
+    api.set("idempotency-key", key);
+    let body = ("application/json", ticket.to_string().into_bytes());
+    api.try_raw(Method::POST, "/api/v1/orders", Some(body)).await.ok()
+}
+
+impl Placed {
+    async fn verify(&self, address: SocketAddr) {
+        let api = self.api.at(address);
+        let rows = api.all("/api/v1/orders").await;
+        let ids: BTreeSet<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        let acknowledged: BTreeSet<&str> = self.orders.values().map(|(_, id)| id.as_str()).collect();
+        assert_eq!(ids.len(), rows.len(), "the list repeats an order");
+        // Every key was answered, so there is one order for each key and no other.
+        assert_eq!(
+            acknowledged.len(),
+            self.orders.len(),
+            "two keys were answered with one order"
+        );
+        assert_eq!(ids, acknowledged);
+        for (key, (ticket, id)) in &self.orders {
+            let again = send(&api, key, ticket).await.unwrap();
+            assert_eq!(again.expect(201).json()["order"]["id"], id.as_str());
+            assert_eq!(again.headers["idempotent-replayed"], "true");
+            let named = api.get(&format!("/api/v1/orders/by-client-id/{key}")).await;
+            assert_eq!(named.expect(200).json()["id"], id.as_str());
+        }
+        assert_eq!(
+            api.all("/api/v1/orders").await.len(),
+            rows.len(),
+            "a repetition was placed"
+        );
+    }
+}
+
+async fn the_money_adds_up(data: &DataDir) {
+    let db = data.connect().await;
+    let audit = AuditLog::new(db.sources().clone());
+    let board = QuoteBoard::new(Vec::new(), BoardConfig::default());
+    let trading = Trading::new(&db, &audit, &board, TradingConfig::default());
+    for slug in ["acme", "globex"] {
+        let tenant = Tenants::new(&db)
+            .by_slug(&slug.parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap();
+        let ctx = RequestContext::system(tenant.id, "test", db.sources());
+        let sums = trading.reconcile(&ctx).await.unwrap();
+        assert_eq!(sums.discrepancies, [], "{slug}");
+        assert!(sums.transfers > 0, "{slug}");
+    }
+    db.close().await;
+}

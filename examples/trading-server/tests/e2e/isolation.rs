@@ -1,0 +1,323 @@
+//! Two tenants, every operation, every table: nothing of the one is within reach of the other.
+
+use std::collections::BTreeMap;
+
+use platform_core::pg::{Db, NewTenant, TenantStatus, Tenants};
+use platform_core::testing::assert_tables_isolated;
+use platform_core::{RequestContext, TenantId};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::routes::{Operation, operations};
+use crate::support::{Answer, Api, DataDir, Launch, PASSWORD, Server, buy, limit_buy};
+
+/// An id of the right form that nobody has.
+const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
+
+/// The victim's idempotency key.
+const KEY: &str = "victims-key";
+
+/// Tables that no use of the API fills yet. May only shrink.
+const UNTRIED: [&str; 2] = ["platform_auth.throttle", "platform_core.canary"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_operation_and_no_table_shows_one_tenant_to_another() {
+    let data = DataDir::new();
+    let server = Launch::on(&data).start().await;
+    let victim = Victim::new(&server).await;
+    let operations = operations(&server.api()).await;
+    let db = data.connect().await;
+    suspended_tenant(&db).await;
+
+    anonymous_callers_are_refused(&server, &operations).await;
+    for attacker in [
+        Attacker::of("globex", "demo@example.com"),
+        Attacker::of("globex", "admin@example.com"),
+        Attacker::of("acme", "mallory@example.com"),
+    ] {
+        attacker.tries_everything(&server, &operations, &victim).await;
+    }
+    a_header_does_not_move_a_caller_to_another_tenant(&server, &operations, &victim).await;
+
+    victim.is_unharmed().await;
+    tables_are_isolated(&db).await;
+}
+
+/// What one user of the first tenant has.
+struct Victim {
+    api: Api,
+    /// Ids that the server made: nobody else may ever read one of them.
+    secrets: BTreeMap<&'static str, String>,
+    /// What a client chose or was handed to come back with.
+    names: Vec<String>,
+    before: Value,
+}
+
+impl Victim {
+    async fn new(server: &Server) -> Self {
+        let api = server.sign_in("acme", "demo@example.com").await;
+        let mut market = buy("AAPL", "2");
+        market["client_order_id"] = json!("victims-order");
+        let filled = api.with("idempotency-key", KEY).order(&market).await;
+        let filled = filled["order"]["id"].as_str().unwrap().to_owned();
+        api.order_in(&filled, "filled").await;
+        let resting = api.order(&limit_buy("AAPL", "3", "1.00")).await;
+        let executions = api.all(&format!("/api/v1/orders/{filled}/executions")).await;
+        let account = api.get("/api/v1/account").await.expect(200).json();
+        let me = api.get("/api/v1/auth/me").await.expect(200).json();
+        let page = api.get("/api/v1/orders?limit=1").await.expect(200).json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let secrets = BTreeMap::from([
+            ("a filled order", filled),
+            ("a resting order", text(&resting["order"]["id"])),
+            ("an execution", text(&executions[0]["id"])),
+            ("the account", text(&account["id"])),
+            ("the user", text(&me["id"])),
+            ("the tenant", text(&me["tenant"]["id"])),
+        ]);
+        let names = vec!["victims-order".to_owned(), text(&page["next_cursor"])];
+        let before = Self::belongings(&api).await;
+        Self {
+            api,
+            secrets,
+            names,
+            before,
+        }
+    }
+
+    /// Everything that the victim could miss; without prices, which move.
+    async fn belongings(api: &Api) -> Value {
+        let positions = api.get("/api/v1/portfolio/positions").await.expect(200).json();
+        json!({
+            "orders": api.all("/api/v1/orders").await,
+            "account": api.get("/api/v1/account").await.expect(200).json(),
+            "cost": positions["data"][0]["cost"],
+            "quantity": positions["data"][0]["quantity"],
+        })
+    }
+
+    async fn is_unharmed(&self) {
+        assert_eq!(Self::belongings(&self.api).await, self.before);
+    }
+
+    /// Everything an attacker may know of the victim.
+    fn known(&self) -> impl Iterator<Item = &str> {
+        self.secrets.values().chain(&self.names).map(String::as_str)
+    }
+}
+
+async fn anonymous_callers_are_refused(server: &Server, operations: &[Operation]) {
+    for operation in operations.iter().filter(|operation| !operation.is_public()) {
+        for api in [
+            server.api(),
+            server.api().tenant("acme"),
+            server.api().tenant("umbrella"),
+        ] {
+            let path = operation.path_with(NOBODYS);
+            let answer = api
+                .call(operation.method.clone(), &path, operation.body.as_ref())
+                .await;
+            assert_eq!(
+                answer.verdict(),
+                (401, "unauthenticated".to_owned()),
+                "{}",
+                operation.id
+            );
+            assert!(
+                answer.headers.contains_key("www-authenticate"),
+                "{}",
+                operation.id
+            );
+        }
+    }
+}
+
+/// Somebody who knows every id of the victim.
+struct Attacker {
+    tenant: &'static str,
+    email: &'static str,
+}
+
+impl Attacker {
+    fn of(tenant: &'static str, email: &'static str) -> Self {
+        Self { tenant, email }
+    }
+
+    async fn sign_in(&self, server: &Server) -> Api {
+        let body = json!({ "email": self.email, "password": PASSWORD });
+        let api = server.api().tenant(self.tenant);
+        // Registers at the first time; both the demo users and a second time answer that the address is taken.
+        let _ = api.post("/api/v1/auth/register", &body).await;
+        server.sign_in(self.tenant, self.email).await
+    }
+
+    async fn tries_everything(&self, server: &Server, operations: &[Operation], victim: &Victim) {
+        for operation in operations {
+            let api = self.sign_in(server).await;
+            for known in victim.known() {
+                self.tries_addresses(&api, operation, known, victim).await;
+            }
+        }
+        // Under the victim's idempotency key: an order of his own and not the victim's answer.
+        let api = self.sign_in(server).await.with("idempotency-key", KEY);
+        let placed = api.post("/api/v1/orders", &buy("AAPL", "2")).await;
+        assert!(!placed.headers.contains_key("idempotent-replayed"), "{placed:?}");
+        self.sees_nothing(placed.expect(201), victim, &operations[0]);
+        // Afterwards, because an attacker may give an order of his own whatever name he likes.
+        for operation in operations.iter().filter(|operation| operation.body.is_some()) {
+            let api = self.sign_in(server).await;
+            for known in victim.known() {
+                self.tries_bodies(&api, operation, known, victim).await;
+            }
+        }
+    }
+
+    async fn tries_addresses(&self, api: &Api, operation: &Operation, known: &str, victim: &Victim) {
+        // In the path.
+        if operation.has_parameter_in_path() {
+            let theirs = send(api, operation, &operation.path_with(&escaped(known)), None).await;
+            let nobodys = send(api, operation, &operation.path_with(&stranger_to(known)), None).await;
+            self.sees_nothing(&theirs, victim, operation);
+            assert_eq!(theirs.verdict(), nobodys.verdict(), "{} {known}", operation.id);
+            assert!(theirs.status >= 400, "{} {known}: {theirs:?}", operation.id);
+        }
+        // In every parameter of the query.
+        let path = operation.path_with(NOBODYS);
+        for parameter in &operation.query {
+            let path = format!("{path}?{parameter}={}", escaped(known));
+            let answer = send(api, operation, &path, None).await;
+            self.sees_nothing(&answer, victim, operation);
+        }
+    }
+
+    async fn tries_bodies(&self, api: &Api, operation: &Operation, known: &str, victim: &Victim) {
+        let path = operation.path_with(NOBODYS);
+        // In every field of the body, and as a field that is not there.
+        let fields = operation.body.as_ref().and_then(Value::as_object);
+        let extra = ["id", "tenant_id", "account_id", "user_id", "client_order_id"];
+        for field in fields
+            .into_iter()
+            .flat_map(|fields| fields.keys().map(String::as_str))
+            .chain(extra)
+        {
+            let Some(mut body) = operation.body.clone() else {
+                break;
+            };
+            body[field] = json!(known);
+            let mut answer = send(api, operation, &path, Some(&body)).await;
+            // A name that the attacker gave an order of his own is no news to him.
+            let echo = format!("\"client_order_id\":{}", json!(known));
+            answer.text = answer.text.replace(&echo, "");
+            self.sees_nothing(&answer, victim, operation);
+        }
+    }
+
+    /// The tenant's id is no secret from its own users.
+    fn sees_nothing(&self, answer: &Answer, victim: &Victim, operation: &Operation) {
+        for (what, secret) in &victim.secrets {
+            let is_own = self.tenant == "acme" && *what == "the tenant";
+            assert!(
+                is_own || !answer.text.contains(secret.as_str()),
+                "{} of {} shows {what} to {}: {answer:?}",
+                operation.method,
+                operation.path,
+                self.email
+            );
+        }
+        assert!(answer.status < 500, "{}: {answer:?}", operation.id);
+    }
+}
+
+async fn send(api: &Api, operation: &Operation, path: &str, body: Option<&Value>) -> Answer {
+    let body = body.or(operation.body.as_ref());
+    api.call(operation.method.clone(), path, body).await
+}
+
+/// Something of the same form that nobody has.
+fn stranger_to(known: &str) -> String {
+    match known.len() {
+        36 => NOBODYS.to_owned(),
+        _ => escaped(&known.replacen(|c: char| c.is_ascii_alphanumeric(), "0", 3)),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
+/// The tenant of a token is the token's: a header can neither move a caller nor shut one out.
+async fn a_header_does_not_move_a_caller_to_another_tenant(
+    server: &Server,
+    operations: &[Operation],
+    victim: &Victim,
+) {
+    let attacker = Attacker::of("globex", "trudy@example.com");
+    let plain = attacker.sign_in(server).await;
+    for operation in operations {
+        if operation.method != Method::GET || operation.id == "stream_quotes" {
+            continue;
+        }
+        let path = operation.path_with(&victim.secrets["a filled order"]);
+        let without = plain.get(&path).await;
+        for slug in ["acme", "umbrella", "no-such-tenant", "globex"] {
+            for api in [
+                plain.tenant(slug),
+                plain.tenant(slug).with("host", "acme.localhost"),
+            ] {
+                let answer = api.get(&path).await;
+                assert_eq!(answer.verdict(), without.verdict(), "{} {slug}", operation.id);
+                attacker.sees_nothing(&answer, victim, operation);
+            }
+        }
+    }
+    let me = plain
+        .tenant("acme")
+        .get("/api/v1/auth/me")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(me["tenant"]["slug"], "globex");
+}
+
+/// A third tenant, which is suspended.
+async fn suspended_tenant(db: &Db) {
+    let tenants = Tenants::new(db);
+    let id = TenantId::generate(db.sources());
+    let ctx = RequestContext::system(id, "test", db.sources());
+    let mut tx = db.begin(&ctx).await.unwrap();
+    let new = NewTenant {
+        slug: "umbrella".parse().unwrap(),
+        name: "Umbrella".to_owned(),
+        parent: None,
+    };
+    tenants.create_in(&mut tx, &new).await.unwrap();
+    tenants
+        .set_status_in(&mut tx, TenantStatus::Suspended)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Every table, with the setting of the other tenant, both ways round.
+async fn tables_are_isolated(db: &Db) {
+    let tenants = Tenants::new(db);
+    let mut ids = Vec::new();
+    for slug in ["acme", "globex"] {
+        let tenant = tenants.by_slug(&slug.parse().unwrap()).await.unwrap();
+        ids.push(tenant.unwrap().id);
+    }
+    for (ours, theirs) in [(ids[1], ids[0]), (ids[0], ids[1])] {
+        let tables = assert_tables_isolated(db, ours, theirs).await;
+        assert!(tables.tried.len() >= 8, "{tables:?}");
+        for untried in &tables.untried {
+            assert!(
+                UNTRIED.contains(&untried.as_str()),
+                "nothing was proven of {untried}"
+            );
+        }
+    }
+}

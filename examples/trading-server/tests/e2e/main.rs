@@ -1,0 +1,18 @@
+//! The real binary, from its first start to its end: what it prints, answers, refuses, and keeps.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod bad_input;
+mod commands;
+mod crash;
+mod document;
+mod external;
+mod first_run;
+mod isolation;
+mod postgres_killed;
+mod refusals;
+mod restart;
+mod routes;
+mod secrets;
+mod shutdown;
+mod support;

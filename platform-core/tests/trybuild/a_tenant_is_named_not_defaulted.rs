@@ -1,0 +1,7 @@
+use platform_core::TenantId;
+
+fn none() -> TenantId {
+    TenantId::default()
+}
+
+fn main() {}

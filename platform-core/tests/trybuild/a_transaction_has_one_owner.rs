@@ -1,0 +1,7 @@
+use platform_core::pg::TenantTx;
+
+fn twice(tx: &TenantTx) -> TenantTx {
+    tx.clone()
+}
+
+fn main() {}
