@@ -41,6 +41,8 @@ mod db;
 mod error;
 mod fairness;
 mod migrate;
+#[cfg(doctest)]
+mod misuse;
 mod scope;
 mod selfcheck;
 mod statement;

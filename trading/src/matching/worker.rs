@@ -36,19 +36,27 @@ impl MatchingWorker {
 
     /// Works until `stop` is cancelled. Loads the open orders first.
     ///
-    /// Cancel-safe between two orders: every fill is a transaction of its own.
+    /// Cancel-safe: every fill is a transaction of its own, which is rolled back where it is dropped and runs to its end where its
+    /// commit has begun.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails; start it again, it loads the open orders anew.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TradingError> {
+        stop.run_until_cancelled(self.work()).await.unwrap_or(Ok(()))
+    }
+
+    async fn work(&self) -> Result<(), TradingError> {
         let open_orders = &self.trading.inner.open_orders;
         let mut quotes = self.trading.board().subscribe_all();
         let mut reconcile = interval(RECONCILE_EVERY);
         reconcile.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                _ = reconcile.tick() => self.load().await?,
+                _ = reconcile.tick() => {
+                    self.load().await?;
+                    // Also where no quote comes any more.
+                    self.end_orders().await?;
+                }
                 batch = quotes.next() => {
                     let Some(batch) = batch else { return Ok(()) };
                     self.end_orders().await?;
@@ -174,16 +182,20 @@ impl HousekeepingWorker {
         }
     }
 
-    /// Works until `stop` is cancelled.
+    /// Works until `stop` is cancelled. Cancel-safe: what was forgotten stays forgotten.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails; start it again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TradingError> {
+        stop.run_until_cancelled(self.work()).await.unwrap_or(Ok(()))
+    }
+
+    async fn work(&self) -> Result<(), TradingError> {
         let mut rounds = interval(Duration::from_secs(3_600));
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+        loop {
+            rounds.tick().await;
             self.trading.forget_old_keys().await?;
         }
-        Ok(())
     }
 }

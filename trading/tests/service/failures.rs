@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Trader, With, World, aapl, buy, sell};
+use crate::support::{With, World, aapl, buy};
 use platform_core::pg::{Db, DbConfig, DbError};
 use tokio_util::sync::CancellationToken;
 use trading::{OrderStatus, PlaceError, Placed, TradingError};
@@ -213,39 +213,4 @@ async fn orders_sent_until_they_are_answered_are_placed_once_though_connections_
     assert_eq!(world.count("trading.orders").await, orders);
     assert_eq!(trader.shares().await.1, orders.to_string());
     world.sound().await;
-}
-
-#[tokio::test]
-async fn the_worker_loads_matches_and_stops_when_it_is_told_to() {
-    let world = World::own().await;
-    let trader = world.trader();
-    world.quote("10.00", "10.00", "1000");
-    trader.own_shares("10").await;
-    let before = trader.place(&sell("10").limit("11.00")).await.order.id;
-    let next = world.restarted();
-    let trader = trader.at(&next);
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(next.matcher.clone().run(stop.clone()));
-
-    next.quote("11.00", "11.00", "1000");
-    until_filled(&trader, before).await;
-    let after = trader.place(&buy("10").limit("10.50")).await.order.id;
-    next.quote("10.50", "10.50", "1000");
-    until_filled(&trader, after).await;
-
-    stop.cancel();
-    running.await.unwrap().unwrap();
-    world.sound().await;
-}
-
-async fn until_filled(trader: &Trader, id: trading::OrderId) {
-    let filled = async {
-        while trader.order(id).await.status != OrderStatus::Filled {
-            // The worker may have loaded only after the last quote; it looks again at the next one.
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), filled)
-        .await
-        .unwrap();
 }

@@ -37,6 +37,7 @@ async fn the_same_key_and_order_get_the_same_answer() {
 
     assert_eq!(first, second);
     assert_eq!(world.count("trading.orders").await, 1);
+    assert_eq!(world.actions(first.order.id).await, ["order.place"]);
     world.sound().await;
 }
 

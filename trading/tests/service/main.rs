@@ -16,3 +16,4 @@ mod rejected;
 mod resting;
 mod support;
 mod tenancy;
+mod workers;

@@ -2,6 +2,7 @@
 
 use crate::http::app::{App, order};
 use crate::http::stream::platform;
+use crate::support::{With, World, buy};
 use platform_core::metrics::Metrics;
 use trading::http::StreamConfig;
 
@@ -59,4 +60,30 @@ async fn orders_are_counted_by_what_became_of_them() {
     ] {
         assert_eq!(value(&metrics, series), expected, "{series}");
     }
+}
+
+#[tokio::test]
+async fn a_start_loads_every_open_order_however_many_there_are() {
+    let world = World::own().await;
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "100");
+    trader.place(&buy("1").limit("9.00")).await;
+    let gone = trader.place(&buy("1").limit("9.00")).await.order.id;
+    world.trading.cancel(&trader.ctx(), gone).await.unwrap();
+    world
+        .by_hand(
+            "insert into trading.orders
+             select (jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid()))).*
+             from trading.orders o, generate_series(1, 2100) where status = 'submitted'"
+                .into(),
+        )
+        .await;
+    let next = world.restarted();
+    let metrics = Metrics::new();
+    let _platform = platform(&next, StreamConfig::default(), &metrics);
+
+    next.matcher.load().await.unwrap();
+    assert_eq!(value(&metrics, "orders_open"), "2101");
+    next.matcher.load().await.unwrap();
+    assert_eq!(value(&metrics, "orders_open"), "2101");
 }

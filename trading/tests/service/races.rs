@@ -357,3 +357,41 @@ async fn the_key_of_an_answer_that_was_lost_in_a_crash_gets_it_from_the_next_pro
     assert_eq!(again, Placed::Replayed(first.outcome().clone()));
     world.sound().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspension_while_orders_come_in() {
+    let world = World::new().await;
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "100000");
+    trader.own_shares("1").await;
+    let suspend = format!(
+        "update trading.account set status = 'suspended' where tenant_id = '{}'",
+        world.tenant
+    );
+
+    let (placed, _) = both(
+        {
+            let trader = trader.clone();
+            async move {
+                let mut placed = 1;
+                while trader.try_place(&buy("1")).await.is_ok() {
+                    placed += 1;
+                }
+                placed
+            }
+        },
+        {
+            let world = world.clone();
+            async move { world.by_hand(suspend).await }
+        },
+    )
+    .await;
+
+    let refused = trader.try_place(&buy("1")).await;
+    assert!(
+        matches!(refused, Err(trading::PlaceError::AccountInactive)),
+        "{refused:?}"
+    );
+    assert_eq!(world.count("trading.orders").await, placed);
+    world.sound().await;
+}

@@ -166,3 +166,24 @@ async fn a_suspended_account_is_told_so() {
     assert_eq!(refused.problem(), (403, "account_suspended".to_owned()));
     assert_eq!(cancelled.ok()["status"], "cancelled");
 }
+
+#[tokio::test]
+async fn without_a_database_nothing_is_traded_and_quotes_are_still_shown() {
+    let app = App::new().await;
+    app.world.quote("10.00", "10.01", "100");
+    let body = order("buy", "1", None);
+    app.order("alice", "key", &body).await.ok();
+
+    app.world.db.close().await;
+
+    for answer in [
+        app.order("alice", "key", &body).await,
+        app.get("alice", "/api/v1/account").await,
+        app.get("alice", "/api/v1/orders").await,
+        app.delete("alice", &format!("/api/v1/orders/{NOBODYS}")).await,
+    ] {
+        assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
+        assert!(answer.header("retry-after").is_some());
+    }
+    assert_eq!(app.get("", "/api/v1/quotes/AAPL").await.ok()["bid"], "10.00");
+}

@@ -1,7 +1,0 @@
-use platform_core::TenantId;
-
-fn none() -> TenantId {
-    TenantId::default()
-}
-
-fn main() {}
