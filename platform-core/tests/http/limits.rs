@@ -87,6 +87,27 @@ async fn a_client_that_asks_before_it_sends_too_much_is_refused_unread() {
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_its_handler_leaves_unread_keeps_the_connection_only_when_it_comes() {
+    let deaf = app(
+        HttpConfig::default(),
+        Router::new().route("/", post(async || StatusCode::IM_A_TEAPOT)),
+    );
+    let never = stream::pending::<Result<Bytes, std::io::Error>>();
+
+    let came = deaf
+        .send(Request::post("/").body(streamed(60_000)).unwrap())
+        .await;
+    let did_not = deaf
+        .send(Request::post("/").body(Body::from_stream(never)).unwrap())
+        .await;
+
+    assert_eq!(came.status, StatusCode::IM_A_TEAPOT);
+    assert!(!came.headers.contains_key("connection"));
+    assert_eq!(did_not.status, StatusCode::IM_A_TEAPOT);
+    assert_eq!(did_not.headers["connection"], "close");
+}
+
 #[tokio::test]
 async fn a_body_that_turns_out_too_large_is_refused() {
     for path in ["/", "/json"] {

@@ -406,3 +406,17 @@ async fn orders_that_make_no_sense_are_refused_by_name_and_place_nothing() {
 
     assert!(user.all("/api/v1/orders").await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_reads_does_not_cost_its_sender_the_answer() {
+    let server = shared().await;
+    let api = server.api();
+
+    // Over one connection after the other, and over the same again.
+    for _ in 0..50 {
+        let body = ("application/json", vec![b' '; 60_000]);
+        let answer = api.raw(Method::POST, "/api/v1/orders", Some(body)).await;
+        assert_eq!(answer.verdict(), (401, "unauthenticated".to_owned()));
+        api.get("/api/v1/quotes").await.expect(200);
+    }
+}

@@ -7,6 +7,7 @@ mod limits;
 mod metrics;
 mod rate;
 mod request;
+mod unread;
 
 use std::fmt;
 use std::sync::Arc;
