@@ -1,15 +1,16 @@
 //! The server is killed twenty times under load: what was acknowledged is there once, and the money adds up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use platform_audit::AuditLog;
 use platform_core::RequestContext;
 use platform_core::pg::Tenants;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use tokio::sync::watch;
 use trading::{BoardConfig, QuoteBoard, Trading, TradingConfig};
 
@@ -17,7 +18,7 @@ use crate::support::{Answer, Api, DataDir, Launch, buy, eventually, limit_buy};
 
 const KILLS: usize = 20;
 
-/// Every so many kills PostgreSQL dies with the server.
+/// Once in so many kills PostgreSQL dies with the server, and once before it.
 const POSTGRES_TOO: usize = 5;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,18 +40,24 @@ async fn twenty_kills_under_load_lose_no_acknowledged_order_and_double_none() {
     }
 
     for kill in 0..KILLS {
-        let acknowledged = load.acknowledged();
         // Somewhere in the middle of the work, a little later each time.
-        eventually("orders to be acknowledged", || async {
-            (load.acknowledged() > acknowledged + kill % 4).then_some(())
-        })
-        .await;
+        load.acknowledges(1 + kill % 4).await;
+        if kill % POSTGRES_TOO == 2 {
+            // PostgreSQL alone: the server starts it again and the load goes on.
+            data.kill_postgres();
+            load.acknowledges(4).await;
+        }
         // Dropping the process is SIGKILL.
         drop(server);
         if kill % POSTGRES_TOO == POSTGRES_TOO - 1 {
             data.kill_postgres();
         }
         server = launch().start().await;
+        let how = match kill % POSTGRES_TOO == POSTGRES_TOO - 1 {
+            true => ", started; data in",
+            false => ", found running; data in",
+        };
+        assert!(server.stdout().contains(how), "{}", server.stdout());
         addresses.send(server.address()).unwrap();
     }
 
@@ -64,6 +71,32 @@ async fn twenty_kills_under_load_lose_no_acknowledged_order_and_double_none() {
     assert!(acknowledged > KILLS, "{acknowledged} orders are hardly a load");
     the_money_adds_up(&data).await;
     server.stop().await.expect(0, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_is_killed_anywhere_is_completed_by_a_later_one() {
+    let data = DataDir::new();
+    for delay_ms in [30, 120, 250, 400, 600, 800, 1_000, 1_300] {
+        let running = Launch::on(&data).start_for(Duration::from_millis(delay_ms)).await;
+        drop(running);
+        if delay_ms % 200 == 0 && data.postmaster().is_some() {
+            data.kill_postgres();
+        }
+    }
+
+    let server = Launch::on(&data).start().await;
+
+    for tenant in ["acme", "globex"] {
+        for email in ["demo@example.com", "admin@example.com"] {
+            server.sign_in(tenant, email).await;
+        }
+    }
+    server.stop().await.expect(0, &[]);
+    Launch::on(&data)
+        .arg("check")
+        .run()
+        .await
+        .expect(0, &["isolation: proven"]);
 }
 
 /// What the clients share.
@@ -89,8 +122,13 @@ impl Load {
         }
     }
 
-    fn acknowledged(&self) -> usize {
-        self.acknowledged.load(Ordering::Relaxed)
+    /// Waits until so many more orders have been acknowledged.
+    async fn acknowledges(&self, more: usize) {
+        let before = self.acknowledged.load(Ordering::Relaxed);
+        eventually("orders to be acknowledged", || async {
+            (self.acknowledged.load(Ordering::Relaxed) >= before + more).then_some(())
+        })
+        .await;
     }
 
     fn stop(&self) {

@@ -49,10 +49,13 @@ async fn a_first_run_trades_on_real_prices_and_keeps_two_tenants_apart() {
         .expect(200)
         .json();
     assert_eq!(position["quantity"], "10");
-    let cost: f64 = position["cost"].as_str().unwrap().parse().unwrap();
     let account = ours.get("/api/v1/account").await.expect(200).json();
-    let left: f64 = account["buying_power"].as_str().unwrap().parse().unwrap();
-    assert_eq!(cents(cost) + cents(left), 1_000_000, "{position} {account}");
+    let spent = cents(&position["cost"]);
+    assert_eq!(
+        spent + cents(&account["buying_power"]),
+        1_000_000,
+        "{position} {account}"
+    );
 
     // The other tenant's user of the same name sees nothing of it, under either base path.
     for base in ["/api/v1", "/api"] {
@@ -72,9 +75,9 @@ async fn sign_in_by_host(api: &crate::support::Api) -> Value {
     api.post("/api/v1/auth/login", &body).await.expect(200).json()
 }
 
-/// The whole number of cents in an amount that was printed with two decimals.
-fn cents(amount: f64) -> i64 {
-    format!("{:.0}", amount * 100.0).parse().unwrap()
+/// The cents of an amount, which always has two decimals.
+fn cents(amount: &Value) -> i64 {
+    amount.as_str().unwrap().replace('.', "").parse().unwrap()
 }
 
 fn assert_in_range_of_bars(price: &Value) {

@@ -27,7 +27,7 @@ async fn no_operation_and_no_table_shows_one_tenant_to_another() {
     let victim = Victim::new(&server).await;
     let operations = operations(&server.api()).await;
     let db = data.connect().await;
-    suspended_tenant(&db).await;
+    a_suspended_tenant_is_shut_out(&server, &operations, &db).await;
 
     anonymous_callers_are_refused(&server, &operations).await;
     for attacker in [
@@ -114,20 +114,12 @@ async fn anonymous_callers_are_refused(server: &Server, operations: &[Operation]
             server.api().tenant("umbrella"),
         ] {
             let path = operation.path_with(NOBODYS);
-            let answer = api
-                .call(operation.method.clone(), &path, operation.body.as_ref())
-                .await;
-            assert_eq!(
-                answer.verdict(),
-                (401, "unauthenticated".to_owned()),
-                "{}",
-                operation.id
-            );
-            assert!(
-                answer.headers.contains_key("www-authenticate"),
-                "{}",
-                operation.id
-            );
+            // The same routes are served under both base paths.
+            for path in [path.replacen("/api/v1/", "/api/", 1), path] {
+                let answer = send(&api, operation, &path, None).await;
+                assert_eq!(answer.verdict(), (401, "unauthenticated".to_owned()), "{path}");
+                assert!(answer.headers.contains_key("www-authenticate"), "{path}");
+            }
         }
     }
 }
@@ -175,7 +167,10 @@ impl Attacker {
     async fn tries_addresses(&self, api: &Api, operation: &Operation, known: &str, victim: &Victim) {
         // In the path.
         if operation.has_parameter_in_path() {
-            let theirs = send(api, operation, &operation.path_with(&escaped(known)), None).await;
+            let path = operation.path_with(&escaped(known));
+            let theirs = send(api, operation, &path, None).await;
+            let alias = send(api, operation, &path.replacen("/api/v1/", "/api/", 1), None).await;
+            assert_eq!(theirs.verdict(), alias.verdict(), "{path}");
             let nobodys = send(api, operation, &operation.path_with(&stranger_to(known)), None).await;
             self.sees_nothing(&theirs, victim, operation);
             assert_eq!(theirs.verdict(), nobodys.verdict(), "{} {known}", operation.id);
@@ -283,23 +278,42 @@ async fn a_header_does_not_move_a_caller_to_another_tenant(
     assert_eq!(me["tenant"]["slug"], "globex");
 }
 
-/// A third tenant, which is suspended.
-async fn suspended_tenant(db: &Db) {
+/// A third tenant: its users are shut out as soon as it is suspended, with whatever token.
+async fn a_suspended_tenant_is_shut_out(server: &Server, operations: &[Operation], db: &Db) {
     let tenants = Tenants::new(db);
     let id = TenantId::generate(db.sources());
     let ctx = RequestContext::system(id, "test", db.sources());
-    let mut tx = db.begin(&ctx).await.unwrap();
     let new = NewTenant {
         slug: "umbrella".parse().unwrap(),
         name: "Umbrella".to_owned(),
         parent: None,
     };
+    let mut tx = db.begin(&ctx).await.unwrap();
     tenants.create_in(&mut tx, &new).await.unwrap();
+    tx.commit().await.unwrap();
+    let user = server.api().register("umbrella", "alice@example.com").await;
+    user.get("/api/v1/account").await.expect(200);
+
+    let mut tx = db.begin(&ctx).await.unwrap();
     tenants
         .set_status_in(&mut tx, TenantStatus::Suspended)
         .await
         .unwrap();
     tx.commit().await.unwrap();
+
+    let suspended = (403, "tenant_suspended".to_owned());
+    for operation in operations {
+        for api in [user.clone(), user.tenant("acme")] {
+            let answer = send(&api, operation, &operation.path_with(NOBODYS), None).await;
+            assert_eq!(answer.verdict(), suspended, "{}", operation.id);
+        }
+    }
+    let body = json!({ "email": "alice@example.com", "password": PASSWORD });
+    for route in ["login", "register"] {
+        let path = format!("/api/v1/auth/{route}");
+        let answer = server.api().tenant("umbrella").post(&path, &body).await;
+        assert_eq!(answer.verdict(), suspended, "{route}");
+    }
 }
 
 /// Every table, with the setting of the other tenant, both ways round.

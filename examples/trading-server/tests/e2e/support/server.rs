@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -74,6 +75,13 @@ impl Launch {
             }
         };
         Ok(Server { process, address })
+    }
+
+    /// Starts a server and lets it be for a while, however far it gets.
+    pub(crate) async fn start_for(self, time: Duration) -> impl Drop {
+        let process = self.spawn();
+        tokio::time::sleep(time).await;
+        process
     }
 
     /// Runs a command to its end.
