@@ -13,7 +13,8 @@ use crate::{RequestContext, Sources, TenantId};
 
 use super::fairness::Shares;
 use super::scope::Scope;
-use super::tx::{GlobalTx, Open, ProbeTx, SubtreeRead, TenantRead, TenantTx, task_lost};
+use super::shield::Shield;
+use super::tx::{GlobalTx, Open, ProbeTx, SubtreeRead, TenantRead, TenantTx};
 use super::{DbConfig, DbError, Subtree};
 
 /// The handle to the database: the only way to a connection. Cheap to clone.
@@ -240,11 +241,11 @@ impl Db {
             Ok(Open::new(transaction, inner.tasks.clone(), share))
         };
         // sqlx 0.9.0 leaks the scope of a transaction whose `begin` is dropped half-way to the connection's next user. Nobody
-        // drops this task: when its caller has gone, or has lost its patience, the finished transaction is dropped in here and
-        // rolled back.
-        let opened = self.inner.tasks.spawn(opening);
+        // drops this one: when its caller has gone, or has lost its patience, it goes on in a task of its own, and the finished
+        // transaction is dropped there and rolled back.
+        let opened = Shield::new(self.inner.tasks.clone(), opening);
         match tokio::time::timeout(patience, opened).await {
-            Ok(joined) => joined.unwrap_or_else(|lost| Err(task_lost(&lost))),
+            Ok(opened) => opened,
             Err(_) => Err(DbError::Timeout(sqlx::Error::PoolTimedOut)),
         }
     }

@@ -45,6 +45,7 @@ mod migrate;
 mod misuse;
 mod scope;
 mod selfcheck;
+mod shield;
 mod statement;
 mod tenants;
 mod tx;

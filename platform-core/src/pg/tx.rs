@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::TenantId;
 
 use super::scope::Scope;
+use super::shield::Shield;
 use super::statement::{self, Checked};
 use super::{DbError, ForbiddenStatement};
 
@@ -41,13 +42,9 @@ impl Open {
         }
     }
 
-    /// Commits in a task of its own: a caller that is dropped while it waits cannot take the commit down with it.
-    async fn commit(self, expected: Option<TenantId>) -> Result<(), DbError> {
-        let tasks = self.tasks.clone();
-        tasks
-            .spawn(self.commit_here(expected))
-            .await
-            .unwrap_or_else(|lost| Err(task_lost(&lost)))
+    /// Commits to the end: a caller that is dropped while it waits cannot take the commit down with it.
+    fn commit(self, expected: Option<TenantId>) -> Shield<Result<(), DbError>> {
+        Shield::new(self.tasks.clone(), self.commit_here(expected))
     }
 
     async fn commit_here(mut self, expected: Option<TenantId>) -> Result<(), DbError> {
@@ -70,12 +67,8 @@ impl Open {
         Ok(self.transaction.commit().await?)
     }
 
-    async fn rollback(self) -> Result<(), DbError> {
-        let tasks = self.tasks.clone();
-        tasks
-            .spawn(self.rollback_here())
-            .await
-            .unwrap_or_else(|lost| Err(task_lost(&lost)))
+    fn rollback(self) -> Shield<Result<(), DbError>> {
+        Shield::new(self.tasks.clone(), self.rollback_here())
     }
 
     async fn rollback_here(self) -> Result<(), DbError> {
@@ -155,11 +148,6 @@ impl Open {
 /// A future that fails at once, without having sent anything.
 fn refuse<'e, T: Send + 'e>(refused: ForbiddenStatement) -> BoxFuture<'e, Result<T, sqlx::Error>> {
     std::future::ready(Err(sqlx::Error::Encode(refused.into()))).boxed()
-}
-
-/// The runtime is shutting down, or the task panicked: the outcome of the transaction is not known.
-pub(super) fn task_lost(_: &tokio::task::JoinError) -> DbError {
-    DbError::Unavailable(sqlx::Error::WorkerCrashed)
 }
 
 macro_rules! execute_through {
