@@ -50,14 +50,15 @@ impl Unread {
 
     /// Reads what is left. Where there is too much of it, or it does not come, the answer says that the connection closes.
     pub(super) async fn settle(self, mut answer: Response) -> Response {
-        if !self.is_settled().await {
+        if !self.read_rest().await {
             let close = HeaderValue::from_static("close");
             answer.headers_mut().insert(header::CONNECTION, close);
         }
         answer
     }
 
-    async fn is_settled(self) -> bool {
+    /// Is the body read to its end now?
+    async fn read_rest(self) -> bool {
         // A handler that answers while it still reads keeps the body.
         let Some(reading) = self.body.and_then(Arc::into_inner) else {
             return true;
