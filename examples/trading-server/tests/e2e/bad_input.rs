@@ -1,14 +1,10 @@
 //! Malformed, oversized and misplaced input to every operation: a problem with a code, never a failure, nothing changed.
 
-use futures::{SinkExt as _, StreamExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::routes::{Operation, operations};
 use crate::support::{Answer, Api, PATIENCE, Server, shared};
@@ -251,77 +247,6 @@ async fn bad_headers(server: &Server, api: &Api, operation: &Operation) {
             operation.id
         );
         assert!(answer.contains("application/problem+json"), "{answer}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn bad_messages_on_the_stream_are_complained_about_or_end_it() {
-    let server = shared().await;
-    let open = async || {
-        connect_async(format!("ws://{}/ws", server.address()))
-            .await
-            .unwrap()
-            .0
-    };
-
-    let mut socket = open().await;
-    for (said, code) in [
-        ("{", "malformed_message"),
-        ("[]", "malformed_message"),
-        (r#"{"type":"order"}"#, "malformed_message"),
-        (r#"{"type":"ping","extra":1}"#, "malformed_message"),
-        (r#"{"type":"subscribe","symbols":[]}"#, "unknown_symbol"),
-        (
-            r#"{"type":"subscribe","symbols":["AAPL","NOPE"]}"#,
-            "unknown_symbol",
-        ),
-    ] {
-        socket.send(Message::text(said)).await.unwrap();
-        let complaint = hear(&mut socket, "error").await;
-        assert_eq!(complaint["code"], code, "{said}");
-    }
-    socket.send(Message::text(r#"{"type":"ping"}"#)).await.unwrap();
-    hear(&mut socket, "pong").await;
-
-    let mut socket = open().await;
-    socket.send(Message::binary(vec![0; 10])).await.unwrap();
-    assert_eq!(end_of(&mut socket).await, Some(CloseCode::Unsupported));
-    let mut socket = open().await;
-    for _ in 0..100 {
-        // The server may have hung up already.
-        let _ = socket.send(Message::text(r#"{"type":"ping"}"#)).await;
-    }
-    assert_eq!(end_of(&mut socket).await, Some(CloseCode::Policy));
-    let mut socket = open().await;
-    let _ = socket.send(Message::text("x".repeat(100_000))).await;
-    end_of(&mut socket).await;
-
-    server.api().get("/livez").await.expect(200);
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// The next message of this type.
-async fn hear(socket: &mut Socket, kind: &str) -> Value {
-    loop {
-        let message = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
-        if let Message::Text(text) = message {
-            let message: Value = serde_json::from_str(&text).unwrap();
-            if message["type"] == kind {
-                return message;
-            }
-        }
-    }
-}
-
-/// Waits for the end, and tells the server's reason if it gave one.
-async fn end_of(socket: &mut Socket) -> Option<CloseCode> {
-    loop {
-        match timeout(PATIENCE, socket.next()).await.unwrap() {
-            Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code),
-            Some(Ok(_)) => {}
-            Some(Err(_)) | None => return None,
-        }
     }
 }
 

@@ -1,13 +1,9 @@
 //! The first start, and what everybody does first.
 
-use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::time::timeout;
-use tokio_tungstenite::connect_async;
-use tokio_tungstenite::tungstenite::Message;
 use trading::ReplayData;
 
-use crate::support::{DataDir, Launch, PASSWORD, PATIENCE, buy, shared};
+use crate::support::{DataDir, Launch, PASSWORD, buy, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_run_trades_on_real_prices_and_keeps_two_tenants_apart() {
@@ -204,31 +200,4 @@ async fn probes_documents_and_quotes_need_no_credential_and_metrics_do() {
     }
     assert_eq!(api.get("/metrics").await.verdict().0, 401);
     assert_eq!(api.get("/nowhere").await.verdict(), (404, "not_found".to_owned()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn quotes_stream_over_a_websocket() {
-    let server = shared().await;
-
-    for path in ["/ws", "/api/v1/ws"] {
-        let (mut socket, _) = connect_async(format!("ws://{}{path}", server.address()))
-            .await
-            .unwrap();
-        let ask = json!({ "type": "subscribe", "symbols": ["AAPL", "TSLA"] });
-        socket.send(Message::text(ask.to_string())).await.unwrap();
-        let mut batches = 0;
-        while batches < 3 {
-            let message = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
-            let Message::Text(text) = message else { continue };
-            let message: Value = serde_json::from_str(&text).unwrap();
-            if message["type"] == "quotes" {
-                batches += 1;
-                for quote in message["quotes"].as_array().unwrap() {
-                    let symbol = quote["symbol"].as_str().unwrap();
-                    assert!(["AAPL", "TSLA"].contains(&symbol), "{quote}");
-                }
-            }
-        }
-        socket.close(None).await.unwrap();
-    }
 }
