@@ -47,7 +47,7 @@ pub struct Flags {
 }
 
 /// What the binary does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Run the server (the default)
     #[default]
@@ -56,8 +56,27 @@ pub enum Command {
     Migrate,
     /// Check the configuration and the database, and report
     Check,
+    /// Make a tenant and its first administrator, whose password is made up and printed once
+    CreateTenant(NewTenant),
     /// Print the OpenAPI document
     Openapi,
+}
+
+/// The tenant that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct NewTenant {
+    /// Its short name in headers and URLs: lower-case letters, digits and inner hyphens
+    #[arg(long)]
+    pub slug: String,
+    /// Its name for people
+    #[arg(long)]
+    pub name: String,
+    /// The e-mail address of its first administrator
+    #[arg(long, value_name = "EMAIL")]
+    pub admin: String,
+    /// A host name of its own, which you have made sure belongs to it
+    #[arg(long)]
+    pub host: Option<String>,
 }
 
 /// A command line that ends the process at once: a mistake in it, or a request for help or the version.
@@ -97,7 +116,7 @@ impl Cli {
 
     /// What to do: the subcommand, or [`Command::Serve`].
     pub fn command(&self) -> Command {
-        self.command.unwrap_or_default()
+        self.command.clone().unwrap_or_default()
     }
 }
 

@@ -5,15 +5,19 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use platform_auth::{EmailAddress, Ensured, Role};
 use platform_core::Sources;
 use platform_core::runtime::{Outcome, ShutdownConfig, signals};
+use platform_core::secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
+use crate::cli;
 use crate::compose::{self, Beside, Handles};
 use crate::config::Settings;
 use crate::database::{Database, self_check};
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
+use crate::tenants::{create_tenant as create_tenant_row, make_up_password};
 use crate::{demo, market};
 
 /// Starts everything and serves until it is told to stop.
@@ -135,6 +139,61 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
     .await;
     database.stop().await;
     checked
+}
+
+/// Makes a tenant and its first administrator, says how to sign in, and ends. Interrupted and called again it goes on.
+///
+/// # Errors
+/// [`Refusal`] when the tenant cannot be made.
+pub async fn create_tenant(
+    settings: &Settings,
+    path: Option<OsString>,
+    new: &cli::NewTenant,
+) -> Result<Exit, Refusal> {
+    let database = Database::for_operating(settings, path).await?;
+    let made = async {
+        database.migrate().await?;
+        let db = database.connect(settings, Sources::system()).await?;
+        self_check(&db).await?;
+        let (_, board) = market::open(&settings.market)?;
+        let handles = Handles::new(&db, &board, settings);
+        // Before anything is made: a tenant without an administrator would be of no use.
+        EmailAddress::parse(&new.admin).or_refuse(Exit::Usage)?;
+        let known = match new.slug.parse() {
+            Ok(slug) => handles
+                .tenants
+                .by_slug(&slug)
+                .await
+                .or_refuse(Exit::Unavailable)?,
+            Err(error) => return Err(Refusal::new(Exit::Usage, anyhow::Error::new(error))),
+        };
+        let tenant = match known {
+            Some(tenant) => tenant.id,
+            None => create_tenant_row(&db, &handles, (&new.slug, &new.name), new.host.as_deref()).await?,
+        };
+        let password = make_up_password(db.sources());
+        let admin = handles
+            .auth
+            .ensure_user(tenant, &new.admin, password.clone(), Role::Admin)
+            .await;
+        let admin = admin.or_refuse(Exit::Unavailable)?;
+        db.close().await;
+        let (slug, email) = (&new.slug, &new.admin);
+        if let Ensured::Existing(_) = admin {
+            return Err(Refusal::new(
+                Exit::Findings,
+                anyhow::anyhow!("the tenant {slug} and its user {email} exist already"),
+            ));
+        }
+        let password = password.expose_secret();
+        say(&format!(
+            "tenant {slug} ({tenant})\nadmin {email} password {password}, shown this once\n"
+        ));
+        Ok(Exit::Clean)
+    }
+    .await;
+    database.stop().await;
+    made
 }
 
 /// Prints the OpenAPI document and ends.

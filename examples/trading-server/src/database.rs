@@ -199,20 +199,25 @@ impl Database {
     }
 }
 
-/// Does the database isolate tenants as the types promise?
+/// Are the tables of this version there, and does the database isolate tenants as the types promise?
 ///
 /// # Errors
 /// [`Refusal`] with the remediation for every finding, exit code 78.
 pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
-    let report = db.self_check(&AllowList::core()).await.map_err(|error| {
-        if error.is_unavailable() {
-            return Refusal::new(Exit::Unavailable, error);
-        }
-        // The usual reason: nobody has made the tables yet.
-        let hint = "the self-check could not be run; are the tables of this version there? The command migrate makes them, and so \
-                    does serve where DATABASE_OWNER_URL is set";
-        Refusal::new(Exit::Configuration, anyhow!(error).context(hint))
-    })?;
+    let pending = db.pending(&MIGRATIONS).await.or_refuse(Exit::Unavailable)?;
+    if !pending.is_empty() {
+        let behind: Vec<String> = pending.iter().map(|one| format!("\n  {one}")).collect();
+        let error = anyhow!(
+            "the database is behind this version; the command migrate mends that, and so does serve where DATABASE_OWNER_URL is \
+             set{}",
+            behind.concat()
+        );
+        return Err(Refusal::new(Exit::Configuration, error));
+    }
+    let report = db
+        .self_check(&AllowList::core())
+        .await
+        .or_refuse(Exit::Unavailable)?;
     if report.passes() {
         return Ok(report);
     }

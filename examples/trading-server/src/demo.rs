@@ -2,24 +2,21 @@
 
 use std::fmt::Write;
 
-use anyhow::anyhow;
-use platform_audit::{Action, Event, Outcome};
 use platform_auth::{Ensured, Role};
-use platform_core::pg::{Db, NewTenant, Slug, Tenant};
+use platform_core::pg::{Db, Tenant};
 use platform_core::secrecy::{ExposeSecret, SecretString};
-use platform_core::{RequestContext, Sources, TenantId};
 
 use crate::compose::Handles;
 use crate::config;
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
+use crate::tenants::{create_tenant, make_up_password};
 
 const TENANTS: [(&str, &str); 2] = [("acme", "Acme Brokerage"), ("globex", "Globex Securities")];
 const USERS: [(&str, Role); 2] = [
     ("demo@example.com", Role::User),
     ("admin@example.com", Role::Admin),
 ];
-const CREATE: Action = Action::new("tenant.create");
 
 /// What the operator is told once.
 #[derive(Debug)]
@@ -50,10 +47,14 @@ pub async fn seed(db: &Db, handles: &Handles, demo: &config::Demo) -> Result<Opt
             .map(|tenant| tenant.id);
         let tenant = match known {
             Some(tenant) => tenant,
-            None => create(db, handles, slug, name).await?,
+            // A browser and curl resolve every name below localhost to this machine.
+            None => create_tenant(db, handles, (slug, name), Some(&format!("{slug}.localhost"))).await?,
         };
         for (email, role) in USERS {
-            let password = demo.password.clone().unwrap_or_else(|| make_up(db.sources()));
+            let password = demo
+                .password
+                .clone()
+                .unwrap_or_else(|| make_up_password(db.sources()));
             let user = handles
                 .auth
                 .ensure_user(tenant, email, password.clone(), role)
@@ -68,47 +69,4 @@ pub async fn seed(db: &Db, handles: &Handles, demo: &config::Demo) -> Result<Opt
         }
     }
     Ok((!lines.is_empty()).then(|| Credentials(format!("Demo users, shown this once:\n{lines}").into())))
-}
-
-async fn create(db: &Db, handles: &Handles, slug: &str, name: &str) -> Result<TenantId, Refusal> {
-    let id = TenantId::generate(db.sources());
-    let ctx = RequestContext::system(id, "make the demo tenants", db.sources());
-    let slug: Slug = slug.parse().or_refuse(Exit::Internal)?;
-    // A browser and curl resolve every name below localhost to this machine.
-    let host = format!("{slug}.localhost");
-    let mut tx = db.begin(&ctx).await.or_refuse(Exit::Unavailable)?;
-    let new = NewTenant {
-        slug,
-        name: name.to_owned(),
-        parent: None,
-    };
-    let tenant = handles
-        .tenants
-        .create_in(&mut tx, &new)
-        .await
-        .or_refuse(Exit::Internal)?;
-    handles
-        .tenants
-        .add_host_in(&mut tx, &host, true)
-        .await
-        .or_refuse(Exit::Internal)?;
-    let event = Event::new(CREATE, Outcome::Success).target("tenant", tenant.id.to_string());
-    handles
-        .audit
-        .record(&mut tx, &ctx, event)
-        .await
-        .map_err(|error| Refusal::new(Exit::Internal, anyhow!(error)))?;
-    tx.commit().await.or_refuse(Exit::Unavailable)?;
-    Ok(tenant.id)
-}
-
-/// Twenty letters and digits that are not mistaken for one another: 100 random bits.
-fn make_up(sources: &Sources) -> SecretString {
-    const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789A";
-    let drawn: [u8; 20] = sources.bytes();
-    let password: String = drawn
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-        .collect();
-    password.into()
 }

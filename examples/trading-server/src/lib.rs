@@ -14,3 +14,4 @@ pub mod keeper;
 pub mod market;
 pub mod refusal;
 pub mod telemetry;
+pub mod tenants;

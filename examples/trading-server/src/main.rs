@@ -50,6 +50,7 @@ async fn run() -> Exit {
         Command::Serve => commands::serve(&settings, path).await,
         Command::Migrate => commands::migrate(&settings, path).await,
         Command::Check => commands::check(&settings, path).await,
+        Command::CreateTenant(new) => commands::create_tenant(&settings, path, &new).await,
         Command::Openapi => commands::openapi(&settings),
     };
     let exit = done.unwrap_or_else(|refusal| {

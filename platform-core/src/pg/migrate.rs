@@ -210,11 +210,28 @@ async fn migrate_schema(
         .run_direct(None, conn, false)
         .await
         .map_err(|source| MigrateError::Failed { schema, source })?;
+    publish_state(conn, migrations).await?;
     let after = applied(conn, schema).await?;
     Ok(Migrated {
         applied: after - before,
         known: after,
     })
+}
+
+/// Lets the application know how far a schema is. Another release may have been further.
+async fn publish_state(conn: &mut PgConnection, migrations: &'static Migrations) -> Result<(), MigrateError> {
+    let Some(newest) = migrations.migrator.iter().map(|one| one.version).max() else {
+        return Ok(());
+    };
+    sqlx::query(
+        "insert into platform_core.schema_state as known (schema, version) values ($1, $2)
+         on conflict (schema) do update set version = greatest(known.version, excluded.version)",
+    )
+    .bind(migrations.schema)
+    .bind(newest)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// How many files of a schema have run; zero when it has no history yet.

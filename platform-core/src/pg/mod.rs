@@ -43,6 +43,7 @@ mod fairness;
 mod migrate;
 #[cfg(doctest)]
 mod misuse;
+mod pending;
 mod scope;
 mod selfcheck;
 mod shield;
@@ -55,6 +56,7 @@ pub use config::DbConfig;
 pub use db::{ConnectError, Db, PoolUse};
 pub use error::DbError;
 pub use migrate::{CORE_MIGRATIONS, MigrateError, Migrated, Migrations, migrate};
+pub use pending::Pending;
 pub use selfcheck::{AllowList, Allowed, Finding, Level, Report};
 pub use statement::ForbiddenStatement;
 pub use tenants::{

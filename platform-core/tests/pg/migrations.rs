@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use platform_core::pg::{MigrateError, Migrated, Migrations, migrate};
+use platform_core::Sources;
+use platform_core::pg::{Db, DbConfig, MigrateError, Migrated, Migrations, Pending, migrate};
 use platform_core::secrecy::SecretString;
 use platform_core::sqlx::migrate::{Migration, MigrationType, Migrator};
 use platform_core::sqlx::{AssertSqlSafe, SqlSafeStr};
@@ -170,4 +171,51 @@ async fn a_privilege_that_policies_do_not_govern_is_not_granted() {
             "{helper}: {refused:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_program_learns_which_of_its_tables_are_not_there_yet() {
+    let database = TestDb::empty().await;
+    let (old, new) = (made_of(&STEPS[..1]), made_of(&STEPS));
+    run(&database, old).await.unwrap();
+    let db = connect(&database).await;
+
+    let of_old = db.pending(&[old]).await.unwrap();
+    let of_new = db.pending(&[new]).await.unwrap();
+    let of_another = db.pending(&[&SHOP]).await.unwrap();
+
+    assert_eq!(of_old, []);
+    assert_eq!(
+        of_new,
+        [Pending {
+            schema: "steps",
+            found: Some(1),
+            needed: 2
+        }]
+    );
+    assert_eq!(of_another[0].found, None);
+    run(&database, new).await.unwrap();
+    assert_eq!(db.pending(&[new]).await.unwrap(), []);
+    assert_eq!(
+        db.pending(&[old]).await.unwrap(),
+        [],
+        "a newer schema still serves"
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_nobody_migrated_lacks_everything() {
+    let database = TestDb::empty().await;
+    let db = connect(&database).await;
+
+    let pending = db.pending(&[&SHOP]).await.unwrap();
+
+    let schemas: Vec<_> = pending.iter().map(|one| (one.schema, one.found)).collect();
+    assert_eq!(schemas, [("platform_core", None), (SHOP.schema, None)]);
+    assert_eq!(pending[0].to_string(), "the tables of platform_core are missing");
+}
+
+async fn connect(database: &TestDatabase) -> Db {
+    let config = DbConfig::new(database.app_url()).with_max_connections(2);
+    Db::connect(&config, Sources::system()).await.unwrap()
 }

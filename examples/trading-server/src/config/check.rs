@@ -34,7 +34,7 @@ pub(super) fn settings(reader: &mut Reader, inputs: &Inputs<'_>) -> Settings {
         otel: otel(reader),
         database,
     };
-    contradictions(reader, &settings, inputs.command);
+    contradictions(reader, &settings, &inputs.command);
     settings
 }
 
@@ -235,7 +235,7 @@ fn otel(reader: &mut Reader) -> Otel {
 }
 
 /// Values that are fine alone and wrong together. Each is named once, under the key that has to give way.
-fn contradictions(reader: &mut Reader, settings: &Settings, command: Command) {
+fn contradictions(reader: &mut Reader, settings: &Settings, command: &Command) {
     database_contradictions(reader, settings, command);
     let Settings { http, market, .. } = settings;
     if reader.is_sound(&["market.stale_after_ms", "market.tick_ms"]) && market.stale_after <= market.tick {
@@ -263,10 +263,13 @@ fn contradictions(reader: &mut Reader, settings: &Settings, command: Command) {
     }
 }
 
-fn database_contradictions(reader: &mut Reader, settings: &Settings, command: Command) {
+fn database_contradictions(reader: &mut Reader, settings: &Settings, command: &Command) {
     let Settings { database, http, .. } = settings;
     let urls = reader.is_sound(&["database.url", "database.owner_url"]);
-    let needs_application_role = matches!(command, Command::Serve | Command::Check);
+    let needs_application_role = matches!(
+        command,
+        Command::Serve | Command::Check | Command::CreateTenant(_)
+    );
     match (&database.url, &database.owner_url) {
         (None, Some(_)) if urls && needs_application_role => reader.problem(
             "database.owner_url",

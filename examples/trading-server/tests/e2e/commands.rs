@@ -56,3 +56,48 @@ async fn a_check_beside_a_server_survives_the_servers_end_and_a_check_adopts_an_
 
     checked.expect(0, &["isolation: proven"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_makes_a_tenant_whose_admin_signs_in() {
+    let data = DataDir::new();
+    let server = Launch::on(&data).start().await;
+    let make = |slug: &str, admin: &str| {
+        let command = [
+            "create-tenant",
+            "--name",
+            "Initech Trading",
+            "--slug",
+            slug,
+            "--admin",
+            admin,
+        ];
+        command
+            .iter()
+            .fold(Launch::on(&data), |launch, word| launch.arg(word))
+            .run()
+    };
+
+    let made = make("initech", "boss@example.com").await;
+
+    made.expect(0, &["tenant initech", "admin boss@example.com password "]);
+    let (_, rest) = made.stdout.split_once("password ").unwrap();
+    let (password, _) = rest.split_once(',').unwrap();
+    let admin = server
+        .api()
+        .sign_in("initech", "boss@example.com", password)
+        .await;
+    admin.get("/admin/v1/users").await.expect(200);
+
+    make("initech", "boss@example.com")
+        .await
+        .expect(1, &["exist already"]);
+    make("Initech!", "boss@example.com")
+        .await
+        .expect(2, &["a slug is"]);
+    make("hooli", "nobody").await.expect(2, &["e-mail"]);
+    server
+        .api()
+        .sign_in("initech", "boss@example.com", password)
+        .await;
+    server.stop().await.expect(0, &[]);
+}

@@ -84,7 +84,7 @@ async fn a_server_on_an_empty_database_without_the_owner_says_what_is_missing() 
 
     ended.expect(
         78,
-        &["are the tables of this version there?", "DATABASE_OWNER_URL"],
+        &["the tables of platform_core are missing", "DATABASE_OWNER_URL"],
     );
 }
 

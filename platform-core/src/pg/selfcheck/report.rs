@@ -99,6 +99,10 @@ impl AllowList {
                 "platform_core.tenant_closure",
                 "the hierarchy of the tenants; holds ids only",
             ),
+            global(
+                "platform_core.schema_state",
+                "how far the migrations are; nobody's data",
+            ),
         ])
     }
 

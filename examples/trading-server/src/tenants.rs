@@ -1,0 +1,70 @@
+//! Making tenants and made-up passwords, for the demo and for the operator.
+
+use anyhow::anyhow;
+use platform_audit::{Action, Event, Outcome};
+use platform_core::pg::{Db, NewTenant, Slug, TenantError};
+use platform_core::secrecy::SecretString;
+use platform_core::{RequestContext, Sources, TenantId};
+
+use crate::compose::Handles;
+use crate::exit::Exit;
+use crate::refusal::{OrRefuse, Refusal};
+
+const CREATE: Action = Action::new("tenant.create");
+
+/// Makes a tenant with its slug, its name and, where there is one, a host name that is known to be its own.
+///
+/// # Errors
+/// [`Refusal`] when the slug or the host name is taken or malformed, or the database fails; nothing was made then.
+pub async fn create_tenant(
+    db: &Db,
+    handles: &Handles,
+    (slug, name): (&str, &str),
+    host: Option<&str>,
+) -> Result<TenantId, Refusal> {
+    let id = TenantId::generate(db.sources());
+    let ctx = RequestContext::system(id, "make a tenant", db.sources());
+    let slug: Slug = slug.parse().or_refuse(Exit::Usage)?;
+    let mut tx = db.begin(&ctx).await.or_refuse(Exit::Unavailable)?;
+    let new = NewTenant {
+        slug,
+        name: name.to_owned(),
+        parent: None,
+    };
+    let tenant = handles.tenants.create_in(&mut tx, &new).await.map_err(|error| {
+        let exit = match &error {
+            TenantError::InvalidName => Exit::Usage,
+            TenantError::Db(_) => Exit::Unavailable,
+            _ => Exit::Findings,
+        };
+        Refusal::new(exit, error)
+    })?;
+    if let Some(host) = host {
+        let added = handles.tenants.add_host_in(&mut tx, host, true).await;
+        added.map_err(|error| match error.constraint() {
+            Some(_) => Refusal::new(
+                Exit::Findings,
+                anyhow!("the host name {host} is malformed or another tenant's"),
+            ),
+            None => Refusal::new(Exit::Unavailable, error),
+        })?;
+    }
+    let event = Event::new(CREATE, Outcome::Success).target("tenant", tenant.id.to_string());
+    handles
+        .audit
+        .record(&mut tx, &ctx, event)
+        .await
+        .or_refuse(Exit::Unavailable)?;
+    tx.commit().await.or_refuse(Exit::Unavailable)?;
+    Ok(tenant.id)
+}
+
+/// Twenty letters and digits that are not mistaken for one another: 100 random bits.
+pub fn make_up_password(sources: &Sources) -> SecretString {
+    const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789A";
+    let drawn: [u8; 20] = sources.bytes();
+    let letters = drawn
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    letters.collect::<String>().into()
+}
