@@ -127,7 +127,7 @@ impl Db {
 
     /// Begins a transaction over the rows of the context's tenant.
     ///
-    /// Runs in a task of its own: a caller that is dropped while it waits leaves neither a scope nor an open transaction
+    /// Runs to its end: a caller that is dropped while it waits leaves neither a scope nor an open transaction
     /// behind. Waits for a connection no longer than the configured limit and the context's deadline.
     ///
     /// # Errors
