@@ -23,6 +23,9 @@ const DATABASE: &str = "platform";
 const OWNER: &str = "platform_owner";
 const APPLICATION: &str = "platform_server";
 
+/// Connections the embedded cluster takes at least: room for an operator's tools beside the server's pool.
+const CONNECTIONS: u32 = 100;
+
 /// The tables of every crate in the server, in the order in which they refer to each other.
 pub const MIGRATIONS: [&Migrations; 3] = [
     &platform_audit::MIGRATIONS,
@@ -97,7 +100,14 @@ impl Database {
         let version = binaries.version().to_string();
         let folder = binaries.folder().display().to_string();
         let config = ClusterConfig::new(binaries, &settings.data_dir).max_connections(
-            u16::try_from(settings.database.max_connections.saturating_add(10)).unwrap_or(u16::MAX),
+            u16::try_from(
+                settings
+                    .database
+                    .max_connections
+                    .saturating_add(10)
+                    .max(CONNECTIONS),
+            )
+            .unwrap_or(u16::MAX),
         );
         let cluster = Cluster::start(config.clone())
             .await
