@@ -42,15 +42,21 @@ pub(super) async fn place(
     let placed = trading.place(&ctx, &ticket).await?;
     Ok(match placed {
         Placed::New(outcome) => answer(outcome),
-        Placed::Existing(outcome) => (StatusCode::OK, Json(outcome)).into_response(),
-        Placed::Replayed(outcome) => {
-            let mut response = answer(outcome);
-            response
-                .headers_mut()
-                .insert(REPLAYED, HeaderValue::from_static("true"));
-            response
-        }
+        Placed::Existing(outcome) => existing(outcome),
+        Placed::Replayed(outcome) => replayed(answer(outcome)),
+        Placed::ReplayedExisting(outcome) => replayed(existing(outcome)),
     })
+}
+
+fn existing(outcome: PlaceOutcome) -> Response {
+    (StatusCode::OK, Json(outcome)).into_response()
+}
+
+fn replayed(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
+    response
 }
 
 /// A new order and its repetition are answered alike; a rejected one with a problem that carries it.

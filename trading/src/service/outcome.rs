@@ -163,6 +163,8 @@ pub enum Placed {
     New(PlaceOutcome),
     /// The idempotency key had been answered before; here is that answer.
     Replayed(PlaceOutcome),
+    /// The idempotency key had been answered before with an order that existed then; here is that answer.
+    ReplayedExisting(PlaceOutcome),
     /// The client had placed the same order under the same `client_order_id`; here is how it stands now.
     Existing(PlaceOutcome),
 }
@@ -171,7 +173,10 @@ impl Placed {
     /// The answer.
     pub fn outcome(&self) -> &PlaceOutcome {
         match self {
-            Self::New(outcome) | Self::Replayed(outcome) | Self::Existing(outcome) => outcome,
+            Self::New(outcome)
+            | Self::Replayed(outcome)
+            | Self::ReplayedExisting(outcome)
+            | Self::Existing(outcome) => outcome,
         }
     }
 }

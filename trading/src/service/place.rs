@@ -5,6 +5,7 @@ use std::time::Duration;
 use platform_audit::{Action, Event as AuditEvent, Outcome};
 use platform_core::pg::TenantTx;
 use platform_core::{RequestContext, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::accounts::owner;
@@ -83,7 +84,7 @@ impl Trading {
             return replay(&remembered, intent);
         }
         if loaded.name_is_taken {
-            return existing(&mut tx, account, intent).await;
+            return self.existing(tx, account, intent).await;
         }
         if account.status != AccountStatus::Active {
             return Err(PlaceError::AccountInactive);
@@ -108,18 +109,7 @@ impl Trading {
             rejection: events.iter().find_map(Event::reject).map(ToString::to_string),
         };
 
-        let key = match intent.key {
-            Some(key) => {
-                let outcome = serde_json::to_string(&outcome).map_err(unwritable)?;
-                Some(NewKey {
-                    route: ROUTE,
-                    key,
-                    fingerprint: &intent.fingerprint,
-                    outcome,
-                })
-            }
-            None => None,
-        };
+        let key = intent.key_with(&outcome, false)?;
         let change = Change {
             account,
             before: &before,
@@ -142,6 +132,31 @@ impl Trading {
         };
         tx.commit().await?;
         Ok(Placed::New(outcome))
+    }
+
+    /// The order to which the client gave this name before. A new key is remembered with that answer.
+    async fn existing(
+        &self,
+        mut tx: TenantTx,
+        account: &AccountRow,
+        intent: &Intent<'_>,
+    ) -> Result<Placed, PlaceError> {
+        let name = intent.client_order_id.unwrap_or_default();
+        let row = store::load_by_client_id(&mut tx, account.id, name).await?;
+        let row = row
+            .filter(|row| *row.order.terms() == intent.terms)
+            .ok_or(PlaceError::ClientOrderIdTaken)?;
+        let outcome = PlaceOutcome {
+            order: OrderView::from(&row),
+            executions: store::executions_in(&mut tx, row.order.intake.order_id).await?,
+            buying_power: account.available_cents,
+            rejection: None,
+        };
+        if let Some(key) = intent.key_with(&outcome, true)? {
+            store::remember(&mut tx, account.id, &key, self.now()).await?;
+            tx.commit().await?;
+        }
+        Ok(Placed::Existing(outcome))
     }
 
     /// The market the order meets, and the shares that were set aside for it.
@@ -260,31 +275,39 @@ fn fingerprint(terms: &OrderTerms, client_order_id: Option<&str>) -> [u8; 32] {
     Sha256::digest(canonical.as_bytes()).into()
 }
 
+/// What is remembered of an answered key.
+#[derive(Serialize, Deserialize)]
+struct Answered<O> {
+    /// Whether the order had been placed before, under another key or none.
+    existing: bool,
+    outcome: O,
+}
+
+impl Intent<'_> {
+    /// The key of the request with its answer, to be stored with it; `None` when the client sent no key.
+    fn key_with(&self, outcome: &PlaceOutcome, existing: bool) -> Result<Option<NewKey<'_>>, TradingError> {
+        let Some(key) = self.key else {
+            return Ok(None);
+        };
+        let answered = Answered { existing, outcome };
+        Ok(Some(NewKey {
+            route: ROUTE,
+            key,
+            fingerprint: &self.fingerprint,
+            outcome: serde_json::to_string(&answered).map_err(unwritable)?,
+        }))
+    }
+}
+
 fn replay(remembered: &Remembered, intent: &Intent<'_>) -> Result<Placed, PlaceError> {
     if remembered.fingerprint != intent.fingerprint {
         return Err(PlaceError::KeyReused);
     }
-    let outcome = serde_json::from_str(&remembered.outcome).map_err(unwritable)?;
-    Ok(Placed::Replayed(outcome))
-}
-
-async fn existing(
-    tx: &mut TenantTx,
-    account: &AccountRow,
-    intent: &Intent<'_>,
-) -> Result<Placed, PlaceError> {
-    let name = intent.client_order_id.unwrap_or_default();
-    let row = store::load_by_client_id(tx, account.id, name).await?;
-    let row = row
-        .filter(|row| *row.order.terms() == intent.terms)
-        .ok_or(PlaceError::ClientOrderIdTaken)?;
-    let outcome = PlaceOutcome {
-        order: OrderView::from(&row),
-        executions: store::executions_in(tx, row.order.intake.order_id).await?,
-        buying_power: account.available_cents,
-        rejection: None,
-    };
-    Ok(Placed::Existing(outcome))
+    let answered: Answered<PlaceOutcome> = serde_json::from_str(&remembered.outcome).map_err(unwritable)?;
+    Ok(match answered.existing {
+        true => Placed::ReplayedExisting(answered.outcome),
+        false => Placed::Replayed(answered.outcome),
+    })
 }
 
 fn audit_event(outcome: &PlaceOutcome, events: &[Event]) -> AuditEvent {

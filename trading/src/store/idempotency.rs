@@ -3,11 +3,37 @@
 use platform_core::Timestamp;
 use platform_core::pg::{DbError, TenantTx};
 
+use super::NewKey;
+use crate::service::AccountId;
+
 /// What is remembered of a key.
 #[derive(Debug, Clone)]
 pub(crate) struct Remembered {
     pub(crate) fingerprint: Vec<u8>,
     pub(crate) outcome: String,
+}
+
+/// Remembers a key with an answer that changes nothing else. The caller holds the account's lock and has found no such key.
+pub(crate) async fn remember(
+    tx: &mut TenantTx,
+    account: AccountId,
+    key: &NewKey<'_>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into trading.idempotency (tenant_id, account_id, route, key, fingerprint, outcome, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(tx.tenant())
+    .bind(account)
+    .bind(key.route)
+    .bind(key.key)
+    .bind(&key.fingerprint[..])
+    .bind(&key.outcome)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Forgets at most a thousand keys that are older than `before`. Tells how many.

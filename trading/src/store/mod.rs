@@ -9,7 +9,7 @@ mod write;
 pub(crate) use accounts::{
     AccountRow, holdings_of, lock_account_by_id, lock_account_of, open_account, read_account_of,
 };
-pub(crate) use idempotency::{Remembered, forget_before};
+pub(crate) use idempotency::{Remembered, forget_before, remember};
 pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,
     orders_page,

@@ -220,6 +220,28 @@ async fn the_clients_name_for_an_order_places_it_once() {
 }
 
 #[tokio::test]
+async fn a_key_that_found_the_order_of_that_name_is_remembered_too() {
+    let (world, trader) = quoted().await;
+    let ticket = buy("10").limit("9.00").named("mine");
+    trader.place(&ticket).await;
+    let found = trader.send("key", &ticket).await.unwrap();
+    world.quote("8.99", "9.00", "4");
+    world.match_aapl().await;
+
+    let again = trader.send("key", &ticket).await.unwrap();
+    let other = trader.send("key", &buy("1")).await;
+
+    assert_eq!(
+        again,
+        Placed::ReplayedExisting(found.outcome().clone()),
+        "as it was answered then"
+    );
+    assert!(matches!(other, Err(PlaceError::KeyReused)), "{other:?}");
+    assert_eq!(world.count("trading.orders").await, 1);
+    world.sound().await;
+}
+
+#[tokio::test]
 async fn the_order_of_that_name_is_shown_as_it_is_now() {
     let (world, trader) = quoted().await;
     let ticket = buy("10").limit("9.00").named("mine");
@@ -275,7 +297,7 @@ async fn the_same_name_sixteen_times_at_once_places_one_order() {
         match send.await.unwrap() {
             Placed::New(_) => new += 1,
             Placed::Existing(outcome) => assert_eq!(outcome.order.status, OrderStatus::Filled),
-            Placed::Replayed(outcome) => panic!("{outcome:?}"),
+            replayed => panic!("{replayed:?}"),
         }
     }
 
