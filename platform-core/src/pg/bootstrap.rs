@@ -1,8 +1,10 @@
 //! Roles and database-wide settings: what only an administrator of the server can do, once.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::AssertSqlSafe;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::MigrateError;
 
@@ -11,6 +13,9 @@ pub const APP_ROLE: &str = "platform_app";
 
 /// The group role of reads over a tenant and the tenants below it.
 pub const SUBTREE_ROLE: &str = "platform_subtree";
+
+/// How long the owner or an administrator waits for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What [`bootstrap`] sets up.
 #[derive(Debug, Clone)]
@@ -33,9 +38,7 @@ pub struct Bootstrap {
 /// # Errors
 /// [`MigrateError`] when the server cannot be reached or refuses a statement.
 pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
-    let mut conn = PgConnection::connect(plan.superuser_url.expose_secret())
-        .await
-        .map_err(MigrateError::Connect)?;
+    let mut conn = connect(superuser_options(plan)?).await?;
     create_roles(&mut conn).await?;
     for login in [&plan.owner, &plan.application] {
         if !role_exists(&mut conn, login).await? {
@@ -73,17 +76,26 @@ pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
 
 /// Settings inside the platform's database that need a superuser.
 async fn harden(plan: &Bootstrap) -> Result<(), MigrateError> {
-    let options: sqlx::postgres::PgConnectOptions = plan
-        .superuser_url
-        .expose_secret()
-        .parse()
-        .map_err(MigrateError::Connect)?;
-    let mut conn = PgConnection::connect_with(&options.database(&plan.database))
-        .await
-        .map_err(MigrateError::Connect)?;
+    let mut conn = connect(superuser_options(plan)?.database(&plan.database)).await?;
     lock_down(&mut conn, &plan.owner).await?;
     conn.close().await?;
     Ok(())
+}
+
+fn superuser_options(plan: &Bootstrap) -> Result<PgConnectOptions, MigrateError> {
+    let options = plan.superuser_url.expose_secret().parse();
+    options.map_err(MigrateError::Connect)
+}
+
+/// A connection outside the pool, within the limit: a server that takes the connection and never answers is not waited for.
+pub(super) async fn connect(options: PgConnectOptions) -> Result<PgConnection, MigrateError> {
+    let connecting = PgConnection::connect_with(&options);
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => connected.map_err(MigrateError::Connect),
+        Err(_) => Err(MigrateError::Connect(
+            std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
+        )),
+    }
 }
 
 /// Takes from PUBLIC what lets a role act outside its tables.

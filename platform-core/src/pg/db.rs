@@ -193,11 +193,20 @@ impl Db {
         &self.inner.sources
     }
 
-    /// Waits for running commits and closes every connection. Transactions that begin after this fail.
+    /// Waits for running transactions and closes every connection, no longer than the limit for acquiring one; what still runs
+    /// then ends with the process. Transactions that begin after this fail.
     pub async fn close(&self) {
         self.inner.tasks.close();
-        self.inner.tasks.wait().await;
-        self.inner.pool.close().await;
+        let closing = async {
+            self.inner.tasks.wait().await;
+            self.inner.pool.close().await;
+        };
+        if tokio::time::timeout(self.inner.acquire_timeout, closing)
+            .await
+            .is_err()
+        {
+            tracing::warn!("the database was closed while transactions were running");
+        }
     }
 
     pub(super) async fn global_read(&self) -> Result<GlobalTx, DbError> {

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 
-use super::bootstrap::{create_roles, lock_down, quote, role_exists, run};
+use super::bootstrap::{connect, create_roles, lock_down, quote, role_exists, run};
 use super::{APP_ROLE, SUBTREE_ROLE};
 
 /// The migrations of one crate and the schema they own.
@@ -91,9 +91,8 @@ pub async fn migrate(
     application: Option<&str>,
     crates: &[&'static Migrations],
 ) -> Result<Migrated, MigrateError> {
-    let mut conn = PgConnection::connect(owner_url.expose_secret())
-        .await
-        .map_err(MigrateError::Connect)?;
+    let options = owner_url.expose_secret().parse().map_err(MigrateError::Connect)?;
+    let mut conn = connect(options).await?;
     for setting in SESSION {
         sqlx::query(setting).execute(&mut conn).await?;
     }

@@ -219,3 +219,16 @@ async fn connect(database: &TestDatabase) -> Db {
     let config = DbConfig::new(database.app_url()).with_max_connections(2);
     Db::connect(&config, Sources::system()).await.unwrap()
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_not_waited_for() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "postgres://owner@{}/platform?sslmode=disable",
+        silent.local_addr().unwrap()
+    );
+
+    let migrated = migrate(&SecretString::from(url), None, &[]).await;
+
+    assert!(matches!(migrated, Err(MigrateError::Connect(_))), "{migrated:?}");
+}

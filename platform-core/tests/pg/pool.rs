@@ -208,3 +208,18 @@ async fn a_server_that_is_not_there_is_unreachable_and_a_text_that_is_no_url_is_
     assert!(matches!(invalid, ConnectError::InvalidUrl), "{invalid:?}");
     assert!(!invalid.to_string().contains("secret"));
 }
+
+#[tokio::test]
+async fn closing_waits_for_a_running_transaction_no_longer_than_its_limit() {
+    let test = shop().await;
+    let db = connect(test.app_url(), |config| config.acquire_timeout = LIMIT).await;
+    let running = db.begin(&context(tenant())).await.unwrap();
+    let started = Instant::now();
+
+    db.close().await;
+
+    let waited = started.elapsed();
+    assert!(waited >= LIMIT && waited < LIMIT + SLACK, "{waited:?}");
+    drop(running);
+    assert!(db.begin(&context(tenant())).await.is_err());
+}

@@ -28,15 +28,24 @@ impl AccountRow {
     }
 }
 
+/// The columns of an account, in the order of [`AccountRow`].
+macro_rules! select_account {
+    ($rest:literal) => {
+        concat!(
+            "select id, status, available_cents, held_cents, last_seq, opened_at from trading.account ",
+            $rest
+        )
+    };
+}
+
 /// Locks the account of a principal. Whoever changes an account, its orders or its positions holds this lock first.
 pub(crate) async fn lock_account_of(
     tx: &mut TenantTx,
     owner: PrincipalId,
 ) -> Result<Option<AccountRow>, DbError> {
-    let row = sqlx::query_as(
-        "select id, status, available_cents, held_cents, last_seq, opened_at
-         from trading.account where tenant_id = $1 and owner_id = $2 for update",
-    )
+    let row = sqlx::query_as(select_account!(
+        "where tenant_id = $1 and owner_id = $2 for update"
+    ))
     .bind(tx.tenant())
     .bind(owner)
     .fetch_optional(tx)
@@ -49,14 +58,11 @@ pub(crate) async fn lock_account_by_id(
     tx: &mut TenantTx,
     id: AccountId,
 ) -> Result<Option<AccountRow>, DbError> {
-    let row = sqlx::query_as(
-        "select id, status, available_cents, held_cents, last_seq, opened_at
-         from trading.account where tenant_id = $1 and id = $2 for update",
-    )
-    .bind(tx.tenant())
-    .bind(id)
-    .fetch_optional(tx)
-    .await?;
+    let row = sqlx::query_as(select_account!("where tenant_id = $1 and id = $2 for update"))
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx)
+        .await?;
     Ok(row)
 }
 
@@ -65,14 +71,11 @@ pub(crate) async fn read_account_of(
     read: &mut TenantRead,
     owner: PrincipalId,
 ) -> Result<Option<AccountRow>, DbError> {
-    let row = sqlx::query_as(
-        "select id, status, available_cents, held_cents, last_seq, opened_at
-         from trading.account where tenant_id = $1 and owner_id = $2",
-    )
-    .bind(read.tenant())
-    .bind(owner)
-    .fetch_optional(read)
-    .await?;
+    let row = sqlx::query_as(select_account!("where tenant_id = $1 and owner_id = $2"))
+        .bind(read.tenant())
+        .bind(owner)
+        .fetch_optional(read)
+        .await?;
     Ok(row)
 }
 
