@@ -1,0 +1,1 @@
+//! The derive of `platform-crypto`. Use it through that crate's feature `derive`.
