@@ -9,9 +9,10 @@ use platform_core::secrecy::SecretString;
 
 use crate::auth::Inner;
 use crate::hasher::Verdict;
+use crate::identity::EMAIL_INDEX;
 use crate::password::TriedPassword;
+use crate::stored::{self, Candidate};
 use crate::throttle::Held;
-use crate::user::{self, Candidate};
 use crate::{Auth, EmailAddress, Fault, HashError, SignInError, SignedIn, UserStatus};
 
 /// What somebody who signs in enters, unchecked.
@@ -76,21 +77,36 @@ impl Inner {
         password: TriedPassword,
     ) -> Result<SignedIn, SignInError> {
         let tenant = self.open_tenant(ctx.tenant()).await??;
-        let mut read = self.db.read(ctx).await?;
-        let candidate = user::candidate(&mut read, email).await?;
-        read.finish().await?;
+        let candidate = self.candidate(ctx, email).await?;
 
         let stored = candidate.as_ref().map(|candidate| candidate.phc.clone());
         let verdict = self.hasher.verify(password, stored).await?;
         let failure = match (candidate, &verdict) {
             (None, _) => SignInFailure::UnknownUser,
-            (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.user.id),
-            (Some(known), _) if known.user.status == UserStatus::Disabled => {
-                SignInFailure::UserDisabled(known.user.id)
+            (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.stored.account.id),
+            (Some(known), _) if known.stored.account.status == UserStatus::Disabled => {
+                SignInFailure::UserDisabled(known.stored.account.id)
             }
             (Some(known), _) => return self.admit(ctx, known, verdict, tenant).await,
         };
         Err(self.refuse(ctx, email, failure).await)
+    }
+
+    /// Whoever may have this e-mail address. Two queries, whether anybody has it or not, and no key of a person: what is sealed is opened
+    /// when the password has turned out right.
+    pub(crate) async fn candidate(
+        &self,
+        ctx: &RequestContext,
+        email: &EmailAddress,
+    ) -> Result<Option<Candidate>, Fault> {
+        let mut read = self.db.read(ctx).await?;
+        let found = self
+            .keys
+            .find(&mut read, ctx, &EMAIL_INDEX, email.as_entered())
+            .await?;
+        let candidate = stored::candidate(&mut read, &found).await?;
+        read.finish().await?;
+        Ok(candidate)
     }
 
     /// Opens the session; the password was right.
@@ -101,24 +117,28 @@ impl Inner {
         verdict: Verdict,
         tenant: Tenant,
     ) -> Result<SignedIn, SignInError> {
+        let account = candidate.stored.account;
+        // Before anything is written: without the user's key there is no answer to give.
+        let user = self.opened(ctx, &candidate.stored).await?;
+        let user = user.ok_or(SignInError::InvalidCredentials)?;
         let mut tx = self.db.begin(ctx).await?;
         if let Verdict::RightAndRehashed(phc) = verdict {
             // Before the credential is locked for sharing: two sign-ins that shared the lock could not both write.
-            user::rehash(&mut tx, &candidate, &phc).await?;
+            stored::rehash(&mut tx, &candidate, &phc).await?;
         }
         let opened = self
-            .open_session(&mut tx, ctx, &candidate.user, candidate.changed_at)
+            .open_session(&mut tx, ctx, account, candidate.changed_at)
             .await?;
         let (opened, of_user) = opened.ok_or(SignInError::InvalidCredentials)?;
         self.audit
             .record(
                 &mut tx,
                 &of_user,
-                sign_in_succeeded(candidate.user.id, "password"),
+                sign_in_succeeded(account.id, "password"),
             )
             .await?;
         tx.commit().await?;
-        Ok(opened.signed_in(candidate.user, tenant))
+        Ok(opened.signed_in(user, tenant))
     }
 
     /// Records the failure. If that fails, the answer is the fault: no failed attempt goes unrecorded.

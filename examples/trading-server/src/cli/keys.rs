@@ -1,9 +1,11 @@
 //! The command `keys`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use platform_core::PrincipalId;
 
-/// What an operator does with keys. Everything but `rewrap` works on one tenant.
+/// What an operator does with keys. Everything but `new-root` and `rewrap` works on one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum KeysTask {
     /// Show a tenant's keys
@@ -44,6 +46,12 @@ pub enum KeysTask {
         /// Needed, because nothing undoes it
         #[arg(long)]
         yes: bool,
+    },
+    /// Make a root key: printed, or put in front of those in a key file, which is made if there is none
+    NewRoot {
+        /// The key file
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Bring every tenant's keys under the current root key, after it was changed
     Rewrap,

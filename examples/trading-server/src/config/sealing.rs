@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::reader::Reader;
 use super::url;
-use crate::cli::Command;
+use crate::cli::{Command, KeysTask};
 
 /// The keys that personal fields are sealed under.
 #[derive(Debug, Clone)]
@@ -158,7 +158,8 @@ const SECTION: [&str; 9] = [
 ];
 
 fn needs_keys(command: &Command) -> bool {
-    !matches!(command, Command::Migrate | Command::Openapi)
+    let new_root = matches!(command, Command::Keys { task: KeysTask::NewRoot { .. } });
+    !new_root && !matches!(command, Command::Migrate | Command::Openapi)
 }
 
 /// What `auto` stands for: the provider that something was configured for.
@@ -313,19 +314,20 @@ fn vault_path(text: &str, bytes_max: usize) -> Option<String> {
 }
 
 fn passphrase(reader: &mut Reader, names: (&str, &str)) -> Option<SecretString> {
-    reader.secret_or_file(names, "a passphrase of 16 to 1024 bytes", |text| match text.len() {
-        0..16 => Err("is too short"),
-        16..=1024 => Ok(()),
+    reader.secret_or_file(names, "a passphrase of 15 to 1024 bytes", |text| match text.len() {
+        0..15 => Err("is too short"),
+        15..=1024 => Ok(()),
         _ => Err("is too long"),
     })
 }
 
-const ROOT_EXPECTED: &str = "32 random bytes as 64 hexadecimal digits or 44 characters of base64";
+const ROOT_EXPECTED: &str = "a root key as the command `keys new-root` prints one";
 
 fn root_text(reader: &mut Reader, name: &str) -> Option<SecretString> {
     reader.secret(name, ROOT_EXPECTED, |text| match text.len() {
-        43 | 44 | 64 => Ok(()),
-        _ => Err("is of another length"),
+        0 => Err("is empty"),
+        1..=4096 => Ok(()),
+        _ => Err("is too long"),
     })
 }
 

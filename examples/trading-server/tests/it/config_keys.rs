@@ -141,7 +141,6 @@ fn everything_that_is_wrong_with_the_keys_is_reported_at_once_and_no_secret_is_s
             ("PLATFORM_KEYS_PASSPHRASE", "too short"),
             ("PLATFORM_KEYS_TTL_MS", "1"),
             ("PLATFORM_KEYS_ERASURE_DIR", "https://example.com/erasure"),
-            ("PLATFORM_KEYS_PREVIOUS_ROOT", "00ff"),
         ]),
         problems(&[("PLATFORM_KEYS_PROVIDER", "env")]),
         problems(&[("PLATFORM_KEYS_PROVIDER", "passphrase")]),
@@ -164,11 +163,10 @@ fn everything_that_is_wrong_with_the_keys_is_reported_at_once_and_no_secret_is_s
 
     insta::assert_snapshot!(said.join("\n\n"), @r#"
     keys.ttl_ms (environment variable PLATFORM_KEYS_TTL_MS): found "1", expected a whole number from 100 to 3600000
-    keys.passphrase (environment variable PLATFORM_KEYS_PASSPHRASE): found a value that is too short (not shown), expected a passphrase of 16 to 1024 bytes
+    keys.passphrase (environment variable PLATFORM_KEYS_PASSPHRASE): found a value that is too short (not shown), expected a passphrase of 15 to 1024 bytes
     keys.erasure_dir (environment variable PLATFORM_KEYS_ERASURE_DIR): found "https://example.com/erasure", expected the path of a folder that no backup of the database holds
-    keys.previous_root (environment variable PLATFORM_KEYS_PREVIOUS_ROOT): found a value that is of another length (not shown), expected 32 random bytes as 64 hexadecimal digits or 44 characters of base64
 
-    keys.root (default): found nothing, expected 32 random bytes as 64 hexadecimal digits or 44 characters of base64
+    keys.root (default): found nothing, expected a root key as the command `keys new-root` prints one
 
     keys.passphrase (default): found nothing, expected a passphrase, or its file in keys.passphrase_file
 
