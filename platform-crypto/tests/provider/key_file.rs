@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 use platform_core::error_chain;
-use platform_crypto::{KeyProvider as _, LocalRoot, RootKeyError, create_key_file, new_key_text, prepend_key};
+use platform_crypto::{
+    KeyProvider as _, LocalRoot, RootKeyError, create_key_file, new_key_text, prepend_key,
+};
 
 use crate::support::{key_of_a_tenant, opens, sources};
 
@@ -61,7 +63,9 @@ fn processes_that_start_together_get_one_key() {
             let (path, start) = (path.clone(), start.clone());
             std::thread::spawn(move || {
                 start.wait();
-                LocalRoot::from_key_file_or_new(&path, &sources()).unwrap().current()
+                LocalRoot::from_key_file_or_new(&path, &sources())
+                    .unwrap()
+                    .current()
             })
         })
         .collect();
@@ -105,21 +109,30 @@ async fn a_new_key_goes_in_front_of_the_others_in_the_file() {
     assert_ne!(new, before.current());
     assert!(opens(&after, &context, &wrapped, &key).await);
     assert_eq!(mode(&path), 0o600);
-    assert_eq!(fs::read_to_string(&path).unwrap().matches("# Root keys").count(), 1);
+    assert_eq!(
+        fs::read_to_string(&path).unwrap().matches("# Root keys").count(),
+        1
+    );
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
 
 #[test]
 fn a_key_file_behind_a_link_stays_behind_it() {
     let directory = tempfile::tempdir().unwrap();
-    let (path, link) = (directory.path().join("root.key"), directory.path().join("current"));
+    let (path, link) = (
+        directory.path().join("root.key"),
+        directory.path().join("current"),
+    );
     create_key_file(&path, &sources()).unwrap();
     symlink(&path, &link).unwrap();
 
     let new = prepend_key(&link, &sources()).unwrap();
 
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(LocalRoot::from_key_file(&path, &sources()).unwrap().current(), new);
+    assert_eq!(
+        LocalRoot::from_key_file(&path, &sources()).unwrap().current(),
+        new
+    );
 }
 
 #[test]
@@ -139,7 +152,10 @@ fn a_file_of_something_else_is_refused_without_showing_it() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let error = LocalRoot::from_key_file(&path, &sources()).unwrap_err();
         let shown = format!("{error:?} {}", error_chain(&error));
-        assert!(!shown.contains(&key[8..24]) && !shown.contains("PRIVATE"), "{shown}");
+        assert!(
+            !shown.contains(&key[8..24]) && !shown.contains("PRIVATE"),
+            "{shown}"
+        );
         assert!(prepend_key(&path, &sources()).is_err());
         assert_eq!(fs::read(&path).unwrap(), content);
     }

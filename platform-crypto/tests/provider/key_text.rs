@@ -1,5 +1,7 @@
 use platform_core::error_chain;
-use platform_crypto::{KeyProvider as _, LocalRoot, Malformation, RootKeyError, RootKeyRecord, Weakness, new_key_text};
+use platform_crypto::{
+    KeyProvider as _, LocalRoot, Malformation, RootKeyError, RootKeyRecord, Weakness, new_key_text,
+};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
@@ -7,8 +9,15 @@ use crate::support::{key_of_a_tenant, opens, shows, sources};
 
 /// The text of a key of these bytes, as the documentation describes it.
 fn text_of(key: [u8; 32]) -> String {
-    let sum = Sha256::new().chain_update("pcroot1_").chain_update(key).finalize();
-    let digits: String = key.iter().chain(&sum[..4]).map(|byte| format!("{byte:02x}")).collect();
+    let sum = Sha256::new()
+        .chain_update("pcroot1_")
+        .chain_update(key)
+        .finalize();
+    let digits: String = key
+        .iter()
+        .chain(&sum[..4])
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("pcroot1_{digits}")
 }
 
@@ -25,14 +34,21 @@ async fn the_first_key_of_a_text_wraps_and_every_one_unwraps() {
 
     assert!(opens(&root, &context, &wrapped, &key).await);
     assert_eq!(moved.root, root.current());
-    assert_eq!(root.current(), LocalRoot::from_text(&new, &sources()).unwrap().current());
+    assert_eq!(
+        root.current(),
+        LocalRoot::from_text(&new, &sources()).unwrap().current()
+    );
     assert_eq!(root.rewrap(&context, &moved).await.unwrap(), None);
     assert!(!opens(&before, &context, &moved, &key).await);
 }
 
 #[test]
 fn an_environment_variable_separates_its_keys_by_commas_or_spaces() {
-    let (one, two, three) = (new_key_text(&sources()), new_key_text(&sources()), new_key_text(&sources()));
+    let (one, two, three) = (
+        new_key_text(&sources()),
+        new_key_text(&sources()),
+        new_key_text(&sources()),
+    );
 
     let root = LocalRoot::from_text(&format!("{}, {} {}", *one, *two, *three), &sources()).unwrap();
 
@@ -46,13 +62,22 @@ fn a_key_has_the_documented_text() {
     let key: [u8; 32] = sources().bytes();
 
     assert!(LocalRoot::from_text(&text_of(key), &sources()).is_ok());
-    assert!(LocalRoot::from_text(&text_of(key).to_uppercase().replace("PCROOT1", "pcroot1"), &sources()).is_ok());
+    assert!(
+        LocalRoot::from_text(
+            &text_of(key).to_uppercase().replace("PCROOT1", "pcroot1"),
+            &sources()
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn a_text_without_a_key_is_refused() {
     for text in ["", "\n\n", "# pcroot1_00"] {
-        assert!(matches!(LocalRoot::from_text(text, &sources()), Err(RootKeyError::Empty)));
+        assert!(matches!(
+            LocalRoot::from_text(text, &sources()),
+            Err(RootKeyError::Empty)
+        ));
     }
 }
 
@@ -63,7 +88,13 @@ fn a_mistyped_digit_is_told_from_another_key() {
         let mut typed = text.as_bytes().to_vec();
         typed[at] = if typed[at] == b'0' { b'1' } else { b'0' };
         let read = LocalRoot::from_text(std::str::from_utf8(&typed).unwrap(), &sources());
-        assert!(matches!(read, Err(RootKeyError::Malformed { line: 1, found: Malformation::Checksum })));
+        assert!(matches!(
+            read,
+            Err(RootKeyError::Malformed {
+                line: 1,
+                found: Malformation::Checksum
+            })
+        ));
     }
 }
 
@@ -78,9 +109,14 @@ fn a_key_that_is_there_twice_is_refused() {
 
 #[test]
 fn more_keys_than_a_rotation_needs_are_refused() {
-    let text: String = (0..17).map(|_| format!("{}\n", *new_key_text(&sources()))).collect();
+    let text: String = (0..17)
+        .map(|_| format!("{}\n", *new_key_text(&sources())))
+        .collect();
 
-    assert!(matches!(LocalRoot::from_text(&text, &sources()), Err(RootKeyError::TooMany { max: 16 })));
+    assert!(matches!(
+        LocalRoot::from_text(&text, &sources()),
+        Err(RootKeyError::TooMany { max: 16 })
+    ));
 }
 
 // C11
@@ -100,7 +136,10 @@ fn well_known_and_patterned_keys_are_refused() {
 
     for (key, weakness) in known {
         let read = LocalRoot::from_text(&text_of(key), &sources());
-        assert!(matches!(read, Err(RootKeyError::Weak(found)) if found == weakness), "{read:?}");
+        assert!(
+            matches!(read, Err(RootKeyError::Weak(found)) if found == weakness),
+            "{read:?}"
+        );
     }
 }
 
@@ -140,7 +179,10 @@ async fn a_service_with_another_key_than_the_database_remembers_is_refused() {
     let text = prepared.to_string();
     assert!(text.contains(remembered.current().as_str()), "{text}");
     let known = [RootKeyRecord::new(configured.current())];
-    assert_eq!(configured.prepare(&known).await.unwrap().root, configured.current());
+    assert_eq!(
+        configured.prepare(&known).await.unwrap().root,
+        configured.current()
+    );
 }
 
 proptest! {

@@ -3,7 +3,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use pbkdf2::pbkdf2_hmac;
 use platform_core::error_chain;
 use platform_crypto::{
-    DataKey, KeyProvider as _, Label, Passphrase, PassphraseRoot, ProviderError, RootKeyError, RootKeyRecord, Weakness,
+    DataKey, KeyProvider as _, Label, Passphrase, PassphraseRoot, ProviderError, RootKeyError, RootKeyRecord,
+    Weakness,
 };
 use sha2::Sha256;
 
@@ -25,7 +26,9 @@ fn record_of(passphrase: &str, iterations: u32) -> RootKeyRecord {
     let check = key.subkey(&Label::new(&[b"passphrase-check"]));
     let [salt, check] = [salt.as_slice(), check.expose_bytes()].map(|bytes| STANDARD_NO_PAD.encode(bytes));
     RootKeyRecord {
-        root: format!("passphrase:{}", &key.id().to_string()[..8]).parse().unwrap(),
+        root: format!("passphrase:{}", &key.id().to_string()[..8])
+            .parse()
+            .unwrap(),
         phc: Some(format!("$pbkdf2-sha256$i={iterations},l=32${salt}${check}")),
     }
 }
@@ -83,7 +86,10 @@ async fn a_changed_passphrase_wraps_anew_what_the_older_one_opens() {
     let after = root(HERONS);
     after.prepare(&[new]).await.unwrap();
     assert!(opens(&after, &context, &moved, &key).await);
-    assert!(matches!(after.unwrap(&context, &wrapped).await, Err(ProviderError::UnknownRoot(_))));
+    assert!(matches!(
+        after.unwrap(&context, &wrapped).await,
+        Err(ProviderError::UnknownRoot(_))
+    ));
 }
 
 #[tokio::test]
@@ -147,7 +153,10 @@ async fn a_stored_string_of_another_form_is_refused() {
     ];
 
     for phc in strings {
-        let record = RootKeyRecord { root: "passphrase:3f2a91c0".parse().unwrap(), phc: Some(phc.clone()) };
+        let record = RootKeyRecord {
+            root: "passphrase:3f2a91c0".parse().unwrap(),
+            phc: Some(phc.clone()),
+        };
         let prepared = root(LANTERNS).prepare(&[record]).await;
         assert!(matches!(prepared, Err(ProviderError::UnknownRoot(_))), "{phc}");
     }
@@ -167,9 +176,14 @@ fn a_weak_passphrase_is_refused_without_showing_it() {
     ];
 
     for (text, weakness) in weak {
-        let text = text.strip_suffix("ships").map_or(text.to_owned(), |head| format!("{head}s"));
+        let text = text
+            .strip_suffix("ships")
+            .map_or(text.to_owned(), |head| format!("{head}s"));
         let error = Passphrase::new(&text).unwrap_err();
-        assert!(matches!(&error, RootKeyError::Weak(found) if *found == weakness), "{text}: {error:?}");
+        assert!(
+            matches!(&error, RootKeyError::Weak(found) if *found == weakness),
+            "{text}: {error:?}"
+        );
         assert!(text.len() < 8 || !error_chain(&error).contains(&text));
     }
 }
@@ -179,7 +193,11 @@ async fn a_passphrase_may_be_typed_on_another_keyboard_or_come_from_a_file() {
     let typed = root("caf\u{e9} at the old harbour wall");
     let record = typed.prepare(&[]).await.unwrap();
 
-    for same in ["cafe\u{301} at the old harbour wall", "caf\u{e9} at the old harbour wall\r\n", "caf\u{e9} at the old harbour wall\n"] {
+    for same in [
+        "cafe\u{301} at the old harbour wall",
+        "caf\u{e9} at the old harbour wall\r\n",
+        "caf\u{e9} at the old harbour wall\n",
+    ] {
         let prepared = root(same).prepare(std::slice::from_ref(&record)).await.unwrap();
         assert_eq!(prepared, record);
     }

@@ -38,7 +38,11 @@ async fn eight_derivations_do_not_hold_up_the_other_tasks() {
 
     let waits = ping.await.unwrap();
     let p99 = waits[waits.len() * 99 / 100];
-    println!("8 derivations in {took:?}; a ping waits {:?} at the median, {p99:?} at p99 of {}", waits[waits.len() / 2], waits.len());
+    println!(
+        "8 derivations in {took:?}; a ping waits {:?} at the median, {p99:?} at p99 of {}",
+        waits[waits.len() / 2],
+        waits.len()
+    );
     // A derivation on a worker would hold a ping up for all of its 100 ms. Less than that is up to the machine.
     assert!(p99 < took / 8, "{p99:?} of {took:?}");
 }
@@ -46,7 +50,10 @@ async fn eight_derivations_do_not_hold_up_the_other_tasks() {
 // C30: a passphrase costs its derivation once, not per key and not per field.
 #[tokio::test]
 async fn a_thousand_keys_are_unwrapped_in_less_than_one_derivation() {
-    let provider = PassphraseRoot::new(Passphrase::new("nine lanterns over a quiet harbour").unwrap(), &sources());
+    let provider = PassphraseRoot::new(
+        Passphrase::new("nine lanterns over a quiet harbour").unwrap(),
+        &sources(),
+    );
     let started = Instant::now();
     provider.prepare(&[]).await.unwrap();
     let derivation = started.elapsed();
@@ -65,5 +72,8 @@ async fn a_thousand_keys_are_unwrapped_in_less_than_one_derivation() {
     let unwrapping = started.elapsed();
 
     println!("derivation {derivation:?}, 1000 unwrappings {unwrapping:?}");
-    assert!(unwrapping < 20 * derivation, "{unwrapping:?} against {derivation:?}");
+    assert!(
+        unwrapping < 20 * derivation,
+        "{unwrapping:?} against {derivation:?}"
+    );
 }

@@ -16,7 +16,12 @@ pub(crate) fn key_of_a_tenant() -> (WrapContext, DataKey) {
     (context, key)
 }
 
-pub(crate) async fn opens(provider: &dyn KeyProvider, context: &WrapContext, wrapped: &WrappedKey, key: &DataKey) -> bool {
+pub(crate) async fn opens(
+    provider: &dyn KeyProvider,
+    context: &WrapContext,
+    wrapped: &WrappedKey,
+    key: &DataKey,
+) -> bool {
     let opened = provider.unwrap(context, wrapped).await;
     opened.is_ok_and(|opened| opened.expose_bytes() == key.expose_bytes())
 }

@@ -1,5 +1,7 @@
 use platform_core::TenantId;
-use platform_crypto::{DataKey, KeyProvider as _, LocalRoot, ProviderError, Purpose, RootKeyRef, WrapContext, WrappedKey};
+use platform_crypto::{
+    DataKey, KeyProvider as _, LocalRoot, ProviderError, Purpose, RootKeyRef, WrapContext, WrappedKey,
+};
 
 use crate::support::{key_of_a_tenant, opens, sources};
 
@@ -26,13 +28,22 @@ async fn a_wrapped_key_that_was_given_to_another_owner_is_refused() {
     let tenant = TenantId::generate(&sources());
     let others = [
         WrapContext { tenant, ..context },
-        WrapContext { purpose: Purpose::Index, ..context },
-        WrapContext { key: other_key.id(), ..context },
+        WrapContext {
+            purpose: Purpose::Index,
+            ..context
+        },
+        WrapContext {
+            key: other_key.id(),
+            ..context
+        },
     ];
 
     for other in others {
         let opened = root.unwrap(&other, &wrapped).await;
-        assert!(matches!(opened, Err(ProviderError::Refused)), "{other:?}: {opened:?}");
+        assert!(
+            matches!(opened, Err(ProviderError::Refused)),
+            "{other:?}: {opened:?}"
+        );
     }
 }
 
@@ -45,7 +56,10 @@ async fn a_key_that_is_not_the_one_its_id_commits_to_is_refused() {
     // Whoever can wrap is not trusted to have wrapped the right key.
     let wrapped = root.wrap(&context, &another).await.unwrap();
 
-    assert!(matches!(root.unwrap(&context, &wrapped).await, Err(ProviderError::Refused)));
+    assert!(matches!(
+        root.unwrap(&context, &wrapped).await,
+        Err(ProviderError::Refused)
+    ));
 }
 
 #[tokio::test]
@@ -57,16 +71,25 @@ async fn a_damaged_wrapped_key_is_refused_at_every_bit_and_every_length() {
     for bit in 0..wrapped.bytes.len() * 8 {
         let mut flipped = wrapped.clone();
         flipped.bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(matches!(root.unwrap(&context, &flipped).await, Err(ProviderError::Refused)), "bit {bit}");
+        assert!(
+            matches!(root.unwrap(&context, &flipped).await, Err(ProviderError::Refused)),
+            "bit {bit}"
+        );
     }
     for length in 0..wrapped.bytes.len() {
         let mut cut = wrapped.clone();
         cut.bytes.truncate(length);
-        assert!(matches!(root.unwrap(&context, &cut).await, Err(ProviderError::Refused)), "{length} bytes");
+        assert!(
+            matches!(root.unwrap(&context, &cut).await, Err(ProviderError::Refused)),
+            "{length} bytes"
+        );
     }
     let mut longer = wrapped;
     longer.bytes.push(0);
-    assert!(matches!(root.unwrap(&context, &longer).await, Err(ProviderError::Refused)));
+    assert!(matches!(
+        root.unwrap(&context, &longer).await,
+        Err(ProviderError::Refused)
+    ));
 }
 
 #[tokio::test]
@@ -94,7 +117,10 @@ async fn the_same_key_wrapped_twice_has_different_bytes() {
 #[test]
 fn two_contexts_never_have_the_same_bytes() {
     let (context, key) = key_of_a_tenant();
-    let other = WrapContext { purpose: Purpose::Index, ..context };
+    let other = WrapContext {
+        purpose: Purpose::Index,
+        ..context
+    };
 
     assert_ne!(context.to_bytes(), other.to_bytes());
     assert_eq!(context.key, key.id());
