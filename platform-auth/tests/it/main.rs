@@ -4,9 +4,12 @@
 
 mod audit;
 mod bad_input;
+mod clear;
+mod erasure;
 mod flows;
 mod guessing;
 mod isolation;
+mod keys;
 mod module;
 mod passwords;
 mod races;
