@@ -28,3 +28,11 @@ pub use secret::Secret;
 mod mask;
 
 pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+
+mod provider;
+
+pub use provider::{
+    InvalidRootKeyRef, KEY_TEXT_PREFIX, KeyProvider, LocalRoot, Malformation, PASSPHRASE_ITERATIONS,
+    Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
+    WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
+};
