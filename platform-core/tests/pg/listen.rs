@@ -78,8 +78,16 @@ async fn a_server_that_goes_and_comes_back_is_a_gap() {
     let reopen = async {
         // Let the listener meet the refusal first.
         let impatient = std::time::Duration::from_millis(100);
-        assert!(tokio::time::timeout(impatient, std::future::pending::<()>()).await.is_err());
-        as_superuser(test.database(), &format!("alter database {name} connection limit -1")).await;
+        assert!(
+            tokio::time::timeout(impatient, std::future::pending::<()>())
+                .await
+                .is_err()
+        );
+        as_superuser(
+            test.database(),
+            &format!("alter database {name} connection limit -1"),
+        )
+        .await;
     };
     let (heard, ()) = tokio::join!(listener.next(), reopen);
 
