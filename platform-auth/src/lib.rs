@@ -61,8 +61,10 @@ mod user;
 pub mod http;
 
 pub use auth::{Auth, SignedIn};
+pub use clear::SealClearError;
 pub use config::{AuthConfig, PasswordConfig, SessionConfig};
 pub use email::{EmailAddress, InvalidEmail};
+pub use erasure::{EraseUserError, Erasure, HoldUserError};
 pub use error::{AccessError, AuthenticateError, Fault, RegisterError, SignInError, TenantRefused};
 pub use hasher::HashError;
 pub use name::{InvalidName, PersonName};

@@ -45,3 +45,15 @@ pub use provider::{
     Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
     WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
 };
+
+#[cfg(feature = "pg")]
+mod permission;
+
+#[cfg(feature = "pg")]
+pub use permission::{KEYS_MANAGE, KEYS_READ, SUBJECTS_ERASE, SUBJECTS_HOLD};
+
+#[cfg(feature = "http")]
+pub mod http;
+
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -6,10 +6,12 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Auth, MIGRATIONS, TENANT_ADMIN};
 
-/// Named `auth`: contributes its tables, its routes under `/api/v1` and `/admin/v1`, and offers the handle [`Auth`].
+/// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its routes under `/api/v1` and `/admin/v1`, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
-        Descriptor::new("auth", env!("CARGO_PKG_VERSION")).permission(TENANT_ADMIN)
+        Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
+            .requires("crypto", "^0.1")
+            .permission(TENANT_ADMIN)
     }
 
     fn migrations(&self) -> Option<&'static Migrations> {

@@ -11,7 +11,7 @@ use super::builder::{Config, KeyringBuilder};
 use super::slot::Slot;
 use super::tenant_keys::TenantKeys;
 use super::{KeyError, KeyInfo, KeyLog, store};
-use crate::{KeyId, KeyProvider, Keys, Purpose};
+use crate::{KeyId, KeyProvider, Keys, ProviderError, Purpose};
 
 /// The keys of all tenants: makes them, hands them out, rotates and destroys them. Cheap to clone.
 ///
@@ -104,6 +104,14 @@ impl Keyring {
             rows = self.inner.rows(ctx).await?;
         }
         Ok(rows.into_iter().map(|row| row.info).collect())
+    }
+
+    /// Would the provider of the root key answer now?
+    ///
+    /// # Errors
+    /// What it would answer.
+    pub async fn health(&self) -> Result<(), ProviderError> {
+        self.inner.provider.health().await
     }
 
     /// How many tenants' keys are in memory.

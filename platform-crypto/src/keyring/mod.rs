@@ -17,6 +17,7 @@ mod rotate;
 mod slot;
 mod store;
 mod tenant_keys;
+mod unconnected;
 mod worker;
 
 pub use builder::KeyringBuilder;
