@@ -24,23 +24,29 @@ pub(super) fn mask_numbers(text: &str) -> Cow<'_, str> {
             continue;
         }
         let start = without_escape(bytes, at);
-        if let Some(end) = number_end(bytes, start) {
-            edits.hide_quoted(start..end, json_quote(text, start));
-            at = end;
-        } else {
-            at = word_end(bytes, start);
-        }
+        let run = word_end(bytes, start);
+        at = match number_end(bytes, start, run) {
+            Some(end) => {
+                edits.hide_quoted(start..end, json_quote(text, start));
+                end
+            }
+            None => run,
+        };
     }
     edits.finish()
 }
 
-/// Where a number ends that begins here and is one of those that are looked for.
-fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
-    match bytes.get(start)? {
-        b'0'..=b'9' if !follows_a_point(bytes, start) => {
-            card_end(bytes, start).or_else(|| ssn_end(bytes, start))
+/// Where a number ends that begins with this run of letters and digits and is one of those that are looked for.
+fn number_end(bytes: &[u8], start: usize, run: usize) -> Option<usize> {
+    let is_digit = bytes.get(start)?.is_ascii_digit();
+    match run - start {
+        _ if is_digit && follows_a_point(bytes, start) => None,
+        3 if is_digit => ssn_end(bytes, start),
+        4 if is_digit => grouped_card_end(bytes, start),
+        CARD_DIGITS_MIN..=CARD_DIGITS_MAX if is_digit => {
+            (is_card(&bytes[start..run]) && ends_here(bytes, run)).then_some(run)
         }
-        letter if letter.is_ascii_alphabetic() => iban_end(bytes, start),
+        4 | IBAN_CHARS_MIN..=IBAN_CHARS_MAX if !is_digit => iban_end(bytes, start),
         _ => None,
     }
 }
@@ -50,12 +56,7 @@ fn follows_a_point(bytes: &[u8], start: usize) -> bool {
     matches!(bytes[..start], [.., b'0'..=b'9', b'.'])
 }
 
-fn card_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let run = word_end(bytes, start);
-    let digits = &bytes[start..run];
-    if (CARD_DIGITS_MIN..=CARD_DIGITS_MAX).contains(&digits.len()) {
-        return (is_card(digits) && ends_here(bytes, run)).then_some(run);
-    }
+fn grouped_card_end(bytes: &[u8], start: usize) -> Option<usize> {
     CARD_GROUPS.into_iter().find_map(|groups| {
         let mut digits = Vec::with_capacity(CARD_DIGITS_MAX);
         let end = groups_end(bytes, start, groups, b" -", &mut digits)?;
