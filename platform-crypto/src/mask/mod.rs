@@ -7,6 +7,10 @@ mod email;
 mod national;
 mod phone;
 
+use zeroize::Zeroize;
+
+use crate::Secret;
+
 pub use account::mask_iban;
 pub use card::mask_card;
 pub use email::mask_email;
@@ -81,5 +85,19 @@ impl Mask {
             Self::Ssn => 11,
             Self::Whole => 4,
         }
+    }
+}
+
+impl<T: Zeroize + AsRef<str>> Secret<T> {
+    /// The value, masked: the one form of it for screens, logs and audit events.
+    ///
+    /// ```
+    /// use platform_crypto::{Mask, Secret};
+    ///
+    /// let email = Secret::new(String::from("ada@example.com"));
+    /// assert_eq!(email.masked(Mask::Email), "a***@e***.com");
+    /// ```
+    pub fn masked(&self, mask: Mask) -> String {
+        mask.apply(self.expose().as_ref())
     }
 }
