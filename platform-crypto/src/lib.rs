@@ -25,6 +25,15 @@ pub use key::{
 };
 pub use secret::Secret;
 
+#[cfg(feature = "pg")]
+mod keyring;
+
+#[cfg(feature = "pg")]
+pub use keyring::{
+    KeyError, KeyEvent, KeyEventKind, KeyInfo, KeyLog, KeyLogError, KeyOutcome, KeyTarget, Keyring,
+    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, RootKeyInfo, Swept, TracingKeyLog,
+};
+
 mod mask;
 #[cfg(feature = "redact")]
 mod redact;
