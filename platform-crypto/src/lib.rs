@@ -36,3 +36,12 @@ pub use provider::{
     Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
     WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
 };
+
+#[cfg(feature = "vault")]
+mod vault;
+
+#[cfg(feature = "vault")]
+pub use vault::{
+    Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
+    VaultLogin, VaultTransit,
+};
