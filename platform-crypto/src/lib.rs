@@ -14,4 +14,11 @@
 
 mod mask;
 
+mod subject;
+
 pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+
+pub use subject::{
+    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId, Slot,
+    SlotKey, StoredSegment,
+};
