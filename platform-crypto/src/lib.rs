@@ -12,11 +12,36 @@
 //! assert_eq!(mask_email("not an address"), "****@****.***");
 //! ```
 
+mod field;
+mod key;
+mod secret;
+
+pub use field::{
+    Budget, Column, FieldContext, FieldKey, Keys, NotPlaintext, NotSealedText, OVERHEAD_BYTES, OpenError,
+    OpenKeys, PLAINTEXT_BYTES_MAX, Padding, Plaintext, RowId, SealError, SealKeys, Sealed,
+};
+pub use key::{
+    DataKey, KeyId, KeyState, Label, ParseKeyIdError, Purpose, Subkey, UnknownWord, WrongKeyLength,
+};
+pub use secret::Secret;
+
 mod mask;
 
-mod subject;
-
 pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+
+mod provider;
+
+pub use provider::{
+    InvalidRootKeyRef, KEY_TEXT_PREFIX, KeyProvider, LocalRoot, Malformation, PASSPHRASE_ITERATIONS,
+    Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
+    WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
+};
+
+mod index;
+
+pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
+
+mod subject;
 
 pub use subject::{
     ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId, Slot,
