@@ -35,8 +35,13 @@ pub use keyring::{
 };
 
 mod mask;
+#[cfg(feature = "redact")]
+mod redact;
 
-pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+pub use mask::{Mask, mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+
+#[cfg(feature = "redact")]
+pub use redact::{MASK, RedactFields, RedactLines, RedactWriter, is_secret_name, redact, redact_layer};
 
 mod provider;
 
