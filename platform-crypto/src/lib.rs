@@ -58,6 +58,15 @@ pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
 mod subject;
 
 pub use subject::{
-    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId, Slot,
-    SlotKey, StoredSegment,
+    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId,
+    Slot, SlotKey, StoredSegment,
+};
+
+#[cfg(feature = "vault")]
+mod vault;
+
+#[cfg(feature = "vault")]
+pub use vault::{
+    Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
+    VaultLogin, VaultTransit,
 };
