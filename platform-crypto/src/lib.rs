@@ -50,3 +50,23 @@ pub use provider::{
     Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
     WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
 };
+
+mod index;
+
+pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
+
+mod subject;
+
+pub use subject::{
+    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId,
+    Slot, SlotKey, StoredSegment,
+};
+
+#[cfg(feature = "vault")]
+mod vault;
+
+#[cfg(feature = "vault")]
+pub use vault::{
+    Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
+    VaultLogin, VaultTransit,
+};
