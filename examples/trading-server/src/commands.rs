@@ -53,7 +53,9 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         {
             tracing::warn!(code = finding.code, object = finding.object, "{finding}");
         }
-        let handles = Handles::new(&db, &board, settings);
+        let opened = keyring::open(&db, &AuditLog::new(db.sources().clone()), &settings.keys).await?;
+        let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        seal_clear_users(&handles).await?;
         let credentials = demo::seed(&db, &handles, &settings.demo).await?;
         if let Some(credentials) = credentials {
             say(credentials.expose());
@@ -61,6 +63,7 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         let beside = Beside {
             metrics_listener,
             keeper: database.keeper(),
+            renewal: opened.renewal(),
         };
         let platform = compose::platform(&db, &handles, feed, settings, beside)?;
         let address = listener.local_addr().or_refuse(Exit::Internal)?;
@@ -132,8 +135,11 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
                 None => say(&format!("warning: {finding}\n")),
             }
         }
+        let keyring = keyring::open(&db, &AuditLog::new(db.sources().clone()), &settings.keys).await?.keyring;
+        keyring.health().await.or_refuse(Exit::Unavailable)?;
         db.close().await;
         say("isolation: proven by the self-check and the canary\n");
+        say("keys: the root key is the one of this database\n");
         Ok(Exit::Clean)
     }
     .await;
@@ -156,7 +162,9 @@ pub async fn create_tenant(
         let db = database.connect(settings, Sources::system()).await?;
         self_check(&db).await?;
         let (_, board) = market::open(&settings.market)?;
-        let handles = Handles::new(&db, &board, settings);
+        let opened = keyring::open(&db, &AuditLog::new(db.sources().clone()), &settings.keys).await?;
+        let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        seal_clear_users(&handles).await?;
         // Before anything is made: a tenant without an administrator would be of no use.
         EmailAddress::parse(&new.admin).or_refuse(Exit::Usage)?;
         let known = match new.slug.parse() {

@@ -35,7 +35,7 @@ use std::ffi::OsString;
 use crate::cli::{Command, Flags};
 
 pub use problem::{Problem, Problems};
-pub use sealing::{ErasurePlace, Keys, RootKey, Vault, VaultLogin};
+pub use sealing::{ErasurePlace, Keys, Place, RootKey, Vault, VaultLogin};
 pub use settings::{
     Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis, Replay,
     Settings, Shutdown,

@@ -69,14 +69,23 @@ pub struct Vault {
 #[derive(Debug, Clone)]
 pub enum VaultLogin {
     /// With a token.
-    Token(SecretString),
+    Token(Place),
     /// With the role of an application.
     AppRole {
         /// Which role.
         role_id: String,
         /// Its credential.
-        secret_id: SecretString,
+        secret_id: Place,
     },
+}
+
+/// A secret, or the file that holds it, which is read again at every login.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Here.
+    Here(SecretString),
+    /// In this file.
+    File(PathBuf),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,14 +272,9 @@ fn vault(reader: &mut Reader) -> Option<Vault> {
 }
 
 fn vault_login(reader: &mut Reader) -> Option<VaultLogin> {
-    let short = |text: &str| match text.len() {
-        0 => Err("is empty"),
-        1..=1024 => Ok(()),
-        _ => Err("is too long"),
-    };
-    let token = reader.secret_or_file(("vault.token", "vault.token_file"), "a token of the Vault", short);
+    let token = place(reader, ("vault.token", "vault.token_file"), "a token of the Vault");
     let names = ("vault.secret_id", "vault.secret_id_file");
-    let secret_id = reader.secret_or_file(names, "the secret id of the role", short);
+    let secret_id = place(reader, names, "the secret id of the role");
     let role_id = reader.parsed("vault.role_id", "the id of a role", |text| {
         (1..=1024).contains(&text.len()).then(|| text.to_owned())
     });
@@ -300,6 +304,17 @@ fn vault_login(reader: &mut Reader) -> Option<VaultLogin> {
         }
         _ => None,
     }
+}
+
+/// A secret that stands under the first name, or the file that the second one names.
+fn place(reader: &mut Reader, names: (&str, &str), expected: &str) -> Option<Place> {
+    let secret = reader.secret_or_file(names, expected, |text| match text.len() {
+        0 => Err("is empty"),
+        1..=1024 => Ok(()),
+        _ => Err("is too long"),
+    })?;
+    let file = path(reader, names.1, "the path of a file");
+    Some(file.map_or(Place::Here(secret), Place::File))
 }
 
 const ADDRESS_EXPECTED: &str = "the URL of a Vault such as https://vault.example.com:8200";
