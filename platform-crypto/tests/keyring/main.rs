@@ -11,4 +11,5 @@ mod outage;
 mod root_keys;
 mod rotation;
 mod support;
+mod tables;
 mod tampering;
