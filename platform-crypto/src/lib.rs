@@ -31,7 +31,7 @@ mod keyring;
 #[cfg(feature = "pg")]
 pub use keyring::{
     KeyError, KeyEvent, KeyEventKind, KeyInfo, KeyLog, KeyLogError, KeyOutcome, KeyTarget, Keyring,
-    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, RootKeyInfo, Swept, TracingKeyLog,
+    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, ROOT_KEY_TABLE, RootKeyInfo, Swept, TracingKeyLog,
 };
 
 mod mask;
