@@ -9,7 +9,8 @@ use platform_core::pg::Db;
 
 use super::handle::{Inner, Keyring};
 use super::{KeyError, KeyLog, TracingKeyLog, roots};
-use crate::KeyProvider;
+use crate::subject::Subjects;
+use crate::{ErasureStore, KeyProvider};
 
 /// AES-256-GCM with random nonces is good for so many values under one key.
 const SEALS_MAX: u64 = 1 << 32;
@@ -20,6 +21,7 @@ pub struct KeyringBuilder {
     db: Db,
     provider: Arc<dyn KeyProvider>,
     log: Arc<dyn KeyLog>,
+    erasure: Option<Arc<dyn ErasureStore>>,
     config: Config,
 }
 
@@ -48,6 +50,7 @@ impl KeyringBuilder {
             db: db.clone(),
             provider,
             log: Arc::new(TracingKeyLog),
+            erasure: None,
             config: Config {
                 ttl: Duration::from_secs(300),
                 grace: Duration::from_secs(900),
@@ -80,6 +83,14 @@ impl KeyringBuilder {
     #[must_use]
     pub fn log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Where the erasure keys of data subjects are kept. Without it there are no keys of subjects: every use of one is
+    /// [`KeyError::NoErasureStore`].
+    #[must_use]
+    pub fn erasure(mut self, store: Arc<dyn ErasureStore>) -> Self {
+        self.erasure = Some(store);
         self
     }
 
@@ -142,6 +153,7 @@ impl KeyringBuilder {
             log: self.log,
             config,
             slots,
+            subjects: Subjects::new(self.erasure, config.ttl, config.capacity),
         };
         Keyring {
             inner: Arc::new(inner),
