@@ -31,7 +31,7 @@ mod keyring;
 #[cfg(feature = "pg")]
 pub use keyring::{
     KeyError, KeyEvent, KeyEventKind, KeyInfo, KeyLog, KeyLogError, KeyOutcome, KeyTarget, Keyring,
-    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, RootKeyInfo, Swept, TracingKeyLog,
+    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, ROOT_KEY_TABLE, RootKeyInfo, Swept, TracingKeyLog,
 };
 
 mod mask;
@@ -67,3 +67,12 @@ pub use subject::{
 
 #[cfg(feature = "pg")]
 pub use subject::{EraseError, Erased, Hold, HoldError, SubjectInfo, SubjectKey, SubjectState};
+
+#[cfg(feature = "vault")]
+mod vault;
+
+#[cfg(feature = "vault")]
+pub use vault::{
+    Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
+    VaultLogin, VaultTransit,
+};
