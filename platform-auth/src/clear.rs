@@ -2,7 +2,7 @@
 
 use platform_core::pg::DbError;
 use platform_core::{PrincipalId, RequestContext, TenantId};
-use platform_crypto::{Secret, TagError};
+use platform_crypto::{Secret, TagError, Tagged};
 
 use crate::auth::Inner;
 use crate::erasure::subject;
@@ -19,13 +19,15 @@ const TENANTS: u32 = 200;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealClearError {
-    /// Two users of a tenant have what counts as one e-mail address now: change or remove one of them with the release that made
-    /// them.
-    #[error("the e-mail address of user {user} of tenant {tenant} counts as that of another user of the tenant")]
+    /// Two users of a tenant have what counts as one e-mail address now, or a user one that counts as none: change it with the release
+    /// that made it.
+    #[error(
+        "the e-mail address of user {user} of tenant {tenant} counts as that of another user of the tenant, or as none"
+    )]
     SameAddress {
         /// The tenant.
         tenant: TenantId,
-        /// The user who came second.
+        /// The user; of two the one who was made later.
         user: PrincipalId,
     },
     /// The service could not do its part.
@@ -102,25 +104,24 @@ impl Inner {
         .bind(tx.tenant())
         .bind(BATCH)
         .fetch_all(&mut tx)
-        .await?;
+        .await
+        .map_err(DbError::from)?;
         let batch = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         for row in rows {
             let (id, identity) = row.into_identity();
-            let tagged = self
-                .keys
-                .tag(&mut tx, ctx, &EMAIL_INDEX, id.into(), identity.email.expose());
-            match tagged.await {
+            let tagged = Tagged::new(id, identity.email.expose()).of(subject(id));
+            match self.keys.tag(&mut tx, ctx, &EMAIL_INDEX, &tagged).await {
                 Ok(()) => {}
-                Err(TagError::Taken) => {
+                Err(TagError::Keys(error)) => return Err(error.into()),
+                Err(_) => {
                     return Err(SealClearError::SameAddress {
                         tenant: ctx.tenant(),
                         user: id,
                     });
                 }
-                Err(error) => return Err(Fault::from(error).into()),
             }
             let key = self.keys.ensure_subject(&mut tx, ctx, subject(id)).await?;
-            let sealed = identity.seal(&key, ctx.tenant(), id).map_err(Fault::from)?;
+            let sealed = identity.seal(&key, ctx.tenant(), id)?;
             replace(&mut tx, id, &sealed).await?;
         }
         tx.commit().await?;
@@ -166,11 +167,5 @@ impl ClearRow {
             last_name: self.last_name.map(Secret::new),
         };
         (self.id, identity)
-    }
-}
-
-impl<E: Into<Fault>> From<E> for SealClearError {
-    fn from(error: E) -> Self {
-        Self::Fault(error.into())
     }
 }

@@ -81,7 +81,11 @@ impl Auth {
     /// # Errors
     /// [`EraseUserError::Forbidden`] without [`SUBJECTS_ERASE`], [`EraseUserError::Held`] under a legal hold, and the others of
     /// [`EraseUserError`].
-    pub async fn erase_user(&self, ctx: &RequestContext, user: PrincipalId) -> Result<Erasure, EraseUserError> {
+    pub async fn erase_user(
+        &self,
+        ctx: &RequestContext,
+        user: PrincipalId,
+    ) -> Result<Erasure, EraseUserError> {
         ctx.require(SUBJECTS_ERASE)?;
         let inner = &*self.inner;
         let mut tx = inner.db.begin(ctx).await?;
@@ -92,7 +96,10 @@ impl Auth {
             Ok(()) => {}
             Err(EraseError::Held { holds }) => {
                 tx.rollback().await?;
-                inner.keys.record_refused_erasure(ctx, subject(user), &holds).await?;
+                inner
+                    .keys
+                    .record_refused_erasure(ctx, subject(user), &holds)
+                    .await?;
                 return Err(EraseUserError::Held { holds });
             }
             Err(error) => return Err(error.into()),
@@ -202,7 +209,7 @@ async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbErro
 }
 
 /// Keeps others from changing the user until the transaction ends; `false` when there is none.
-async fn lock(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
+pub(crate) async fn lock(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
     let found: Option<i32> =
         sqlx::query_scalar("select 1 from platform_auth.subject where tenant_id = $1 and id = $2 for update")
             .bind(tx.tenant())
@@ -213,7 +220,7 @@ async fn lock(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
 }
 
 /// Takes everything personal out of the tables of this crate; `false` when there was nothing left.
-async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) -> Result<bool, DbError> {
+pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) -> Result<bool, DbError> {
     let emptied = sqlx::query(
         "update platform_auth.subject
          set status = 'disabled', erased_at = $3, email = null, email_normalized = null, first_name = null, last_name = null,
@@ -242,12 +249,6 @@ async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) -> Result<b
     .execute(&mut *tx)
     .await?;
     Ok(emptied.rows_affected() == 1)
-}
-
-impl<E: Into<Fault>> From<E> for EraseUserError {
-    fn from(error: E) -> Self {
-        Self::Fault(error.into())
-    }
 }
 
 impl From<EraseError> for EraseUserError {

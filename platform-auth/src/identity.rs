@@ -76,8 +76,14 @@ impl Identity {
 impl SealedIdentity {
     /// The keys that it takes to open it. A value whose header cannot be read has none and says so when it is opened.
     pub(crate) fn key_ids(&self) -> impl Iterator<Item = KeyId> {
-        let all = [Some(&self.email), self.first_name.as_ref(), self.last_name.as_ref()];
-        all.into_iter().flatten().filter_map(|sealed| sealed.key_id().ok())
+        let all = [
+            Some(&self.email),
+            self.first_name.as_ref(),
+            self.last_name.as_ref(),
+        ];
+        all.into_iter()
+            .flatten()
+            .filter_map(|sealed| sealed.key_id().ok())
     }
 
     /// Opens what stands in the row of the user `id`.
@@ -89,7 +95,8 @@ impl SealedIdentity {
     ) -> Result<Identity, OpenError> {
         let name = |column: Column<String>, name: &Option<Sealed<String>>| {
             let name = name.as_ref();
-            name.map(|name| keys.open(&column.at(tenant, id), name)).transpose()
+            name.map(|name| keys.open(&column.at(tenant, id), name))
+                .transpose()
         };
         Ok(Identity {
             email: keys.open(&EMAIL.at(tenant, id), &self.email)?,
@@ -101,7 +108,11 @@ impl SealedIdentity {
 
 impl Inner {
     /// The user as the service sees it; `None` when the person's key has been destroyed since the row was read.
-    pub(crate) async fn opened(&self, ctx: &RequestContext, stored: &StoredUser) -> Result<Option<User>, Fault> {
+    pub(crate) async fn opened(
+        &self,
+        ctx: &RequestContext,
+        stored: &StoredUser,
+    ) -> Result<Option<User>, Fault> {
         let users = self.opened_all(ctx, std::slice::from_ref(stored)).await?;
         Ok(users.into_iter().next())
     }

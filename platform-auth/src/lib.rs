@@ -53,6 +53,7 @@ mod role;
 mod session;
 mod sign_in;
 mod stored;
+mod tags;
 mod throttle;
 mod token;
 mod user;

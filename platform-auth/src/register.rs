@@ -6,6 +6,7 @@ use platform_audit::registered;
 use platform_core::pg::{Tenant, TenantTx};
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, RequestContext, TenantId};
+use platform_crypto::{TagError, Tagged};
 
 use crate::auth::Inner;
 use crate::erasure::subject;
@@ -14,8 +15,8 @@ use crate::password::NewPassword;
 use crate::stored::{self, NewUser};
 use crate::user::Account;
 use crate::{
-    Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role, SignedIn,
-    UserStatus,
+    Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role,
+    SignedIn, UserStatus,
 };
 
 /// What a new user enters, unchecked.
@@ -146,7 +147,9 @@ impl Inner {
         let account = self.new_account(Role::User);
         let mut tx = self.db.begin(ctx).await?;
         self.store(&mut tx, ctx, account, &checked, &phc).await?;
-        let opened = self.open_session(&mut tx, ctx, account, account.created_at).await?;
+        let opened = self
+            .open_session(&mut tx, ctx, account, account.created_at)
+            .await?;
         let (opened, of_user) = opened.ok_or(RegisterError::EmailTaken)?;
         let event = registered(account.id, checked.email.as_entered());
         self.audit.record(&mut tx, &of_user, event).await?;
@@ -175,9 +178,8 @@ impl Inner {
     ) -> Result<(), RegisterError> {
         let email = checked.email.as_entered();
         // The unique tag decides between two who register the same address at the same time.
-        self.keys
-            .tag(tx, ctx, &EMAIL_INDEX, account.id.into(), email)
-            .await?;
+        let tagged = Tagged::new(account.id, email).of(subject(account.id));
+        self.keys.tag(tx, ctx, &EMAIL_INDEX, &tagged).await?;
         let key = self.keys.ensure_subject(tx, ctx, subject(account.id)).await?;
         let identity = checked.identity().seal(&key, ctx.tenant(), account.id)?;
         let new = NewUser {
@@ -186,6 +188,19 @@ impl Inner {
             phc,
         };
         Ok(stored::insert(tx, &new).await?)
+    }
+}
+
+impl From<TagError> for RegisterError {
+    fn from(error: TagError) -> Self {
+        match error {
+            TagError::Taken => Self::EmailTaken,
+            TagError::Keys(error) => error.into(),
+            _ => Self::Invalid(InvalidRegistration {
+                email: Some(InvalidEmail),
+                ..InvalidRegistration::default()
+            }),
+        }
     }
 }
 

@@ -131,11 +131,7 @@ impl Inner {
             .await?;
         let (opened, of_user) = opened.ok_or(SignInError::InvalidCredentials)?;
         self.audit
-            .record(
-                &mut tx,
-                &of_user,
-                sign_in_succeeded(account.id, "password"),
-            )
+            .record(&mut tx, &of_user, sign_in_succeeded(account.id, "password"))
             .await?;
         tx.commit().await?;
         Ok(opened.signed_in(user, tenant))

@@ -111,6 +111,21 @@ pub(crate) async fn by_id(read: &mut TenantRead, id: PrincipalId) -> Result<Opti
     row.map(StoredUser::try_from).transpose()
 }
 
+/// The users of these rows who have not been erased.
+pub(crate) async fn by_rows(read: &mut TenantRead, rows: &[RowId]) -> Result<Vec<StoredUser>, DbError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.as_uuid()).collect();
+    let rows: Vec<UserRow> = sqlx::query_as(
+        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
+         from platform_auth.subject
+         where tenant_id = $1 and id = any($2) and erased_at is null and email_sealed is not null",
+    )
+    .bind(read.tenant())
+    .bind(ids)
+    .fetch_all(&mut *read)
+    .await?;
+    rows.into_iter().map(StoredUser::try_from).collect()
+}
+
 /// Users in the order in which they were made, without the erased ones.
 pub(crate) async fn list(
     read: &mut TenantRead,

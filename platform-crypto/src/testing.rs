@@ -30,7 +30,10 @@ const ROOT_KEY: &str = "pcroot1_e5afb48871abefc50c4fe3dbb3e0c7118c3c3127cb550344
 /// # Panics
 /// When the database fails.
 pub async fn keyring(db: &Db) -> Keyring {
-    builder(db).open().await.expect("the keyring of a test database opens")
+    builder(db)
+        .open()
+        .await
+        .expect("the keyring of a test database opens")
 }
 
 /// The same before it is opened, for a test with times or a log of its own.
@@ -63,10 +66,17 @@ impl ErasureStore for MemoryErasureStore {
         }))
     }
 
-    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+    async fn store(
+        &self,
+        id: SegmentId,
+        over: Revision,
+        bytes: &[u8],
+    ) -> Result<Revision, ErasureStoreError> {
         let mut segments = SEGMENTS.lock().unwrap_or_else(PoisonError::into_inner);
         let segments = segments.get_or_insert_default();
-        let present = segments.get(&id).map_or(Revision::ABSENT, |(revision, _)| *revision);
+        let present = segments
+            .get(&id)
+            .map_or(Revision::ABSENT, |(revision, _)| *revision);
         if present != over {
             return Err(ErasureStoreError::Conflict);
         }

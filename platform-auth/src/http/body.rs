@@ -104,7 +104,9 @@ impl fmt::Debug for Token {
 /// Leaves out what is personal.
 impl fmt::Debug for UserBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UserBody").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("UserBody")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

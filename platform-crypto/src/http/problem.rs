@@ -41,7 +41,10 @@ impl From<KeyError> for Problem {
                 Self::internal()
             }
             _ => {
-                tracing::error!(error = error_chain(&error), "a request failed for want of keys: {error}");
+                tracing::error!(
+                    error = error_chain(&error),
+                    "a request failed for want of keys: {error}"
+                );
                 keys_unavailable()
             }
         }
@@ -78,5 +81,6 @@ impl From<SealError> for Problem {
 
 fn keys_unavailable() -> Problem {
     let detail = "the keys cannot be had now, try again";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", detail).retry_after(Duration::from_secs(1))
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", detail)
+        .retry_after(Duration::from_secs(1))
 }

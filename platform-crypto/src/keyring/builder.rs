@@ -15,6 +15,9 @@ use crate::{ErasureStore, KeyProvider};
 /// AES-256-GCM with random nonces is good for so many values under one key.
 const SEALS_MAX: u64 = 1 << 32;
 
+/// Longer times are a mistake, and could not be added to a date.
+const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Sets up a [`Keyring`]; made by [`Keyring::builder`].
 #[derive(Debug, Clone)]
 pub struct KeyringBuilder {
@@ -67,7 +70,7 @@ impl KeyringBuilder {
     /// process within it, and a new version is published for so long before it seals. The same in all processes.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.config.ttl = ttl;
+        self.config.ttl = ttl.min(TIME_MAX);
         self
     }
 
@@ -75,7 +78,7 @@ impl KeyringBuilder {
     /// time-to-live has an effect.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.config.grace = grace;
+        self.config.grace = grace.min(TIME_MAX);
         self
     }
 
@@ -113,7 +116,7 @@ impl KeyringBuilder {
     /// The age at which [`Keyring::maintain`](crate::Keyring::maintain) rotates a tenant's data key: never, unless told otherwise.
     #[must_use]
     pub fn rotate_after(mut self, age: Duration) -> Self {
-        self.config.rotate_after = Some(age);
+        self.config.rotate_after = Some(age.min(TIME_MAX));
         self
     }
 

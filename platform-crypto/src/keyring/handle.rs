@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 use platform_core::pg::{Db, TenantRead, TenantTx};
-use platform_core::{RequestContext, Sources, TenantId};
+use platform_core::{RequestContext, Sources, TenantId, error_chain};
 
 use super::builder::{Config, KeyringBuilder};
 use super::slot::Slot;
@@ -81,7 +81,8 @@ impl Keyring {
     }
 
     /// The tenant's keys and those behind these ids, which a list of sealed values names in its headers
-    /// ([`Sealed::key_id`](crate::Sealed::key_id)): one query for all of them that are not at hand.
+    /// ([`Sealed::key_id`](crate::Sealed::key_id)): one query for all of them that are not at hand. They seal like those of
+    /// [`keys`](Self::keys), unless the budget for sealing is spent: that does not keep anybody from reading.
     ///
     /// An id that stands for no key of the tenant is left out; opening then says [`UnknownKey`](crate::OpenError::UnknownKey).
     ///
@@ -93,7 +94,12 @@ impl Keyring {
         ids: impl IntoIterator<Item = KeyId> + Send,
     ) -> Result<Keys, KeyError> {
         let ids: Vec<KeyId> = ids.into_iter().collect();
-        self.inner.opening_keys(ctx, &ids).await
+        let keys = self.inner.opening_keys(ctx, &ids).await?;
+        // Whoever reads often writes next. To read, no budget is needed.
+        if let Err(error) = self.inner.sealing_keys(ctx).await {
+            tracing::debug!(error = %error_chain(&error), "these keys can only open");
+        }
+        Ok(keys)
     }
 
     /// Every version of the tenant's keys, those that were destroyed among them, by purpose and version.

@@ -22,14 +22,18 @@ impl Keyring {
 
 impl NoRoot {
     fn refuse<T>() -> Result<T, ProviderError> {
-        Err(ProviderError::unavailable("this keyring was made without a root key"))
+        Err(ProviderError::unavailable(
+            "this keyring was made without a root key",
+        ))
     }
 }
 
 #[async_trait]
 impl KeyProvider for NoRoot {
     fn current(&self) -> RootKeyRef {
-        "none:none".parse().expect("the reference is visible ASCII with a colon")
+        "none:none"
+            .parse()
+            .expect("the reference is visible ASCII with a colon")
     }
 
     fn holds(&self, _: &RootKeyRef) -> bool {

@@ -111,12 +111,18 @@ impl Keyring {
     ///
     /// # Errors
     /// [`EraseError::NotFound`] when it has not begun, [`EraseError::Keys`] when it has to be called again.
-    pub async fn finish_erasure(&self, ctx: &RequestContext, subject: SubjectId) -> Result<Erased, EraseError> {
+    pub async fn finish_erasure(
+        &self,
+        ctx: &RequestContext,
+        subject: SubjectId,
+    ) -> Result<Erased, EraseError> {
         let inner = &*self.inner;
         let mut read = inner.db.read(ctx).await?;
         let row = rows::by_subject(&mut read, ctx.tenant(), subject).await?;
         read.finish().await?;
-        let row = row.filter(|row| row.state != SubjectState::Live).ok_or(EraseError::NotFound)?;
+        let row = row
+            .filter(|row| row.state != SubjectState::Live)
+            .ok_or(EraseError::NotFound)?;
         // Once more, because the commit was the caller's.
         inner.apply(Change::Subject(ctx.tenant(), row.place.key)).await;
         Ok(Box::pin(inner.finish_erasure(ctx, &row)).await?)
