@@ -13,7 +13,7 @@ use crate::identity::EMAIL_INDEX;
 use crate::password::TriedPassword;
 use crate::stored::{self, Candidate};
 use crate::throttle::Held;
-use crate::{Auth, EmailAddress, Fault, HashError, SignInError, SignedIn, UserStatus};
+use crate::{Auth, EmailAddress, Fault, HashError, SignInError, SignedIn, User, UserStatus};
 
 /// What somebody who signs in enters, unchecked.
 #[derive(Clone)]
@@ -87,7 +87,11 @@ impl Inner {
             (Some(known), _) if known.stored.account.status == UserStatus::Disabled => {
                 SignInFailure::UserDisabled(known.stored.account.id)
             }
-            (Some(known), _) => return self.admit(ctx, known, verdict, tenant).await,
+            (Some(known), _) => match self.opened(ctx, &known.stored).await? {
+                Some(user) => return self.admit(ctx, (known, user), verdict, tenant).await,
+                // Erased a moment ago, or come back with a backup.
+                None => SignInFailure::UserDisabled(known.stored.account.id),
+            },
         };
         Err(self.refuse(ctx, email, failure).await)
     }
@@ -113,14 +117,11 @@ impl Inner {
     async fn admit(
         &self,
         ctx: &RequestContext,
-        candidate: Candidate,
+        (candidate, user): (Candidate, User),
         verdict: Verdict,
         tenant: Tenant,
     ) -> Result<SignedIn, SignInError> {
         let account = candidate.stored.account;
-        // Before anything is written: without the user's key there is no answer to give.
-        let user = self.opened(ctx, &candidate.stored).await?;
-        let user = user.ok_or(SignInError::InvalidCredentials)?;
         let mut tx = self.db.begin(ctx).await?;
         if let Verdict::RightAndRehashed(phc) = verdict {
             // Before the credential is locked for sharing: two sign-ins that shared the lock could not both write.

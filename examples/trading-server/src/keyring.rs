@@ -46,7 +46,7 @@ impl Opened {
 ///
 /// # Errors
 /// [`Refusal`] when the root key is missing, malformed, or not the one that this database was sealed under.
-pub async fn open(db: &Db, audit: &AuditLog, keys: &Keys) -> Result<Opened, Refusal> {
+pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
     let (Some(root), Some(place)) = (&keys.root, &keys.erasure) else {
         let error = anyhow!(
             "the root key is not configured: set keys.file, keys.passphrase, keys.root or vault.address, and keys.erasure_dir"
@@ -64,7 +64,7 @@ pub async fn open(db: &Db, audit: &AuditLog, keys: &Keys) -> Result<Opened, Refu
     let keyring = Keyring::builder(db, Arc::new(chain))
         .ttl(keys.ttl)
         .grace(keys.grace)
-        .log(Arc::new(audit.clone()))
+        .log(Arc::new(AuditLog::new(db.sources().clone())))
         .erasure(erasure(place, vault.as_ref())?)
         .open()
         .await

@@ -1,12 +1,14 @@
 //! The command `keys`: what an operator does with keys and with the people they protect.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use platform_auth::{EraseUserError, Fault, HoldUserError};
-use platform_core::pg::{Tenant, Tenants};
-use platform_core::{PrincipalId, RequestContext, Timestamp};
+use platform_core::pg::{Db, Tenant};
+use platform_core::time::format_description::well_known::Rfc3339;
+use platform_core::{PrincipalId, RequestContext, Sources, Timestamp};
 use platform_crypto::{
     Hold, KeyError, KeyInfo, KeyState, Keyring, Pacing, Purpose, create_key_file, new_key_text, prepend_key,
 };
@@ -15,8 +17,6 @@ use crate::cli::{HoldTask, KeyPurpose, KeysTask, OfTenant};
 use crate::compose::Handles;
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
-use platform_core::Sources;
-use platform_core::time::format_description::well_known::Rfc3339;
 
 /// Tenants that are looked up at once.
 const TENANTS: u32 = 200;
@@ -26,12 +26,13 @@ const TENANTS: u32 = 200;
 /// # Errors
 /// [`Refusal`] with [`Exit::Findings`] for what the keys do not allow, [`Exit::Usage`] for what is not there or was not confirmed,
 /// [`Exit::Unavailable`] when the database or the provider of the root key is away.
-pub async fn run(task: &KeysTask, handles: &Handles) -> Result<String, Refusal> {
+pub async fn run(task: &KeysTask, db: &Db, handles: &Handles) -> Result<String, Refusal> {
+    let at = &At { db, handles };
     match task {
-        KeysTask::List { tenant } => list(handles, tenant).await,
-        KeysTask::Rotate { tenant, purpose, now } => rotate(handles, tenant, *purpose, *now).await,
+        KeysTask::List { tenant } => list(at, tenant).await,
+        KeysTask::Rotate { tenant, purpose, now } => rotate(at, tenant, *purpose, *now).await,
         KeysTask::Reseal { tenant, rows, pause_ms } => {
-            reseal(handles, tenant, &Pacing::new(*rows, Duration::from_millis(*pause_ms))).await
+            reseal(at, tenant, Pacing::new(*rows, Duration::from_millis(*pause_ms))).await
         }
         KeysTask::Destroy {
             tenant,
@@ -40,24 +41,30 @@ pub async fn run(task: &KeysTask, handles: &Handles) -> Result<String, Refusal> 
             yes,
         } => {
             confirmed(*yes)?;
-            destroy(handles, tenant, *purpose, *version).await
+            destroy(at, tenant, *purpose, *version).await
         }
-        KeysTask::Rewrap => rewrap(handles).await,
-        KeysTask::Replay => replay(handles).await,
+        KeysTask::Rewrap => rewrap(at).await,
+        KeysTask::Replay => replay(at).await,
         KeysTask::Erase { tenant, user, yes } => {
             confirmed(*yes)?;
-            erase(handles, tenant, *user).await
+            erase(at, tenant, *user).await
         }
-        KeysTask::Hold { task } => hold(handles, task).await,
+        KeysTask::Hold { task } => hold(at, task).await,
         KeysTask::NewRoot { .. } => Err(Refusal::new(Exit::Internal, anyhow!("a root key needs no database"))),
     }
+}
+
+/// What the tasks work on.
+struct At<'a> {
+    db: &'a Db,
+    handles: &'a Handles,
 }
 
 /// Makes a root key, in a file or as text to print. Needs neither a database nor a configuration.
 ///
 /// # Errors
 /// [`Refusal`] when the file cannot be written.
-pub fn new_root(file: Option<&std::path::Path>, sources: &Sources) -> Result<String, Refusal> {
+pub fn new_root(file: Option<&Path>, sources: &Sources) -> Result<String, Refusal> {
     let Some(file) = file else {
         return Ok(format!("{}\n", *new_key_text(sources)));
     };
@@ -72,9 +79,9 @@ pub fn new_root(file: Option<&std::path::Path>, sources: &Sources) -> Result<Str
     ))
 }
 
-async fn list(handles: &Handles, tenant: &OfTenant) -> Result<String, Refusal> {
-    let ctx = context(handles, tenant, "list keys").await?;
-    let keys = handles.keyring.list(&ctx).await.map_err(refused)?;
+async fn list(at: &At<'_>, tenant: &OfTenant) -> Result<String, Refusal> {
+    let ctx = context(at, tenant, "list keys").await?;
+    let keys = at.handles.keyring.list(&ctx).await.map_err(refused)?;
     let mut lines = format!(
         "{:<7} {:>7}  {:<12} {:<32}  {:<24} {:>11}  in use from\n",
         "purpose", "version", "state", "key", "root key", "uses"
@@ -100,12 +107,12 @@ async fn list(handles: &Handles, tenant: &OfTenant) -> Result<String, Refusal> {
     Ok(lines)
 }
 
-async fn rotate(handles: &Handles, tenant: &OfTenant, purpose: KeyPurpose, now: bool) -> Result<String, Refusal> {
-    let ctx = context(handles, tenant, "rotate a key").await?;
+async fn rotate(at: &At<'_>, tenant: &OfTenant, purpose: KeyPurpose, now: bool) -> Result<String, Refusal> {
+    let ctx = context(at, tenant, "rotate a key").await?;
     let purpose = of(purpose);
     let rotated = match now {
-        false => handles.keyring.rotate(&ctx, purpose).await,
-        true => handles.keyring.rotate_now(&ctx, purpose).await,
+        false => at.handles.keyring.rotate(&ctx, purpose).await,
+        true => at.handles.keyring.rotate_now(&ctx, purpose).await,
     };
     let key = rotated.map_err(refused)?;
     let (version, from) = (key.version, shown(key.activates_at));
@@ -118,64 +125,81 @@ async fn rotate(handles: &Handles, tenant: &OfTenant, purpose: KeyPurpose, now: 
     })
 }
 
-async fn reseal(handles: &Handles, tenant: &OfTenant, pacing: &Pacing) -> Result<String, Refusal> {
-    let ctx = context(handles, tenant, "seal anew").await?;
-    let resealed = handles.keyring.reseal(&ctx, pacing).await.map_err(refused)?;
-    let tags = handles.auth.renew_tags(&ctx, pacing).await.map_err(faulty)?;
-    let report = format!(
-        "sealed anew: {} values; tags renewed: {tags} users; not readable: {} values\n",
-        resealed.moved, resealed.failed
-    );
-    match resealed.failed {
-        0 => Ok(report),
-        _ => Err(Refusal::new(Exit::Findings, anyhow!("{report}what is not readable stays under its old key"))),
+/// The values of tables, then the keys of people, then the tags by which people are found; each may have been done in part before.
+async fn reseal(at: &At<'_>, tenant: &OfTenant, pacing: Pacing) -> Result<String, Refusal> {
+    let ctx = context(at, tenant, "seal anew").await?;
+    let resealed = at.handles.keyring.reseal(&ctx, pacing).await.map_err(refused)?;
+    let mut people = 0;
+    loop {
+        match at.handles.keyring.rewrap_subjects(&ctx, pacing.rows()).await.map_err(refused)? {
+            0 => break,
+            some => people += some,
+        }
+        tokio::time::sleep(pacing.pause()).await;
     }
+    let mut tags = 0;
+    loop {
+        match at.handles.auth.renew_tags(&ctx, pacing.rows()).await.map_err(faulty)? {
+            0 => break,
+            some => tags += some,
+        }
+        tokio::time::sleep(pacing.pause()).await;
+    }
+    let report = format!(
+        "sealed anew: {} values; under the newest key now: the keys of {people} people, the tags of {tags}\n",
+        resealed.moved
+    );
+    if resealed.failed > 0 {
+        let error = anyhow!("{report}{} values cannot be opened and stay under their old keys", resealed.failed);
+        return Err(Refusal::new(Exit::Findings, error));
+    }
+    Ok(report)
 }
 
 async fn destroy(
-    handles: &Handles,
+    at: &At<'_>,
     tenant: &OfTenant,
     purpose: KeyPurpose,
     version: u32,
 ) -> Result<String, Refusal> {
-    let ctx = context(handles, tenant, "destroy a key").await?;
-    let key = handles.keyring.destroy(&ctx, of(purpose), version).await.map_err(refused)?;
+    let ctx = context(at, tenant, "destroy a key").await?;
+    let key = at.handles.keyring.destroy(&ctx, of(purpose), version).await.map_err(refused)?;
     Ok(format!("{} key, version {version}: destroyed ({})\n", key.purpose.as_str(), key.id))
 }
 
 /// Every tenant, and the older root keys out of the database's list when nothing is under them any more.
-async fn rewrap(handles: &Handles) -> Result<String, Refusal> {
+async fn rewrap(at: &At<'_>) -> Result<String, Refusal> {
     let mut keys = 0;
-    for tenant in tenants(handles).await? {
-        let ctx = RequestContext::system(tenant.id, "rewrap keys", handles.sources());
-        keys += handles.keyring.rewrap(&ctx).await.map_err(refused)?;
+    for tenant in tenants(at).await? {
+        let ctx = RequestContext::system(tenant.id, "rewrap keys", at.db.sources());
+        keys += at.handles.keyring.rewrap(&ctx).await.map_err(refused)?;
     }
     let mut report = format!("{keys} keys are under the current root key now\n");
-    let current = handles.keyring.current_root();
-    for known in Keyring::root_keys(&handles.db).await.map_err(refused)? {
+    let current = at.handles.keyring.current_root();
+    for known in Keyring::root_keys(at.db).await.map_err(refused)? {
         if known.root == current {
             continue;
         }
-        Keyring::retire_root(&handles.db, &known.root).await.map_err(refused)?;
+        Keyring::retire_root(at.db, &known.root).await.map_err(refused)?;
         let _ = writeln!(report, "nothing is under {} any more: take it out of the configuration", known.root);
     }
     Ok(report)
 }
 
 /// After a backup was restored.
-async fn replay(handles: &Handles) -> Result<String, Refusal> {
+async fn replay(at: &At<'_>) -> Result<String, Refusal> {
     let mut users = 0;
-    for tenant in tenants(handles).await? {
-        let ctx = RequestContext::system(tenant.id, "replay erasures", handles.sources());
-        handles.keyring.replay_erasures(&ctx).await.map_err(refused)?;
-        users += handles.auth.replay_erasures(&ctx).await.map_err(faulty)?;
+    for tenant in tenants(at).await? {
+        let ctx = RequestContext::system(tenant.id, "replay erasures", at.db.sources());
+        at.handles.keyring.replay_erasures(&ctx).await.map_err(refused)?;
+        users += at.handles.auth.replay_erasures(&ctx).await.map_err(faulty)?;
     }
     Ok(format!("{users} users were erased again\n"))
 }
 
-async fn erase(handles: &Handles, tenant: &OfTenant, user: PrincipalId) -> Result<String, Refusal> {
-    let ctx = context(handles, tenant, "erase a user").await?;
-    match handles.auth.erase_user(&ctx, user).await {
+async fn erase(at: &At<'_>, tenant: &OfTenant, user: PrincipalId) -> Result<String, Refusal> {
+    let ctx = context(at, tenant, "erase a user").await?;
+    match at.handles.auth.erase_user(&ctx, user).await {
         Ok(_) => Ok(format!("user {user} is erased\n")),
         Err(EraseUserError::Held { holds }) => {
             let lines: String = holds.iter().map(line).collect();
@@ -187,21 +211,21 @@ async fn erase(handles: &Handles, tenant: &OfTenant, user: PrincipalId) -> Resul
     }
 }
 
-async fn hold(handles: &Handles, task: &HoldTask) -> Result<String, Refusal> {
+async fn hold(at: &At<'_>, task: &HoldTask) -> Result<String, Refusal> {
     let done = match task {
         HoldTask::List { tenant, user } => {
-            let ctx = context(handles, tenant, "list legal holds").await?;
-            let holds = handles.auth.holds(&ctx, *user).await;
+            let ctx = context(at, tenant, "list legal holds").await?;
+            let holds = at.handles.auth.holds(&ctx, *user).await;
             holds.map(|holds| holds.iter().map(line).collect())
         }
         HoldTask::Place { tenant, user, reason } => {
-            let ctx = context(handles, tenant, "place a legal hold").await?;
-            let hold = handles.auth.place_hold(&ctx, *user, reason).await;
+            let ctx = context(at, tenant, "place a legal hold").await?;
+            let hold = at.handles.auth.place_hold(&ctx, *user, reason).await;
             hold.map(|hold| line(&hold))
         }
         HoldTask::Release { tenant, user, hold } => {
-            let ctx = context(handles, tenant, "release a legal hold").await?;
-            let released = handles.auth.release_hold(&ctx, *user, *hold).await;
+            let ctx = context(at, tenant, "release a legal hold").await?;
+            let released = at.handles.auth.release_hold(&ctx, *user, *hold).await;
             released.map(|hold| format!("released {}\n", hold.id))
         }
     };
@@ -238,27 +262,24 @@ fn confirmed(yes: bool) -> Result<(), Refusal> {
 }
 
 async fn context(
-    handles: &Handles,
+    at: &At<'_>,
     tenant: &OfTenant,
     reason: &'static str,
 ) -> Result<RequestContext, Refusal> {
     let slug = tenant.tenant.parse().or_refuse(Exit::Usage)?;
-    let found = handles.tenants.by_slug(&slug).await.or_refuse(Exit::Unavailable)?;
+    let found = at.handles.tenants.by_slug(&slug).await.or_refuse(Exit::Unavailable)?;
     let Some(found) = found else {
         let error = anyhow!("there is no tenant {}", tenant.tenant);
         return Err(Refusal::new(Exit::Usage, error));
     };
-    Ok(RequestContext::system(found.id, reason, handles.sources()))
+    Ok(RequestContext::system(found.id, reason, at.db.sources()))
 }
 
-async fn tenants(handles: &Handles) -> Result<Vec<Tenant>, Refusal> {
-    all(&handles.tenants).await.or_refuse(Exit::Unavailable)
-}
-
-async fn all(tenants: &Tenants) -> Result<Vec<Tenant>, platform_core::pg::DbError> {
+async fn tenants(at: &At<'_>) -> Result<Vec<Tenant>, Refusal> {
     let mut all: Vec<Tenant> = Vec::new();
     loop {
-        let page = tenants.list(all.last().map(|tenant| tenant.id), TENANTS).await?;
+        let after = all.last().map(|tenant| tenant.id);
+        let page = at.handles.tenants.list(after, TENANTS).await.or_refuse(Exit::Unavailable)?;
         if page.is_empty() {
             return Ok(all);
         }

@@ -22,6 +22,7 @@ mod body;
 mod erasure;
 mod module;
 mod problem;
+mod tags;
 mod users;
 
 pub use body::{RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody};

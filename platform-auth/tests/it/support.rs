@@ -21,7 +21,8 @@ use platform_core::testing::TestDb;
 use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum};
 use platform_crypto::testing::MemoryErasureStore;
 use platform_crypto::{
-    DataKey, KeyProvider, Keyring, LocalRoot, ProviderError, RootKeyRef, WrapContext, WrappedKey,
+    DataKey, ErasureStore, ErasureStoreError, KeyProvider, Keyring, LocalRoot, ProviderError, Revision, RootKeyRef,
+    SegmentId, StoredSegment, WrapContext, WrappedKey,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -37,6 +38,8 @@ pub(crate) struct App {
     pub(crate) keys: Keyring,
     /// The provider of the root key, to be switched off.
     pub(crate) root: Arc<Switched>,
+    /// The store of erasures, to be switched off.
+    pub(crate) erasures: Arc<SwitchedStore>,
     pub(crate) clock: Arc<ManualClock>,
     router: Router,
 }
@@ -104,8 +107,9 @@ impl App {
             root: platform_crypto::testing::root(&sources),
             away: AtomicBool::new(false),
         });
+        let erasures = Arc::new(SwitchedStore::default());
         let keys = Keyring::builder(&db, root.clone())
-            .erasure(Arc::new(MemoryErasureStore))
+            .erasure(erasures.clone())
             .log(Arc::new(audit.clone()))
             .open()
             .await
@@ -129,6 +133,7 @@ impl App {
             auth,
             keys,
             root,
+            erasures,
             clock,
             router,
         }
@@ -217,6 +222,37 @@ impl App {
     /// A connection that row-level security does not bind, to look behind the service's back.
     pub(crate) async fn superuser(&self) -> PgConnection {
         PgConnection::connect(&self.test.superuser_url()).await.unwrap()
+    }
+}
+
+/// A store of erasures that can be away.
+#[derive(Debug, Default)]
+pub(crate) struct SwitchedStore {
+    away: AtomicBool,
+}
+
+impl SwitchedStore {
+    /// Goes away, or comes back.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn here(&self) -> Result<MemoryErasureStore, ErasureStoreError> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(ErasureStoreError::Unavailable("switched off".into())),
+            false => Ok(MemoryErasureStore),
+        }
+    }
+}
+
+#[async_trait]
+impl ErasureStore for SwitchedStore {
+    async fn load(&self, id: SegmentId) -> Result<Option<StoredSegment>, ErasureStoreError> {
+        self.here()?.load(id).await
+    }
+
+    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+        self.here()?.store(id, over, bytes).await
     }
 }
 

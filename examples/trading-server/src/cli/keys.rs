@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use platform_core::PrincipalId;
+use platform_crypto::HoldId;
 
-/// What an operator does with keys. Everything but `new-root` and `rewrap` works on one tenant.
+/// What an operator does with keys. Everything but `new-root`, `rewrap` and `replay` works on one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum KeysTask {
     /// Show a tenant's keys
@@ -31,6 +32,12 @@ pub enum KeysTask {
         /// Which tenant.
         #[command(flatten)]
         tenant: OfTenant,
+        /// Rows in a transaction, 1 to 1000
+        #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        rows: u32,
+        /// Milliseconds between two transactions, so that the server keeps its pace
+        #[arg(long, value_name = "MILLISECONDS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+        pause_ms: u64,
     },
     /// Destroy a key for ever, and with it whatever is still sealed under it
     Destroy {
@@ -41,8 +48,8 @@ pub enum KeysTask {
         #[arg(long, value_enum, default_value_t = KeyPurpose::Data)]
         purpose: KeyPurpose,
         /// Its version, as `keys list` shows it
-        #[arg(long, value_name = "NUMBER")]
-        version: i32,
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+        version: u32,
         /// Needed, because nothing undoes it
         #[arg(long)]
         yes: bool,
@@ -55,6 +62,8 @@ pub enum KeysTask {
     },
     /// Bring every tenant's keys under the current root key, after it was changed
     Rewrap,
+    /// Erase again who came back with a backup of the database
+    Replay,
     /// Erase a user: the keys of everything personal are destroyed, in every backup too
     Erase {
         /// Which tenant.
@@ -109,7 +118,7 @@ pub enum HoldTask {
         user: PrincipalId,
         /// The id of the hold, as `keys hold list` shows it
         #[arg(long, value_name = "ID")]
-        hold: String,
+        hold: HoldId,
     },
 }
 

@@ -58,7 +58,7 @@ fn the_help_of_keys_names_every_task_and_what_cannot_be_undone_has_to_be_asked_f
     let stop = read(&["keys", "--help"]).unwrap_err();
 
     assert_eq!(stop.exit, Exit::Clean);
-    for task in ["list", "rotate", "reseal", "destroy", "new-root", "rewrap", "erase", "hold"] {
+    for task in ["list", "rotate", "reseal", "destroy", "new-root", "rewrap", "replay", "erase", "hold"] {
         assert!(stop.text.contains(task), "{task} in {}", stop.text);
     }
     for task in ["destroy", "erase"] {
