@@ -6,7 +6,7 @@
 //!
 //! `cargo bench -p platform-crypto --bench seal`, and with `--features aws-lc` for the other implementation.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::hint::black_box;
 

@@ -197,7 +197,8 @@ proptest! {
         let at = somewhere(&NOTE);
         let sealed = key.seal(&at, &value).unwrap();
         prop_assert_eq!(sealed.as_bytes().len(), value.len() + 46);
-        prop_assert_eq!(key.open(&at, &sealed).unwrap().expose(), &value);
+        let opened = key.open(&at, &sealed).unwrap();
+        prop_assert_eq!(opened.expose(), &value);
     }
 
     #[test]
