@@ -5,11 +5,7 @@ use crate::support::secret;
 
 #[test]
 fn keys_do_not_go_over_a_network_in_clear_text() {
-    for address in [
-        "http://vault.internal:8200",
-        "http://127.0.0.1.evil.example:8200",
-        "http://127.0.0.1:8200@evil.example",
-    ] {
+    for address in ["http://vault.internal:8200", "http://127.0.0.1.evil.example:8200"] {
         assert!(
             matches!(VaultConfig::new(address), Err(InvalidVaultConfig::ClearText)),
             "{address}"
@@ -34,6 +30,8 @@ fn an_address_that_is_none_is_refused() {
         "ftp://vault:8200",
         "https://vault\n:8200",
         "https://vault:port",
+        "https://user:hunter2@vault.internal:8200",
+        "http://127.0.0.1:8200@evil.example",
     ] {
         assert!(
             matches!(VaultConfig::new(address), Err(InvalidVaultConfig::Address)),
@@ -83,15 +81,12 @@ fn a_missing_file_of_certificates_is_told_at_the_start() {
 }
 
 #[test]
-fn nothing_of_a_login_or_an_address_is_shown() {
-    let config = VaultConfig::new("https://user:hunter2@vault.internal:8200").unwrap();
+fn nothing_of_a_login_is_shown() {
+    let config = VaultConfig::new("https://vault.internal:8200").unwrap();
     let login = VaultLogin::app_role("role", secret("hvs.secret-id"));
     let vault = Vault::new(config, login, &Sources::system()).unwrap();
 
     let shown = format!("{vault:?}");
 
-    assert!(
-        !shown.contains("hunter2") && !shown.contains("secret-id"),
-        "{shown}"
-    );
+    assert!(!shown.contains("secret-id"), "{shown}");
 }
