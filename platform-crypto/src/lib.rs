@@ -13,7 +13,7 @@
 //! let sources = Sources::system();
 //! let tenant = TenantId::generate(&sources);
 //! let (ada, bob) = (sources.uuid_v7(), sources.uuid_v7());
-//! // A service gets these from its `Keyring`, see below.
+//! // A service gets these from its keyring, see below.
 //! let keys = Keys::new(tenant, FieldKey::new(DataKey::generate(&sources)), Budget::unlimited());
 //!
 //! let sealed: Sealed<String> = keys.seal(&EMAIL.at(tenant, ada), &"ada@example.com".to_owned())?;
@@ -28,6 +28,50 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # In a service
+//!
+//! Three lines of set-up: where the root key is, where the keys for erasure are (outside the database, so that no backup of it
+//! brings back what was erased), and the keyring over both. From then on fields are sealed, read, rotated and erased:
+//!
+#![cfg_attr(feature = "pg", doc = "```no_run")]
+#![cfg_attr(not(feature = "pg"), doc = "```ignore")]
+//! # use std::sync::Arc;
+//! # use platform_core::{RequestContext, Sources, pg::Db, uuid::Uuid};
+//! # use platform_crypto::{Column, FileErasureStore, Keyring, LocalRoot, Purpose, Sealed, SubjectId};
+//! # const EMAIL: Column<String> = Column::new("crm.customer", "email");
+//! # async fn service(db: Db, ctx: RequestContext, sources: Sources, customer: Uuid, email: String)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let root = LocalRoot::from_key_file("/etc/crm/root.key", &sources)?;
+//! let erasure = FileErasureStore::open("/var/lib/crm/erasure")?;
+//! let keyring = Keyring::builder(&db, Arc::new(root)).erasure(Arc::new(erasure)).open().await?;
+//!
+//! // Seal a column, under the customer's own key.
+//! let subject = SubjectId::from_stored(customer);
+//! let mut tx = db.begin(&ctx).await?;
+//! let key = keyring.ensure_subject(&mut tx, &ctx, subject).await?;
+//! let sealed = key.seal(&EMAIL.at(ctx.tenant(), customer), &email)?;
+//! sqlx::query("insert into crm.customer (tenant_id, id, email) values ($1, $2, $3)")
+//!     .bind(ctx.tenant())
+//!     .bind(customer)
+//!     .bind(&sealed)
+//!     .execute(&mut tx)
+//!     .await?;
+//! tx.commit().await?;
+//!
+//! // Read it: the header names the key. For a list, pass the ids of all its values.
+//! let keys = keyring.keys_for(&ctx, [sealed.key_id()?]).await?;
+//! let email = keys.open(&EMAIL.at(ctx.tenant(), customer), &sealed)?;
+//!
+//! // Rotate the tenant's key while others read and write.
+//! keyring.rotate(&ctx, Purpose::Data).await?;
+//!
+//! // Erase the customer, beyond every backup.
+//! keyring.erase(&ctx, subject).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! What belongs to the tenant and to no person is sealed with `keyring.keys(&ctx)` instead, as in the first example.
+//!
 //! # Keys
 //!
 //! A root key, which a [`KeyProvider`] holds, wraps the data keys of a tenant; from a data key, every column gets a key of its own. A
@@ -36,10 +80,13 @@
 //! | key | where | made from |
 //! |---|---|---|
 //! | root key | with the provider: a key file, a passphrase, Vault | given |
-//! | [`DataKey`] of a tenant | in the database, wrapped; in memory for a time-to-live | random |
+//! | [`DataKey`] of a tenant | in the database, wrapped under the root key | random |
+//! | [`DataKey`] of a data subject | in the database, wrapped under the tenant's key and a [`PuncturableKey`] | random |
+//! | [`PuncturableKey`] | in an [`ErasureStore`], outside the database | random |
 //! | key of a column | in memory, with its data key | the data key and the names of table and column (HKDF-SHA256) |
 //!
-//! Sealing asks nobody: no database, no network, no lock. Everything slow happens before, in `Keyring::keys`, and rarely.
+//! Sealing asks nobody: no database, no network, no lock. Everything slow happens before, when the keyring is asked for keys, and
+//! rarely: it keeps them for a time-to-live.
 //!
 //! # What it does not do
 //!
