@@ -9,7 +9,8 @@ use platform_core::pg::Db;
 
 use super::handle::{Inner, Keyring};
 use super::{KeyError, KeyLog, TracingKeyLog, roots};
-use crate::KeyProvider;
+use crate::subject::Subjects;
+use crate::{ErasureStore, KeyProvider};
 
 /// AES-256-GCM with random nonces is good for so many values under one key.
 const SEALS_MAX: u64 = 1 << 32;
@@ -23,6 +24,7 @@ pub struct KeyringBuilder {
     db: Db,
     provider: Arc<dyn KeyProvider>,
     log: Arc<dyn KeyLog>,
+    erasure: Option<Arc<dyn ErasureStore>>,
     config: Config,
 }
 
@@ -51,6 +53,7 @@ impl KeyringBuilder {
             db: db.clone(),
             provider,
             log: Arc::new(TracingKeyLog),
+            erasure: None,
             config: Config {
                 ttl: Duration::from_secs(300),
                 grace: Duration::from_secs(900),
@@ -83,6 +86,14 @@ impl KeyringBuilder {
     #[must_use]
     pub fn log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Where the erasure keys of data subjects are kept. Without it there are no keys of subjects: every use of one is
+    /// [`KeyError::NoErasureStore`].
+    #[must_use]
+    pub fn erasure(mut self, store: Arc<dyn ErasureStore>) -> Self {
+        self.erasure = Some(store);
         self
     }
 
@@ -140,6 +151,7 @@ impl KeyringBuilder {
             log: self.log,
             config,
             slots,
+            subjects: Subjects::new(self.erasure, config.ttl, config.capacity),
         };
         Ok(Keyring {
             inner: Arc::new(inner),

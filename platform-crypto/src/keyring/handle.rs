@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use platform_core::pg::{Db, TenantTx};
+use platform_core::pg::{Db, TenantRead, TenantTx};
 use platform_core::{RequestContext, Sources, TenantId, error_chain};
 
 use super::builder::{Config, KeyringBuilder};
 use super::slot::Slot;
 use super::tenant_keys::TenantKeys;
 use super::{KeyError, KeyInfo, KeyLog, store};
+use crate::subject::Subjects;
 use crate::{KeyId, KeyProvider, Keys, Purpose};
 
 /// The keys of all tenants: makes them, hands them out, rotates and destroys them. Cheap to clone.
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) log: Arc<dyn KeyLog>,
     pub(crate) config: Config,
     pub(super) slots: Cache<TenantId, Arc<Slot>>,
+    /// The keys of data subjects.
+    pub(crate) subjects: Subjects,
 }
 
 impl Keyring {
@@ -140,24 +143,8 @@ impl Inner {
         self.loaded(&slot, ctx).await
     }
 
-    /// The same with at least one key for blind indexes.
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
-    pub(crate) async fn tenant_keys_with_index(
-        &self,
-        ctx: &RequestContext,
-    ) -> Result<Arc<TenantKeys>, KeyError> {
-        let keys = self.tenant_keys(ctx).await?;
-        if !keys.index().is_empty() {
-            return Ok(keys);
-        }
-        self.make_first(ctx.tenant(), Purpose::Index).await?;
-        self.invalidate(ctx.tenant()).await;
-        self.tenant_keys(ctx).await
-    }
-
     /// The tenant's keys inside a caller's transaction, by its connection alone and without waiting for anybody else's. What is
     /// missing is made in the transaction and goes away with it.
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
     pub(crate) async fn tenant_keys_in(
         &self,
         tx: &mut TenantTx,
@@ -169,6 +156,19 @@ impl Inner {
         }
         let slot = self.slot(ctx.tenant()).await;
         self.loaded_in(&slot, tx, ctx, purpose).await
+    }
+
+    /// The tenant's keys on the connection of a caller's transaction that only reads.
+    pub(crate) async fn tenant_keys_read_in(
+        &self,
+        read: &mut TenantRead,
+        ctx: &RequestContext,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        if read.tenant() != ctx.tenant() {
+            return Err(KeyError::ForeignTransaction);
+        }
+        let slot = self.slot(ctx.tenant()).await;
+        self.loaded_read_in(&slot, read, ctx).await
     }
 
     /// What is cached of the tenant is out of date.
@@ -192,14 +192,21 @@ impl Inner {
     /// The keys behind ids, beside the tenant's own.
     async fn opening_keys(&self, ctx: &RequestContext, ids: &[KeyId]) -> Result<Keys, KeyError> {
         let keys = self.snapshot(&*self.tenant_keys(ctx).await?, ctx.tenant());
-        if keys.missing(ids.iter().copied()).is_empty() {
+        let missing = keys.missing(ids.iter().copied());
+        if missing.is_empty() {
+            return Ok(keys);
+        }
+        let keys = Box::pin(self.with_subjects(ctx, keys, &missing)).await?;
+        if keys.missing(missing).is_empty() {
             return Ok(keys);
         }
         // Another process may have begun to seal under a key that this one has not heard of.
         if !self.reread(ctx.tenant()).await {
             return Ok(keys);
         }
-        Ok(self.snapshot(&*self.tenant_keys(ctx).await?, ctx.tenant()))
+        let keys = self.snapshot(&*self.tenant_keys(ctx).await?, ctx.tenant());
+        let missing = keys.missing(ids.iter().copied());
+        Box::pin(self.with_subjects(ctx, keys, &missing)).await
     }
 
     fn snapshot(&self, keys: &TenantKeys, tenant: TenantId) -> Keys {

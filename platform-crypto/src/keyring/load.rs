@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use platform_core::pg::TenantTx;
+use platform_core::pg::{TenantRead, TenantTx};
 use platform_core::{RequestContext, TenantId, Timestamp, error_chain};
 
 use super::handle::Inner;
@@ -48,7 +48,6 @@ impl Inner {
     }
 
     /// The same on the connection of a caller's transaction, and so without waiting for a load that may wait for a connection.
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
     pub(super) async fn loaded_in(
         &self,
         slot: &Slot,
@@ -75,7 +74,29 @@ impl Inner {
         let keys = self
             .unwrap_all(slot, ctx.tenant(), rows, (generation, now))
             .await?;
-        if stays {
+        // Without a key for data it must not be taken for all that the tenant needs.
+        if stays && !keys.data().is_empty() {
+            slot.store(Arc::clone(&keys));
+        }
+        Ok(keys)
+    }
+
+    /// The same for a caller's transaction that only reads: nothing is made, and there may be no key.
+    pub(super) async fn loaded_read_in(
+        &self,
+        slot: &Slot,
+        read: &mut TenantRead,
+        ctx: &RequestContext,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        if let Some(keys) = slot.fresh(self.sources.now()) {
+            return Ok(keys);
+        }
+        let (generation, now) = (slot.generation(), self.sources.now());
+        let rows = store::rows(read, ctx.tenant()).await?;
+        let keys = self
+            .unwrap_all(slot, ctx.tenant(), rows, (generation, now))
+            .await?;
+        if !keys.data().is_empty() {
             slot.store(Arc::clone(&keys));
         }
         Ok(keys)
