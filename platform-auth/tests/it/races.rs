@@ -29,7 +29,7 @@ async fn of_32_registrations_of_one_address_exactly_one_succeeds() {
         "select (select count(*) from platform_auth.subject where tenant_id = $1),
                 (select count(*) from platform_auth.password_credential where tenant_id = $1),
                 (select count(*) from platform_auth.session where tenant_id = $1),
-                (select count(*) from platform_audit.event where tenant_id = $1)",
+                (select count(*) from platform_audit.event where tenant_id = $1 and action = 'auth.register')",
     )
     .bind(place.id)
     .fetch_one(&mut superuser)
