@@ -10,7 +10,8 @@ pub struct ParseIdError {
 
 /// Declares id newtypes over a UUID.
 ///
-/// An id is parsed or generated, never converted from a bare UUID by accident; it becomes a UUID only in a query. With the
+/// An id is parsed or generated, never converted from a bare UUID by accident; it becomes a UUID only where one is asked for: in a
+/// query, a hash, the binding of a sealed field. With the
 /// feature `pg` it is a `sqlx` column of type `uuid`, with the feature `http` an OpenAPI schema.
 ///
 /// ```
@@ -46,6 +47,12 @@ macro_rules! id_type {
             /// The UUID, for a query or a hash.
             pub const fn as_uuid(self) -> $crate::__private::Uuid {
                 self.0
+            }
+        }
+
+        impl ::std::convert::From<$name> for $crate::__private::Uuid {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 

@@ -12,6 +12,19 @@
 //! assert_eq!(mask_email("not an address"), "****@****.***");
 //! ```
 
+mod field;
+mod key;
+mod secret;
+
+pub use field::{
+    Budget, Column, FieldContext, FieldKey, Keys, NotPlaintext, NotSealedText, OVERHEAD_BYTES, OpenError,
+    OpenKeys, PLAINTEXT_BYTES_MAX, Padding, Plaintext, RowId, SealError, SealKeys, Sealed,
+};
+pub use key::{
+    DataKey, KeyId, KeyState, Label, ParseKeyIdError, Purpose, Subkey, UnknownWord, WrongKeyLength,
+};
+pub use secret::Secret;
+
 mod mask;
 
 pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};

@@ -1,0 +1,215 @@
+//! The keys of a tenant at one moment.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use platform_core::TenantId;
+
+use super::header::Parts;
+use super::{Budget, FieldContext, FieldKey, OpenError, Plaintext, SealError, Sealed};
+use crate::{KeyId, Secret};
+
+/// What seals: a tenant's keys, or the key of one data subject.
+pub trait SealKeys {
+    /// Seals a value for its place.
+    ///
+    /// # Errors
+    /// See [`SealError`].
+    fn seal<T: Plaintext>(&self, at: &FieldContext<'_, T>, value: &T) -> Result<Sealed<T>, SealError>;
+}
+
+/// What opens.
+pub trait OpenKeys {
+    /// Opens a value at its place.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    fn open<T: Plaintext>(
+        &self,
+        at: &FieldContext<'_, T>,
+        sealed: &Sealed<T>,
+    ) -> Result<Secret<T>, OpenError>;
+}
+
+/// The keys of one tenant as they were a moment ago, cheap to clone: one that seals, and all that open.
+///
+/// Sealing and opening ask nobody and wait for nothing. Keys are held for one request or one batch and fetched again for the next,
+/// which is how a rotation or a destruction reaches everybody.
+///
+/// ```
+/// use platform_core::{Sources, TenantId};
+/// use platform_crypto::{Budget, Column, DataKey, FieldKey, Keys, OpenError};
+///
+/// const EMAIL: Column<String> = Column::new("crm.customer", "email");
+///
+/// let sources = Sources::system();
+/// let tenant = TenantId::generate(&sources);
+/// let (old, new) = (DataKey::generate(&sources), DataKey::generate(&sources));
+/// let (old, new) = (FieldKey::new(old), FieldKey::new(new));
+/// let (ada, bob) = (EMAIL.at(tenant, sources.uuid_v7()), EMAIL.at(tenant, sources.uuid_v7()));
+///
+/// let before = Keys::new(tenant, old.clone(), Budget::unlimited());
+/// let sealed = before.seal(&ada, &"ada@example.com".to_owned())?;
+///
+/// let rotated = Keys::new(tenant, new.clone(), Budget::unlimited()).with_opening(old);
+/// assert_eq!(rotated.sealing_id(), Some(new.id()));
+/// assert_eq!(rotated.open(&ada, &sealed)?.expose(), "ada@example.com");
+/// assert_eq!(rotated.open(&bob, &sealed).unwrap_err(), OpenError::Tampered);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Keys(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    tenant: TenantId,
+    sealing: Option<(FieldKey, Budget)>,
+    opening: HashMap<KeyId, FieldKey>,
+    destroyed: HashSet<KeyId>,
+}
+
+impl Keys {
+    /// Keys that seal and open with `sealing`, as often as `budget` allows.
+    pub fn new(tenant: TenantId, sealing: FieldKey, budget: Budget) -> Self {
+        Self::of(tenant, Some((sealing, budget)))
+    }
+
+    /// Keys that seal nothing and, so far, open nothing.
+    pub fn opening_only(tenant: TenantId) -> Self {
+        Self::of(tenant, None)
+    }
+
+    /// The same keys, and one more that opens.
+    #[must_use]
+    pub fn with_opening(mut self, key: FieldKey) -> Self {
+        Arc::make_mut(&mut self.0).opening.insert(key.id(), key);
+        self
+    }
+
+    /// The same keys, and the knowledge that one more was destroyed.
+    #[must_use]
+    pub fn with_destroyed(mut self, key: KeyId) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.opening.remove(&key);
+        inner.destroyed.insert(key);
+        self
+    }
+
+    /// Whose keys they are.
+    pub fn tenant(&self) -> TenantId {
+        self.0.tenant
+    }
+
+    /// The key that new values are sealed under.
+    pub fn sealing_id(&self) -> Option<KeyId> {
+        self.0.sealing.as_ref().map(|(key, _)| key.id())
+    }
+
+    /// Whether values under this key can be opened.
+    pub fn contains(&self, key: KeyId) -> bool {
+        self.key(key).is_some()
+    }
+
+    /// Those of `ids` that are neither here nor destroyed, each once: what has to be loaded before a list of values is opened.
+    pub fn missing(&self, ids: impl IntoIterator<Item = KeyId>) -> Vec<KeyId> {
+        let unknown = ids
+            .into_iter()
+            .filter(|id| !self.contains(*id) && !self.0.destroyed.contains(id));
+        unknown.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Seals a value for its place.
+    ///
+    /// # Errors
+    /// [`SealError::BudgetSpent`] when the leased seals are used up: fetch the keys again. [`SealError::WrongTenant`] and
+    /// [`SealError::NoSealingKey`] are mistakes of the caller; [`SealError::TooLong`] is the value's.
+    pub fn seal<T: Plaintext>(&self, at: &FieldContext<'_, T>, value: &T) -> Result<Sealed<T>, SealError> {
+        if at.tenant() != self.0.tenant {
+            return Err(SealError::WrongTenant);
+        }
+        let (key, budget) = self.0.sealing.as_ref().ok_or(SealError::NoSealingKey)?;
+        if !budget.spend() {
+            return Err(SealError::BudgetSpent(key.id()));
+        }
+        key.seal(at, value)
+    }
+
+    /// Opens a value at its place, with the key that its header names and no other.
+    ///
+    /// # Errors
+    /// [`OpenError::Tampered`] when the value belongs elsewhere or was altered, [`OpenError::KeyDestroyed`] when it is gone for
+    /// ever, [`OpenError::UnknownKey`] when its key is not among these, and the others of [`OpenError`].
+    pub fn open<T: Plaintext>(
+        &self,
+        at: &FieldContext<'_, T>,
+        sealed: &Sealed<T>,
+    ) -> Result<Secret<T>, OpenError> {
+        let parts = Parts::of(sealed.as_bytes())?;
+        let id = parts.header.key;
+        match self.key(id) {
+            Some(key) => key.open_parts(at, &parts),
+            None if self.0.destroyed.contains(&id) => Err(OpenError::KeyDestroyed(id)),
+            None => Err(OpenError::UnknownKey(id)),
+        }
+    }
+
+    fn of(tenant: TenantId, sealing: Option<(FieldKey, Budget)>) -> Self {
+        Self(Arc::new(Inner {
+            tenant,
+            sealing,
+            opening: HashMap::new(),
+            destroyed: HashSet::new(),
+        }))
+    }
+
+    fn key(&self, id: KeyId) -> Option<&FieldKey> {
+        match &self.0.sealing {
+            Some((key, _)) if key.id() == id => Some(key),
+            _ => self.0.opening.get(&id),
+        }
+    }
+}
+
+impl SealKeys for Keys {
+    fn seal<T: Plaintext>(&self, at: &FieldContext<'_, T>, value: &T) -> Result<Sealed<T>, SealError> {
+        self.seal(at, value)
+    }
+}
+
+impl OpenKeys for Keys {
+    fn open<T: Plaintext>(
+        &self,
+        at: &FieldContext<'_, T>,
+        sealed: &Sealed<T>,
+    ) -> Result<Secret<T>, OpenError> {
+        self.open(at, sealed)
+    }
+}
+
+impl SealKeys for FieldKey {
+    fn seal<T: Plaintext>(&self, at: &FieldContext<'_, T>, value: &T) -> Result<Sealed<T>, SealError> {
+        self.seal(at, value)
+    }
+}
+
+impl OpenKeys for FieldKey {
+    fn open<T: Plaintext>(
+        &self,
+        at: &FieldContext<'_, T>,
+        sealed: &Sealed<T>,
+    ) -> Result<Secret<T>, OpenError> {
+        self.open(at, sealed)
+    }
+}
+
+impl Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("tenant", &self.0.tenant)
+            .field("sealing", &self.sealing_id())
+            .field("opening", &self.0.opening.len())
+            .field("destroyed", &self.0.destroyed.len())
+            .finish()
+    }
+}
