@@ -25,6 +25,18 @@ pub use key::{
 };
 pub use secret::Secret;
 
+mod row;
+
+#[cfg(feature = "derive")]
+pub use platform_crypto_derive::SealedRow;
+pub use row::{SealedColumn, SealedRow, SealedTable};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table};
+    pub use platform_core::TenantId;
+}
+
 mod mask;
 
 pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
