@@ -37,6 +37,23 @@ pub mod __private {
     pub use platform_core::TenantId;
 }
 
+#[cfg(feature = "pg")]
+mod keyring;
+
+#[cfg(feature = "pg")]
+pub use keyring::{
+    KeyError, KeyEvent, KeyEventKind, KeyInfo, KeyLog, KeyLogError, KeyOutcome, KeyTarget, Keyring,
+    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, RootKeyInfo, Swept, TracingKeyLog,
+};
+
 mod mask;
 
 pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+
+mod provider;
+
+pub use provider::{
+    InvalidRootKeyRef, KEY_TEXT_PREFIX, KeyProvider, LocalRoot, Malformation, PASSPHRASE_ITERATIONS,
+    Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
+    WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
+};

@@ -209,6 +209,17 @@ impl Db {
         }
     }
 
+    /// How a connection beside the pool is made now, and how long it may take.
+    pub(super) fn own_connection(&self) -> (PgConnectOptions, Duration) {
+        let options = self.inner.pool.connect_options();
+        ((*options).clone(), self.inner.acquire_timeout)
+    }
+
+    /// Ready once the handle is closed.
+    pub(super) fn closing(&self) -> impl Future<Output = ()> + use<> {
+        self.inner.pool.close_event()
+    }
+
     pub(super) async fn global_read(&self) -> Result<GlobalTx, DbError> {
         let open = self
             .open(Scope::GlobalRead, None, self.inner.acquire_timeout)

@@ -40,6 +40,7 @@ mod config;
 mod db;
 mod error;
 mod fairness;
+mod listen;
 mod migrate;
 #[cfg(doctest)]
 mod misuse;
@@ -55,6 +56,7 @@ pub use bootstrap::{APP_ROLE, Bootstrap, SUBTREE_ROLE, bootstrap};
 pub use config::DbConfig;
 pub use db::{ConnectError, Db, PoolUse};
 pub use error::DbError;
+pub use listen::{Heard, Listener};
 pub use migrate::{CORE_MIGRATIONS, MigrateError, Migrated, Migrations, migrate};
 pub use pending::Pending;
 pub use selfcheck::{AllowList, Allowed, Finding, Level, Report};

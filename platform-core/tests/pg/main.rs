@@ -4,6 +4,7 @@
 mod catalog;
 mod hazards;
 mod isolation;
+mod listen;
 mod migrations;
 mod misuse;
 mod pool;

@@ -2,9 +2,9 @@
 create table platform_crypto.reseal_job (
     tenant_id   uuid not null,
     table_name  text not null check (length(table_name) between 1 and 127),
-    to_version  integer not null check (to_version between 1 and 2147483646),
+    to_version  bigint not null check (to_version between 1 and 2147483647),
     state       text not null check (state in ('running', 'finished', 'superseded')),
-    pass        integer not null default 1 check (pass between 1 and 2147483646),
+    pass        bigint not null default 1 check (pass between 1 and 2147483647),
     -- Where the pass goes on: no row below it is left in this pass.
     next_row    uuid not null default '00000000-0000-0000-0000-000000000000',
     pass_moved  bigint not null default 0 check (pass_moved between 0 and 9007199254740991),
@@ -23,7 +23,7 @@ select platform_core.tenant_table('platform_crypto.reseal_job', 'select, insert,
 create table platform_crypto.reseal_failure (
     tenant_id   uuid not null,
     table_name  text not null,
-    to_version  integer not null,
+    to_version  bigint not null,
     row_id      uuid not null,
     column_name text not null check (length(column_name) between 1 and 63),
     reason      text not null check (reason in ('unreadable', 'unknown_key', 'key_destroyed', 'tampered', 'subject_erased')),

@@ -1,0 +1,88 @@
+//! The end of a key.
+
+use platform_core::RequestContext;
+
+use super::change::{self, Change};
+use super::handle::{Inner, Keyring};
+use super::make::key_event;
+use super::{KeyError, KeyEvent, KeyEventKind, KeyInfo, store};
+use crate::{KeyState, Purpose};
+
+impl Keyring {
+    /// Destroys a version of the tenant's key for good. What is still sealed under it cannot be read by anybody any more, except
+    /// with a backup of the database *and* its root key: re-seal first.
+    ///
+    /// Only a version that merely decrypts can be destroyed, one time-to-live after it was retired. A refusal is recorded.
+    ///
+    /// # Errors
+    /// [`KeyError::NotFound`], [`KeyError::NotDestroyable`], [`KeyError::TooEarly`]: nothing was changed. [`KeyError::Db`] and
+    /// [`KeyError::Log`] as everywhere.
+    pub async fn destroy(
+        &self,
+        ctx: &RequestContext,
+        purpose: Purpose,
+        version: u32,
+    ) -> Result<KeyInfo, KeyError> {
+        self.inner.destroy(ctx, purpose, version).await
+    }
+}
+
+impl Inner {
+    async fn destroy(
+        &self,
+        ctx: &RequestContext,
+        purpose: Purpose,
+        version: u32,
+    ) -> Result<KeyInfo, KeyError> {
+        self.promote_due(ctx.tenant()).await?;
+        let mut tx = self.db.begin(ctx).await?;
+        store::lock(&mut tx, purpose).await?;
+        let rows = store::rows(&mut tx, ctx.tenant()).await?;
+        let wanted = |info: &KeyInfo| info.purpose == purpose && info.version == version;
+        let found = rows.into_iter().map(|row| row.info).find(wanted);
+        let mut key = found.ok_or(KeyError::NotFound { purpose, version })?;
+        let event = key_event(KeyEventKind::KeyDestroy, key.id, purpose, version);
+        if let Err(refused) = self.may_be_destroyed(&key) {
+            tx.rollback().await?;
+            self.record_alone(ctx, &event.denied(code(&refused))).await?;
+            return Err(refused);
+        }
+        let now = self.sources.now();
+        store::destroy(&mut tx, purpose, version, now).await?;
+        self.log.record(&mut tx, ctx, &event).await?;
+        change::notify(&mut tx, &Change::Keys(ctx.tenant())).await?;
+        tx.commit().await?;
+        self.invalidate(ctx.tenant()).await;
+        key.state = KeyState::Destroyed;
+        key.root = None;
+        key.destroyed_at = Some(now);
+        Ok(key)
+    }
+
+    fn may_be_destroyed(&self, key: &KeyInfo) -> Result<(), KeyError> {
+        let retired_at = match (key.state, key.retired_at) {
+            (KeyState::DecryptOnly, Some(retired_at)) => retired_at,
+            (state, _) => return Err(KeyError::NotDestroyable { state }),
+        };
+        // A process that has not heard of its successor seals under it until its copy is too old.
+        let until = retired_at + self.config.ttl;
+        match self.sources.now() < until {
+            true => Err(KeyError::TooEarly { until }),
+            false => Ok(()),
+        }
+    }
+
+    /// Records what changed nothing.
+    pub(crate) async fn record_alone(&self, ctx: &RequestContext, event: &KeyEvent) -> Result<(), KeyError> {
+        let mut tx = self.db.begin(ctx).await?;
+        self.log.record(&mut tx, ctx, event).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn code(refused: &KeyError) -> &'static str {
+    match refused {
+        KeyError::TooEarly { .. } => "too_early",
+        _ => "not_destroyable",
+    }
+}

@@ -1,0 +1,38 @@
+//! The keys of tenants: made, published, cached, rotated, destroyed.
+
+mod builder;
+
+mod change;
+mod destroy;
+mod error;
+mod event;
+mod handle;
+mod info;
+mod lease;
+mod load;
+mod make;
+mod rewrap;
+mod roots;
+mod rotate;
+mod slot;
+mod store;
+mod tenant_keys;
+mod worker;
+
+pub use builder::KeyringBuilder;
+pub use error::KeyError;
+pub use event::{KeyEvent, KeyEventKind, KeyLog, KeyLogError, KeyOutcome, KeyTarget, TracingKeyLog};
+pub use handle::Keyring;
+pub use info::KeyInfo;
+pub use roots::RootKeyInfo;
+pub use worker::{KeyringWorker, Maintained, Swept};
+
+use platform_core::pg::Migrations;
+
+/// The tables of this crate, in the schema `platform_crypto`.
+pub static MIGRATIONS: Migrations = Migrations {
+    schema: "platform_crypto",
+    migrator: &MIGRATOR,
+};
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-crypto");
