@@ -47,8 +47,13 @@ pub use keyring::{
 };
 
 mod mask;
+#[cfg(feature = "redact")]
+mod redact;
 
-pub use mask::{mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+pub use mask::{Mask, mask_card, mask_email, mask_generic, mask_iban, mask_phone, mask_ssn};
+
+#[cfg(feature = "redact")]
+pub use redact::{MASK, RedactFields, RedactLines, RedactWriter, is_secret_name, redact, redact_layer};
 
 mod provider;
 
@@ -56,4 +61,15 @@ pub use provider::{
     InvalidRootKeyRef, KEY_TEXT_PREFIX, KeyProvider, LocalRoot, Malformation, PASSPHRASE_ITERATIONS,
     Passphrase, PassphraseRoot, ProviderError, RootChain, RootKeyError, RootKeyRecord, RootKeyRef, Weakness,
     WrapContext, WrappedKey, create_key_file, new_key_text, prepend_key,
+};
+
+mod index;
+
+pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
+
+mod subject;
+
+pub use subject::{
+    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId, Slot,
+    SlotKey, StoredSegment,
 };

@@ -27,6 +27,9 @@ const APPLICATION_ONLY: [&str; 5] = [
     "opentelemetry-otlp",
 ];
 
+/// A library may offer an application a layer for its subscriber, behind a feature that is off unless asked for.
+const MAY_OFFER: [(&str, &str); 1] = [("platform-crypto", "tracing-subscriber")];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -61,12 +64,43 @@ fn a_library_imports_only_what_stands_to_its_left() {
 #[test]
 fn a_library_leaves_the_decisions_of_an_application_to_it() {
     for (library, _) in MAY_IMPORT {
-        let dependencies = dependencies(&manifest(library), "dependencies");
+        let manifest = manifest(library);
+        let dependencies = dependencies(&manifest, "dependencies");
         for forbidden in APPLICATION_ONLY {
+            let is_offered =
+                MAY_OFFER.contains(&(library, forbidden)) && is_off_by_default(&manifest, forbidden);
             assert!(
-                !dependencies.contains(forbidden),
+                !dependencies.contains(forbidden) || is_offered,
                 "{library} depends on {forbidden}"
             );
+        }
+    }
+}
+
+/// An optional dependency that no default feature switches on.
+fn is_off_by_default(manifest: &toml::Table, dependency: &str) -> bool {
+    let optional = manifest["dependencies"][dependency]
+        .get("optional")
+        .and_then(toml::Value::as_bool);
+    let defaults = manifest["features"]["default"].as_array();
+    optional == Some(true) && defaults.is_some_and(Vec::is_empty)
+}
+
+#[test]
+fn a_library_installs_no_subscriber() {
+    const INSTALLS: [&str; 6] = [
+        "set_global_default",
+        "set_default(",
+        "with_default(",
+        ".try_init(",
+        ".init()",
+        "set_logger",
+    ];
+    for (library, _) in MAY_IMPORT {
+        for file in rust_files(&root().join(library).join("src")) {
+            let text = code(&fs::read_to_string(&file).unwrap());
+            let installs = INSTALLS.iter().find(|call| text.contains(**call));
+            assert!(installs.is_none(), "{} calls {installs:?}", file.display());
         }
     }
 }

@@ -4,10 +4,9 @@ use std::error::Error;
 use std::fmt::{self, Write};
 
 use platform_core::error_chain;
+use platform_crypto::{MASK, is_secret_name, redact};
 use serde_json::Value;
 use tracing::field::{Field, Visit};
-
-use super::redact::{MASK, is_secret_name, redact};
 
 /// Longer values are cut: a line has a bound.
 const VALUE_CHARS_MAX: usize = 8192;

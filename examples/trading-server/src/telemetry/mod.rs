@@ -9,7 +9,6 @@ mod layer;
 mod line;
 #[cfg(feature = "otel")]
 mod otel;
-mod redact;
 mod writer;
 
 use tracing_subscriber::EnvFilter;
@@ -22,7 +21,7 @@ use crate::config::Settings;
 
 pub use layer::LogLayer;
 pub use line::Shape;
-pub use redact::{MASK, is_secret_name, redact};
+pub use platform_crypto::{MASK, is_secret_name, redact};
 pub use writer::{LineWriter, LogThread};
 
 /// The installed telemetry: keeps the writer of the logs and the exporter of the traces alive.

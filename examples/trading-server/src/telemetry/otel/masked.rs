@@ -8,7 +8,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-use crate::telemetry::redact::{MASK, is_secret_name, redact};
+use platform_crypto::{MASK, is_secret_name, redact};
 
 /// Masks spans on their way to `E`.
 #[derive(Debug)]

@@ -1,0 +1,206 @@
+//! Puncturable keys in a folder.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+use super::{ErasureStore, ErasureStoreError, Revision, SegmentId, StoredSegment};
+
+/// How often the lock is tried for, and how long between two tries: 10 seconds in all. Whoever holds it has two files to write.
+const LOCK_TRIES: u32 = 2_000;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Puncturable keys in a folder of the file system, one file (mode 0600) for each segment.
+///
+/// A file is replaced in one step, after its new content is on the disk; then the old content is overwritten with zeros. What the
+/// file system or the medium copies behind its back (journals of data, snapshots, worn cells of flash memory) is beyond reach:
+/// keep the folder on an encrypted volume of its own without snapshots, and out of the backup of the database. Any number of
+/// processes may share the folder, also on a network file system with locks (NFS 4).
+#[derive(Debug, Clone)]
+pub struct FileErasureStore(Arc<Folder>);
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    /// In front of the lock between processes, which is tried for at intervals.
+    turn: Mutex<()>,
+}
+
+impl FileErasureStore {
+    /// The store in this folder, which is made (mode 0700) if it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written to.
+    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        let folder = Folder {
+            path,
+            turn: Mutex::default(),
+        };
+        folder.lock_file()?;
+        Ok(Self(Arc::new(folder)))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> Result<T, ErasureStoreError> + Send + 'static,
+    ) -> Result<T, ErasureStoreError> {
+        let folder = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || work(&folder))
+            .await
+            .map_err(|error| ErasureStoreError::Unavailable(error.into()))?
+    }
+}
+
+#[async_trait]
+impl ErasureStore for FileErasureStore {
+    async fn load(&self, id: SegmentId) -> Result<Option<StoredSegment>, ErasureStoreError> {
+        self.blocking(move |folder| folder.load(id)).await
+    }
+
+    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+        let bytes = Zeroizing::new(bytes.to_vec());
+        self.blocking(move |folder| folder.store(id, over, &bytes)).await
+    }
+}
+
+impl Folder {
+    fn load(&self, id: SegmentId) -> Result<Option<StoredSegment>, ErasureStoreError> {
+        // Without the lock a reader could see the zeros with which somebody overwrites the file it has just opened.
+        self.locked(|| read(&self.file(id, "")))
+    }
+
+    fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+        self.locked(|| {
+            self.tidy(id)?;
+            let current = read(&self.file(id, ""))?.map_or(Revision::ABSENT, |stored| stored.revision);
+            if current != over {
+                return Ok(None);
+            }
+            let revision = Revision(over.0 + 1);
+            self.replace(id, revision, bytes)?;
+            Ok(Some(revision))
+        })?
+        .ok_or(ErasureStoreError::Conflict)
+    }
+
+    /// New content beside the old, both on the disk; one step from the old to the new; the old overwritten. Wherever this is cut
+    /// off, the next one who stores the segment tidies up.
+    fn replace(&self, id: SegmentId, revision: Revision, bytes: &[u8]) -> io::Result<()> {
+        let (current, next, old) = (self.file(id, ""), self.file(id, ".next"), self.file(id, ".old"));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&next)?;
+        file.write_all(&revision.0.to_be_bytes())?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        if current.exists() {
+            fs::hard_link(&current, &old)?;
+        }
+        fs::rename(&next, &current)?;
+        self.sync()?;
+        // From here on the segment is stored. What is left to do is done by whoever comes next if it fails now.
+        if let Err(error) = self.tidy(id) {
+            tracing::warn!(%error, "the old content of an erasure key was not overwritten yet");
+        }
+        Ok(())
+    }
+
+    /// Removes what an earlier, interrupted run has left.
+    fn tidy(&self, id: SegmentId) -> io::Result<()> {
+        let (current, next, old) = (self.file(id, ""), self.file(id, ".next"), self.file(id, ".old"));
+        if let Some(file) = metadata(&next)? {
+            overwrite(&next, file.len())?;
+        }
+        if let Some(file) = metadata(&old)? {
+            let still_current = metadata(&current)?
+                .is_some_and(|current| (current.dev(), current.ino()) == (file.dev(), file.ino()));
+            match still_current {
+                true => fs::remove_file(&old)?,
+                false => overwrite(&old, file.len())?,
+            }
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` while no other process and no other thread works in the folder.
+    fn locked<T>(&self, work: impl FnOnce() -> io::Result<T>) -> Result<T, ErasureStoreError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let locked = || {
+            // Given back when the file is closed, also by a process that dies.
+            let _lock = self.lock()?;
+            work()
+        };
+        locked().map_err(|error: io::Error| ErasureStoreError::Unavailable(error.into()))
+    }
+
+    fn lock(&self) -> io::Result<File> {
+        let file = self.lock_file()?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn lock_file(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(self.path.join("lock"))
+    }
+
+    fn file(&self, id: SegmentId, suffix: &str) -> PathBuf {
+        self.path.join(format!("{}.{}.erasure{suffix}", id.tenant, id.number))
+    }
+
+    /// Makes what was created, renamed and removed in the folder durable.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<StoredSegment>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut revision = [0; 8];
+    file.read_exact(&mut revision)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(StoredSegment {
+        revision: Revision(u64::from_be_bytes(revision)),
+        bytes,
+    }))
+}
+
+fn metadata(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Fills a file with zeros where it lies, waits for the disk and removes it.
+fn overwrite(path: &Path, size: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    io::copy(&mut io::repeat(0).take(size), &mut file)?;
+    file.sync_all()?;
+    fs::remove_file(path)
+}
