@@ -31,6 +31,12 @@ mod row;
 pub use platform_crypto_derive::SealedRow;
 pub use row::{SealedColumn, SealedRow, SealedTable};
 
+#[cfg(feature = "pg")]
+mod reseal;
+
+#[cfg(feature = "pg")]
+pub use reseal::{FailureReason, Pacing, ResealFailure, ResealProgress, ResealState, ResealStep, Resealed};
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table};
@@ -70,6 +76,6 @@ pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
 mod subject;
 
 pub use subject::{
-    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId, Slot,
-    SlotKey, StoredSegment,
+    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId,
+    Slot, SlotKey, StoredSegment,
 };

@@ -103,12 +103,18 @@ impl BlindIndex {
         population: u64,
         reason: &'static str,
     ) -> Self {
-        assert!(!reason.is_empty(), "an index over a column of few values needs a reason");
+        assert!(
+            !reason.is_empty(),
+            "an index over a column of few values needs a reason"
+        );
         Self::new(name, Rule::Low(normalizer), sampled_bits(population), false)
     }
 
     const fn new(name: &'static str, rule: Rule, bits: u32, unique: bool) -> Self {
-        assert!(!name.is_empty() && name.len() <= 191, "the name of an index has 1 to 191 bytes");
+        assert!(
+            !name.is_empty() && name.len() <= 191,
+            "the name of an index has 1 to 191 bytes"
+        );
         Self {
             name,
             rule,

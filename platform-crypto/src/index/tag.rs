@@ -43,8 +43,8 @@ impl BlindIndex {
             rule.as_bytes(),
             &[version],
         ]));
-        let mut mac = Hmac::<Sha256>::new_from_slice(subkey.expose_bytes())
-            .expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(subkey.expose_bytes()).expect("HMAC takes keys of any length");
         mac.update(normal.as_bytes());
         let digest = mac.finalize().into_bytes();
         Ok(Tag::truncated(&digest, self.bits()))

@@ -1,21 +1,25 @@
 //! The end of a key.
 
 use platform_core::RequestContext;
+use platform_core::pg::TenantTx;
 
 use super::change::{self, Change};
 use super::handle::{Inner, Keyring};
 use super::make::key_event;
 use super::{KeyError, KeyEvent, KeyEventKind, KeyInfo, store};
+use crate::reseal::table_that_uses;
 use crate::{KeyState, Purpose};
 
 impl Keyring {
     /// Destroys a version of the tenant's key for good. What is still sealed under it cannot be read by anybody any more, except
-    /// with a backup of the database *and* its root key: re-seal first.
+    /// with a backup of the database *and* its root key: [re-seal](Self::reseal) first.
     ///
-    /// Only a version that merely decrypts can be destroyed, one time-to-live after it was retired. A refusal is recorded.
+    /// Only a version that merely decrypts can be destroyed, one time-to-live after it was retired, and only when no table that the
+    /// keyring [knows of](crate::KeyringBuilder::sealed) has a value under it. A refusal is recorded.
     ///
     /// # Errors
-    /// [`KeyError::NotFound`], [`KeyError::NotDestroyable`], [`KeyError::TooEarly`]: nothing was changed. [`KeyError::Db`] and
+    /// [`KeyError::NotFound`], [`KeyError::NotDestroyable`], [`KeyError::TooEarly`],
+    /// [`KeyError::StillUsed`]: nothing was changed. [`KeyError::Db`] and
     /// [`KeyError::Log`] as everywhere.
     pub async fn destroy(
         &self,
@@ -42,7 +46,11 @@ impl Inner {
         let found = rows.into_iter().map(|row| row.info).find(wanted);
         let mut key = found.ok_or(KeyError::NotFound { purpose, version })?;
         let event = key_event(KeyEventKind::KeyDestroy, key.id, purpose, version);
-        if let Err(refused) = self.may_be_destroyed(&key) {
+        let allowed = match self.may_be_destroyed(&key) {
+            Ok(()) => self.is_unused(&mut tx, &key).await?,
+            refused => refused,
+        };
+        if let Err(refused) = allowed {
             tx.rollback().await?;
             self.record_alone(ctx, &event.denied(code(&refused))).await?;
             return Err(refused);
@@ -72,6 +80,16 @@ impl Inner {
         }
     }
 
+    /// Is no value of the registered tables sealed under the key any more? The transaction of the destruction sees what has been
+    /// committed; what has not would have to have been under way for a time-to-live.
+    async fn is_unused(&self, tx: &mut TenantTx, key: &KeyInfo) -> Result<Result<(), KeyError>, KeyError> {
+        if key.purpose != Purpose::Data {
+            return Ok(Ok(()));
+        }
+        let used = table_that_uses(tx, &self.tables, key.id).await?;
+        Ok(used.map_or(Ok(()), |table| Err(KeyError::StillUsed { table })))
+    }
+
     /// Records what changed nothing.
     pub(crate) async fn record_alone(&self, ctx: &RequestContext, event: &KeyEvent) -> Result<(), KeyError> {
         let mut tx = self.db.begin(ctx).await?;
@@ -83,6 +101,7 @@ impl Inner {
 fn code(refused: &KeyError) -> &'static str {
     match refused {
         KeyError::TooEarly { .. } => "too_early",
+        KeyError::StillUsed { .. } => "still_used",
         _ => "not_destroyable",
     }
 }

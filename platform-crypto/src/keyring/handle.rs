@@ -11,7 +11,7 @@ use super::builder::{Config, KeyringBuilder};
 use super::slot::Slot;
 use super::tenant_keys::TenantKeys;
 use super::{KeyError, KeyInfo, KeyLog, store};
-use crate::{KeyId, KeyProvider, Keys, Purpose};
+use crate::{KeyId, KeyProvider, Keys, Purpose, SealedTable};
 
 /// The keys of all tenants: makes them, hands them out, rotates and destroys them. Cheap to clone.
 ///
@@ -56,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) provider: Arc<dyn KeyProvider>,
     pub(crate) log: Arc<dyn KeyLog>,
     pub(crate) config: Config,
+    /// The tables with sealed columns.
+    pub(crate) tables: Vec<&'static SealedTable>,
     pub(super) slots: Cache<TenantId, Arc<Slot>>,
 }
 

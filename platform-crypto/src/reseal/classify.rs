@@ -1,7 +1,5 @@
 //! What is to be done about a value, by its header alone.
 
-use platform_core::uuid::Uuid;
-
 use super::FailureReason;
 use super::page::Glance;
 use super::plan::Plan;
@@ -21,8 +19,8 @@ pub(super) enum Class {
 }
 
 impl Plan {
-    /// Judges a value of a row that is about `subject`, where its table says so.
-    pub(super) fn classify(&self, glance: &Glance, subject: Option<Uuid>) -> Class {
+    /// Judges a value by its header.
+    pub(super) fn classify(&self, glance: &Glance) -> Class {
         let Some(key) = key_of(glance) else {
             return Class::Broken(FailureReason::Unreadable, None);
         };
@@ -30,8 +28,7 @@ impl Plan {
             return Class::Stale;
         }
         if self.fresh.contains(&key) {
-            // What is about a subject belongs under the subject's key, or its erasure would leave it.
-            return if subject.is_some() { Class::Stale } else { Class::Fine };
+            return Class::Fine;
         }
         if self.destroyed.contains(&key) {
             return Class::Broken(FailureReason::KeyDestroyed, Some(key));

@@ -7,6 +7,7 @@ mod page;
 mod plan;
 mod progress;
 mod run;
+mod sealing;
 mod step;
 mod uses;
 

@@ -1,6 +1,6 @@
 //! Reading and writing the rows of a table, through the statements that it was compiled with.
 
-use platform_core::pg::TenantTx;
+use platform_core::pg::{TenantRead, TenantTx};
 use platform_core::uuid::Uuid;
 
 use crate::keyring::KeyError;
@@ -76,11 +76,7 @@ pub(super) async fn fetch(
 }
 
 /// Makes the moves whose old values still stand; how many did.
-pub(super) async fn swap(
-    tx: &mut TenantTx,
-    column: &ColumnParts,
-    moves: &[Move],
-) -> Result<u64, KeyError> {
+pub(super) async fn swap(tx: &mut TenantTx, column: &ColumnParts, moves: &[Move]) -> Result<u64, KeyError> {
     let rows: Vec<Uuid> = moves.iter().map(|one| one.row).collect();
     let old: Vec<&[u8]> = moves.iter().map(|one| one.old.as_slice()).collect();
     let new: Vec<&[u8]> = moves.iter().map(|one| one.new.as_slice()).collect();
@@ -96,7 +92,7 @@ pub(super) async fn swap(
 
 /// How many rows there are from `from` on, counted no further than `limit`.
 pub(super) async fn remaining(
-    read: &mut platform_core::pg::TenantRead,
+    read: &mut TenantRead,
     table: &TableParts,
     from: Uuid,
     limit: i64,

@@ -36,10 +36,7 @@ impl Plan {
         let sealing = data.iter().find(|key| Some(key.id) == keys.sealing_id());
         let to_version = sealing.map(|key| key.version).ok_or(KeyError::Corrupt)?;
         let ids = |wanted: &dyn Fn(&KeyInfo) -> bool| {
-            data.iter()
-                .filter(|key| wanted(key))
-                .map(|key| key.id)
-                .collect()
+            data.iter().filter(|key| wanted(key)).map(|key| key.id).collect()
         };
         let is_destroyed = |key: &KeyInfo| key.state == KeyState::Destroyed;
         Ok(Self {

@@ -98,7 +98,11 @@ impl Keyring {
         .await?;
         let mut progress = Vec::with_capacity(stored.len());
         for one in stored {
-            let table = self.inner.tables.iter().find(|table| table.name() == one.table_name);
+            let table = self
+                .inner
+                .tables
+                .iter()
+                .find(|table| table.name() == one.table_name);
             progress.push(progress_of(&mut read, table.copied(), one).await?);
         }
         read.finish().await?;

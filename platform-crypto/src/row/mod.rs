@@ -1,5 +1,7 @@
 //! Rows with sealed columns: what `#[derive(SealedRow)]` writes an implementation of.
 
+#[cfg(feature = "pg")]
+mod open_all;
 mod sealed_row;
 mod table;
 

@@ -36,7 +36,8 @@ impl PuncturableKey {
         let size = HEADER_BYTES + nodes.len() * NODE_BYTES + DIGEST_BYTES;
         let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         bytes.extend_from_slice(&header(id));
-        let count = u16::try_from(nodes.len()).expect("a tree of 16,384 leaves has at most half as many nodes");
+        let count =
+            u16::try_from(nodes.len()).expect("a tree of 16,384 leaves has at most half as many nodes");
         bytes.extend_from_slice(&count.to_be_bytes());
         for node in nodes {
             bytes.extend_from_slice(&node.first.to_be_bytes());
@@ -91,7 +92,8 @@ fn decode_node(bytes: &[u8]) -> Option<Node> {
     let (first, rest) = bytes.split_first_chunk::<2>()?;
     let (&level, seed) = rest.split_first()?;
     let first = u16::from_be_bytes(*first);
-    let stands = level <= PuncturableKey::LEVELS && first < PuncturableKey::SLOTS && first % (1 << level) == 0;
+    let stands =
+        level <= PuncturableKey::LEVELS && first < PuncturableKey::SLOTS && first % (1 << level) == 0;
     if !stands {
         return None;
     }

@@ -25,7 +25,8 @@ pub trait ErasureStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`ErasureStoreError::Conflict`] when the store holds another revision than `over`: load and try again. After
     /// [`ErasureStoreError::Unavailable`] the outcome is unknown.
-    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError>;
+    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8])
+    -> Result<Revision, ErasureStoreError>;
 }
 
 /// Counts how often a segment was stored.

@@ -65,7 +65,12 @@ impl ErasureStore for FileErasureStore {
         self.blocking(move |folder| folder.load(id)).await
     }
 
-    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+    async fn store(
+        &self,
+        id: SegmentId,
+        over: Revision,
+        bytes: &[u8],
+    ) -> Result<Revision, ErasureStoreError> {
         let bytes = Zeroizing::new(bytes.to_vec());
         self.blocking(move |folder| folder.store(id, over, &bytes)).await
     }
@@ -158,12 +163,18 @@ impl Folder {
 
     fn lock_file(&self) -> io::Result<File> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
         options.open(self.path.join("lock"))
     }
 
     fn file(&self, id: SegmentId, suffix: &str) -> PathBuf {
-        self.path.join(format!("{}.{}.erasure{suffix}", id.tenant, id.number))
+        self.path
+            .join(format!("{}.{}.erasure{suffix}", id.tenant, id.number))
     }
 
     /// Makes what was created, renamed and removed in the folder durable.

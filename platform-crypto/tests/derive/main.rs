@@ -82,7 +82,9 @@ fn every_sealed_column_has_a_constant_that_opens_a_single_value() {
     let keys = keys(tenant);
     let row = opened(tenant).seal(&keys).unwrap();
 
-    let name = keys.open(&Customer::TYPE.at(tenant, row.id), &row.r#type).unwrap();
+    let name = keys
+        .open(&Customer::TYPE.at(tenant, row.id), &row.r#type)
+        .unwrap();
 
     assert_eq!(name.expose(), "Ada Lovelace");
     assert_eq!(
@@ -115,12 +117,19 @@ fn a_row_names_its_keys_its_tenant_its_id_and_its_subject() {
     assert_eq!(row.key_ids(), vec![keys.sealing_id().unwrap(); 3]);
     assert_eq!(row.tenant(), tenant);
     assert_eq!(row.row(), RowId::from(row.id));
-    assert_eq!(row.subject().map(RowId::as_uuid), row.person.map(PersonId::as_uuid));
+    assert_eq!(
+        row.subject().map(RowId::as_uuid),
+        row.person.map(PersonId::as_uuid)
+    );
 }
 
 #[test]
 fn a_table_names_its_sealed_columns() {
-    let columns: Vec<&str> = Customer::TABLE.columns().iter().map(|column| column.name()).collect();
+    let columns: Vec<&str> = Customer::TABLE
+        .columns()
+        .iter()
+        .map(|column| column.name())
+        .collect();
 
     assert_eq!(Customer::TABLE.name(), "shop.customer");
     assert_eq!(columns, ["email", "phone", "full_name", "photo"]);
@@ -135,7 +144,11 @@ fn an_opened_row_shows_its_id_alone() {
     let shown = format!("{row:?}");
 
     assert!(shown.contains(&row.id.to_string()), "{shown}");
-    assert!(!shown.contains("ada") && !shown.contains("Ada") && !shown.contains('7'.to_string().repeat(2).as_str()));
+    assert!(
+        !shown.contains("ada")
+            && !shown.contains("Ada")
+            && !shown.contains('7'.to_string().repeat(2).as_str())
+    );
 }
 
 #[test]

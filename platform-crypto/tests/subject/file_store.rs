@@ -54,18 +54,29 @@ async fn what_was_stored_is_loaded_with_its_revision() {
     let folder = Folder::new();
     assert!(folder.content().await.is_none());
 
-    let first = folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await.unwrap();
+    let first = folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_ONE)
+        .await
+        .unwrap();
     let second = folder.store.store(folder.id, first, SECRET_TWO).await.unwrap();
 
     let stored = folder.store.load(folder.id).await.unwrap().unwrap();
-    assert_eq!((first, second, stored.revision), (Revision(1), Revision(2), Revision(2)));
+    assert_eq!(
+        (first, second, stored.revision),
+        (Revision(1), Revision(2), Revision(2))
+    );
     assert_eq!(stored.bytes.as_slice(), SECRET_TWO);
 }
 
 #[tokio::test]
 async fn storing_over_a_revision_that_is_no_longer_there_is_refused() {
     let folder = Folder::new();
-    folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await.unwrap();
+    folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_ONE)
+        .await
+        .unwrap();
 
     for over in [Revision::ABSENT, Revision(2)] {
         let refused = folder.store.store(folder.id, over, SECRET_TWO).await.unwrap_err();
@@ -77,7 +88,11 @@ async fn storing_over_a_revision_that_is_no_longer_there_is_refused() {
 #[tokio::test]
 async fn only_the_owner_may_read_the_files() {
     let folder = Folder::new();
-    let first = folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await.unwrap();
+    let first = folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_ONE)
+        .await
+        .unwrap();
     folder.store.store(folder.id, first, SECRET_TWO).await.unwrap();
 
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -90,7 +105,11 @@ async fn only_the_owner_may_read_the_files() {
 #[tokio::test]
 async fn the_old_content_is_overwritten_where_it_lay() {
     let folder = Folder::new();
-    let first = folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await.unwrap();
+    let first = folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_ONE)
+        .await
+        .unwrap();
     // Another name for the old content, so that it can be looked at after the store has let go of it.
     let kept = folder.dir.path().join("kept");
     fs::hard_link(folder.file(""), &kept).unwrap();
@@ -106,7 +125,11 @@ async fn the_old_content_is_overwritten_where_it_lay() {
 #[tokio::test]
 async fn a_crash_before_the_new_content_is_whole_leaves_the_old() {
     let folder = Folder::new();
-    let first = folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await.unwrap();
+    let first = folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_ONE)
+        .await
+        .unwrap();
     fs::write(folder.file(".next"), b"\0\0\0").unwrap();
 
     assert_eq!(folder.content().await.unwrap(), SECRET_ONE);
@@ -119,7 +142,11 @@ async fn a_crash_before_the_new_content_is_whole_leaves_the_old() {
 #[tokio::test]
 async fn a_crash_before_the_step_to_the_new_content_keeps_the_old_whole() {
     let folder = Folder::new();
-    let first = folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await.unwrap();
+    let first = folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_ONE)
+        .await
+        .unwrap();
     // Both names for one file: it must not be taken for old content and overwritten.
     fs::hard_link(folder.file(""), folder.file(".old")).unwrap();
     fs::write(folder.file(".next"), b"whatever").unwrap();
@@ -137,7 +164,11 @@ async fn a_crash_before_the_step_to_the_new_content_keeps_the_old_whole() {
 #[tokio::test]
 async fn a_crash_before_the_old_content_was_overwritten_is_made_good_at_the_next_store() {
     let folder = Folder::new();
-    let first = folder.store.store(folder.id, Revision::ABSENT, SECRET_TWO).await.unwrap();
+    let first = folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_TWO)
+        .await
+        .unwrap();
     fs::write(folder.file(".old"), SECRET_ONE).unwrap();
     let kept = folder.dir.path().join("kept");
     fs::hard_link(folder.file(".old"), &kept).unwrap();

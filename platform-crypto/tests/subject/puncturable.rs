@@ -102,7 +102,10 @@ fn the_keys_of_slots_and_their_written_form_stay_the_same() {
     let written = key.encode(id);
 
     assert_eq!(written.len(), 28 + 14 * 35 + 32);
-    assert_eq!(hex(&written[..28]), "7063656b010e018f2b6e7c1a7d3e9b1a2f4e6d8c0a1200000003000e");
+    assert_eq!(
+        hex(&written[..28]),
+        "7063656b010e018f2b6e7c1a7d3e9b1a2f4e6d8c0a1200000003000e"
+    );
     assert_eq!(
         hex(key.slot_key(slot(4)).unwrap().expose_bytes()),
         "c4a2ec10e7fbc3d8b1a872a66edb12a59f7b9c9dc95a92897aec659891d1ddf9"
