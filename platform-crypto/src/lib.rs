@@ -49,7 +49,7 @@ mod keyring;
 #[cfg(feature = "pg")]
 pub use keyring::{
     KeyError, KeyEvent, KeyEventKind, KeyInfo, KeyLog, KeyLogError, KeyOutcome, KeyTarget, Keyring,
-    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, RootKeyInfo, Swept, TracingKeyLog,
+    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, ROOT_KEY_TABLE, RootKeyInfo, Swept, TracingKeyLog,
 };
 
 mod mask;
@@ -78,4 +78,13 @@ mod subject;
 pub use subject::{
     ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId,
     Slot, SlotKey, StoredSegment,
+};
+
+#[cfg(feature = "vault")]
+mod vault;
+
+#[cfg(feature = "vault")]
+pub use vault::{
+    Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
+    VaultLogin, VaultTransit,
 };

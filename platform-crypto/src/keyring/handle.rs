@@ -108,8 +108,18 @@ impl Keyring {
         Ok(rows.into_iter().map(|row| row.info).collect())
     }
 
+    /// Would the provider of root keys answer now? Keys that are cached do not need it.
+    ///
+    /// # Errors
+    /// [`KeyError::Provider`] says what a load would be told.
+    pub async fn health(&self) -> Result<(), KeyError> {
+        Ok(self.inner.provider.health().await?)
+    }
+
     /// How many tenants' keys are in memory.
-    pub fn cached_tenants(&self) -> u64 {
+    pub async fn cached_tenants(&self) -> u64 {
+        // The cache does its housekeeping late.
+        self.inner.slots.run_pending_tasks().await;
         self.inner.slots.entry_count()
     }
 
@@ -200,7 +210,7 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
             .field("provider", &self.inner.provider)
-            .field("tenants", &self.cached_tenants())
+            .field("tenants", &self.inner.slots.entry_count())
             .finish_non_exhaustive()
     }
 }

@@ -38,7 +38,7 @@ impl Inner {
             Waited::Failed(error) => return Err(error),
             Waited::Turn(turn) => turn,
         };
-        let loaded = Box::pin(self.load(slot, ctx)).await;
+        let loaded = Box::pin(self.load(slot, ctx.tenant())).await;
         if loaded.is_ok() {
             // Its weight has changed.
             self.slots.insert(ctx.tenant(), Arc::clone(slot)).await;
@@ -94,21 +94,23 @@ impl Inner {
         !recent
     }
 
-    async fn load(&self, slot: &Slot, ctx: &RequestContext) -> Result<Arc<TenantKeys>, KeyError> {
-        let tenant = ctx.tenant();
+    /// In the name of the keyring: others wait for it, who have more time than the caller that came first.
+    async fn load(&self, slot: &Slot, tenant: TenantId) -> Result<Arc<TenantKeys>, KeyError> {
+        let ctx = RequestContext::system(tenant, "load keys", &self.sources);
         let (mut generation, mut now) = (slot.generation(), self.sources.now());
-        let mut rows = self.rows(ctx).await?;
+        let mut rows = self.rows(&ctx).await?;
         let first = !rows.iter().any(|row| row.info.purpose == Purpose::Data);
         if first {
             self.make_first(tenant, Purpose::Data).await?;
         }
         let due = self.any_due(&rows);
-        if due {
-            self.promote_due(tenant).await?;
+        if due && let Err(error) = self.promote_due(tenant).await {
+            // What seals depends on the time, not on the stored word.
+            tracing::warn!(tenant.id = %tenant, error = %error_chain(&error), "cannot mark a key as active yet");
         }
         if first || due {
             (generation, now) = (slot.generation(), self.sources.now());
-            rows = self.rows(ctx).await?;
+            rows = self.rows(&ctx).await?;
         }
         let keys = self.unwrap_all(slot, tenant, rows, (generation, now)).await?;
         slot.store(Arc::clone(&keys));
@@ -137,8 +139,8 @@ impl Inner {
             .try_collect();
         let loading: Result<Vec<Unwrapped>, KeyError> = loading.await;
         let unwrapped = loading.inspect_err(|error| {
-            if !error.is_unavailable() {
-                // What the provider takes back is not served from memory either.
+            if taken_back(error) {
+                // Nor does an outage bring it back from memory.
                 slot.forget();
             }
         })?;
@@ -188,7 +190,12 @@ impl Inner {
             "the key {} cannot be unwrapped",
             info.id
         );
-        if !matches!(error, ProviderError::Unavailable(_)) {
+        // An unknown root key is not a refusal: another process may have wrapped the key under one that this process gets with its
+        // next configuration.
+        if !matches!(
+            error,
+            ProviderError::Unavailable(_) | ProviderError::UnknownRoot(_)
+        ) {
             return Err(error.into());
         }
         match known {
@@ -218,6 +225,17 @@ impl Inner {
         };
         let retry = now + (self.config.ttl / 10).min(RETRY_AFTER_MAX);
         whole.min(retry).min(limit)
+    }
+}
+
+/// Has the provider said that a key is not to be used?
+fn taken_back(error: &KeyError) -> bool {
+    match error {
+        KeyError::Provider(error) => !matches!(
+            **error,
+            ProviderError::Unavailable(_) | ProviderError::UnknownRoot(_)
+        ),
+        _ => false,
     }
 }
 

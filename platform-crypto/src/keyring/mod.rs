@@ -27,7 +27,7 @@ pub use info::KeyInfo;
 pub use roots::RootKeyInfo;
 pub use worker::{KeyringWorker, Maintained, Swept};
 
-use platform_core::pg::Migrations;
+use platform_core::pg::{Allowed, Migrations};
 
 /// The tables of this crate, in the schema `platform_crypto`.
 pub static MIGRATIONS: Migrations = Migrations {
@@ -36,3 +36,10 @@ pub static MIGRATIONS: Migrations = Migrations {
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-crypto");
+
+/// The exception that the start-up self-check needs for these tables: `AllowList::core().with(ROOT_KEY_TABLE)`.
+pub const ROOT_KEY_TABLE: Allowed = Allowed {
+    code: "TABLE_WITHOUT_TENANT_COLUMN",
+    object: "platform_crypto.root_key",
+    reason: "names of root keys, which belong to no tenant; the keys themselves are not in the database",
+};

@@ -6,15 +6,15 @@ use unicode_normalization::char::is_combining_mark;
 /// the width of the mask.
 const SHOWN_TOP_LEVELS: [&str; 5] = ["com", "org", "net", "edu", "gov"];
 
-/// A part of an e-mail address shows its first character only when that is at most a third of it.
-const PART_CHARS_MIN: usize = 3;
+/// A part of an e-mail address shows its first letter only when that is at most a third of them.
+const PART_LETTERS_MIN: usize = 3;
 
 const MASKED_WHOLE: &str = "****@****.***";
 
 /// Masks an e-mail address: `a***@e***.com`, 13 characters.
 ///
 /// Shows the first character of the local part and of the domain, and the top-level domain if it is one of the most common. A part
-/// that is shorter than three characters, or begins with anything but a digit or a letter that is read from left to right, shows
+/// with fewer than three letters and digits, or that begins with anything but a digit or a letter that is read from left to right, shows
 /// nothing; a text that is no address shows nothing at all.
 ///
 /// ```
@@ -52,9 +52,12 @@ fn is_domain(domain: &str) -> bool {
         .all(|label| !label.is_empty() && label.chars().all(is_in_label))
 }
 
-/// The first character where the part is long enough to show it, and harmless to print.
+/// The first character where the part has letters enough to show it, and it is harmless to print.
 fn first_shown(part: &str) -> char {
-    let long_enough = part.chars().nth(PART_CHARS_MIN - 1).is_some();
+    let letters = part
+        .chars()
+        .filter(|c| c.is_alphanumeric() && !is_combining_mark(*c));
+    let long_enough = letters.take(PART_LETTERS_MIN).count() == PART_LETTERS_MIN;
     match part.chars().next() {
         Some(first) if long_enough && is_harmless(first) => first,
         _ => '*',

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pbkdf2::pbkdf2_hmac;
-use sha2::Sha256;
+use pbkdf2::{Algorithm, Params, pbkdf2_hmac_with_params};
 use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
@@ -51,7 +50,9 @@ impl Passphrase {
     /// Derives a new root key. Slow on purpose: not for the asynchronous workers.
     pub(super) fn derive(&self, iterations: u32, salt: [u8; SALT_BYTES]) -> (RootKey, Phc) {
         let mut bytes = Zeroizing::new([0; 32]);
-        pbkdf2_hmac::<Sha256>(self.0.as_bytes(), &salt, iterations, bytes.as_mut_slice());
+        let params = Params::new(iterations).expect("as many iterations as a passphrase needs are accepted");
+        let sha256 = Algorithm::Pbkdf2Sha256;
+        pbkdf2_hmac_with_params(self.0.as_bytes(), &salt, sha256, params, bytes.as_mut_slice());
         let key = RootKey::new("passphrase", &bytes);
         let check = key.check();
         (

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::edits::Edits;
+use super::word::without_escape;
 
 /// A local part, `@`, and a domain with a dot whose last label is no number: `crate@0.9.0` is none.
 pub(super) fn mask_emails(text: &str) -> Cow<'_, str> {
@@ -13,6 +14,7 @@ pub(super) fn mask_emails(text: &str) -> Cow<'_, str> {
         let at = rest + found;
         let after = at + length;
         let start = rest + text[rest..at].trim_end_matches(is_in_local_part).len();
+        let start = without_escape(text.as_bytes(), start).min(at);
         let end = text[after..]
             .find(|c| !is_in_domain(c))
             .map_or(text.len(), |length| after + length);

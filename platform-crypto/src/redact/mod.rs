@@ -50,6 +50,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     if triggers.pem {
         masked = then(masked, pem::mask_private_keys);
     }
+    if triggers.numbers {
+        masked = then(masked, number::mask_numbers);
+    }
     if triggers.at {
         masked = then(masked, url::mask_urls);
     }
@@ -58,9 +61,6 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     }
     if triggers.at {
         masked = then(masked, email::mask_emails);
-    }
-    if triggers.numbers {
-        masked = then(masked, number::mask_numbers);
     }
     masked
 }

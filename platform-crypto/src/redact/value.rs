@@ -52,7 +52,7 @@ pub(super) fn value_after(text: &str, name_end: usize) -> Option<Value<'_>> {
         _ => "",
     };
     let end = match bytes.get(start)? {
-        b'[' | b'{' => closing_bracket(text, start),
+        b'[' | b'{' => unquoted_end(text, closing_bracket(text, start)),
         _ => unquoted_end(text, start),
     };
     let end = match is_scheme(&text[start..end]) {

@@ -12,11 +12,15 @@ pub(super) fn mask_words(text: &str) -> Cow<'_, str> {
     let mut edits = Edits::new(text);
     let mut at = 0;
     while let Some(start) = next(bytes, at, is_in_word) {
-        let start = without_escape(bytes, start);
         let end = next(bytes, start, |byte| !is_in_word(byte)).unwrap_or(bytes.len());
-        let word = &text[start..end];
+        let unescaped = without_escape(bytes, start).min(end);
+        let word = &text[unescaped..end];
         at = end;
         if looks_like_token(word) {
+            edits.hide(unescaped..end);
+            continue;
+        }
+        if unescaped > start && looks_like_token(&text[start..end]) {
             edits.hide(start..end);
             continue;
         }
@@ -33,10 +37,25 @@ pub(super) fn mask_words(text: &str) -> Cow<'_, str> {
     edits.finish()
 }
 
-/// Where a word begins that may have an escape such as `\n` glued to its front.
+/// Where a word begins that may have an escape such as `\n` or `\u0000` glued to its front.
 pub(super) fn without_escape(bytes: &[u8], start: usize) -> usize {
-    let escaped = start > 0 && bytes[start - 1] == b'\\' && bytes[start].is_ascii_alphabetic();
-    start + usize::from(escaped)
+    if start == 0 || bytes[start - 1] != b'\\' {
+        return start;
+    }
+    match &bytes[start..] {
+        [b'u', code @ ..]
+            if code
+                .iter()
+                .take(4)
+                .filter(|byte| byte.is_ascii_hexdigit())
+                .count()
+                == 4 =>
+        {
+            start + 5
+        }
+        [letter, ..] if letter.is_ascii_alphabetic() => start + 1,
+        _ => start,
+    }
 }
 
 /// Where the next byte stands that is wanted.

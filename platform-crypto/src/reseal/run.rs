@@ -84,7 +84,7 @@ impl Keyring {
     /// # async fn example(keyring: Keyring, ctx: RequestContext) -> Result<(), KeyError> {
     /// keyring.rotate(&ctx, Purpose::Data).await?;
     /// // … one time-to-live later, when the new version seals:
-    /// let resealed = keyring.reseal(&ctx, &Pacing::default()).await?;
+    /// let resealed = keyring.reseal(&ctx, Pacing::default()).await?;
     /// assert_eq!(resealed.failed, 0);
     /// keyring.destroy(&ctx, Purpose::Data, 1).await?;
     /// # Ok(()) }
@@ -93,7 +93,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyError`]: what was done stays done; call it again when the cause is gone. [`KeyError::BudgetSpent`] when a key has sealed as
     /// often as it may: the next version is on its way.
-    pub async fn reseal(&self, ctx: &RequestContext, pacing: &Pacing) -> Result<Resealed, KeyError> {
+    pub async fn reseal(&self, ctx: &RequestContext, pacing: Pacing) -> Result<Resealed, KeyError> {
         self.start_reseal(ctx).await?;
         let mut resealed = Resealed::default();
         let mut lost = 0;

@@ -163,7 +163,10 @@ fn no_error_shows_a_character_of_a_key() {
     for wrong in wrong {
         let error = LocalRoot::from_text(&wrong, &sources()).unwrap_err();
         let shown = format!("{error} {error:?} {}", error_chain(&error));
-        assert!(!shows(&shown, &key) && !shows(&shown, text.as_bytes()), "{shown}");
+        assert!(
+            !shows(&shown, &key) && !shows(&shown, &text.as_bytes()[8..]),
+            "{shown}"
+        );
     }
     let root = LocalRoot::from_text(&text, &sources()).unwrap();
     assert!(!shows(&format!("{root:?}"), &key));

@@ -1,12 +1,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use pbkdf2::pbkdf2_hmac;
+use pbkdf2::{Algorithm, Params, pbkdf2_hmac_with_params};
 use platform_core::error_chain;
 use platform_crypto::{
     DataKey, KeyProvider as _, Label, Passphrase, PassphraseRoot, ProviderError, RootKeyError, RootKeyRecord,
     Weakness,
 };
-use sha2::Sha256;
 
 use crate::support::{key_of_a_tenant, opens, sources};
 
@@ -21,7 +20,8 @@ fn root(passphrase: &str) -> PassphraseRoot {
 fn record_of(passphrase: &str, iterations: u32) -> RootKeyRecord {
     let salt: [u8; 16] = sources().bytes();
     let mut key = [0; 32];
-    pbkdf2_hmac::<Sha256>(passphrase.as_bytes(), &salt, iterations, &mut key);
+    let (sha256, params) = (Algorithm::Pbkdf2Sha256, Params::new(iterations).unwrap());
+    pbkdf2_hmac_with_params(passphrase.as_bytes(), &salt, sha256, params, &mut key);
     let key = DataKey::from_bytes(key);
     let check = key.subkey(&Label::new(&[b"passphrase-check"]));
     let [salt, check] = [salt.as_slice(), check.expose_bytes()].map(|bytes| STANDARD_NO_PAD.encode(bytes));

@@ -17,7 +17,7 @@ async fn a_broken_value_is_named_by_its_row_and_does_not_stop_the_others() {
     shop.overwrite(rows[5].id, b"plain text").await;
     let new = shop.rotate().await;
 
-    let resealed = shop.keyring.reseal(&shop.ctx(), &FAST(4)).await.unwrap();
+    let resealed = shop.keyring.reseal(&shop.ctx(), FAST(4)).await.unwrap();
 
     assert_eq!((resealed.moved, resealed.failed), (2 + 4, 4));
     assert_eq!(shop.under(&new).await, 2 + 4);
@@ -58,10 +58,10 @@ async fn a_broken_value_stays_as_it_was_and_is_forgotten_once_it_is_mended() {
     shop.overwrite(rows[0].id, &flipped).await;
     shop.rotate().await;
 
-    let first = shop.keyring.reseal(&shop.ctx(), &FAST(4)).await.unwrap();
+    let first = shop.keyring.reseal(&shop.ctx(), FAST(4)).await.unwrap();
     let kept = shop.row(rows[0].id).await;
     shop.overwrite(rows[0].id, &whole).await;
-    let second = shop.keyring.reseal(&shop.ctx(), &FAST(4)).await.unwrap();
+    let second = shop.keyring.reseal(&shop.ctx(), FAST(4)).await.unwrap();
 
     assert_eq!(kept.email.as_bytes(), flipped);
     assert_eq!((first.failed, second.moved, second.failed), (1, 1, 0));

@@ -15,7 +15,7 @@ async fn every_value_moves_to_the_key_that_seals_now_and_reads_as_before() {
     let old = shop.version(1).await;
     let new = shop.rotate().await;
 
-    let resealed = shop.keyring.reseal(&shop.ctx(), &FAST(3)).await.unwrap();
+    let resealed = shop.keyring.reseal(&shop.ctx(), FAST(3)).await.unwrap();
 
     assert_eq!((resealed.moved, resealed.failed), (7 + 4, 0));
     assert_eq!(shop.under(&old).await, 0);
@@ -36,7 +36,7 @@ async fn null_stays_null_and_other_columns_stay_as_they_are() {
     tx.commit().await.unwrap();
     shop.rotate().await;
 
-    shop.keyring.reseal(&shop.ctx(), &FAST(10)).await.unwrap();
+    shop.keyring.reseal(&shop.ctx(), FAST(10)).await.unwrap();
 
     let row = shop.row(id).await;
     assert!(row.phone.is_none());
@@ -53,7 +53,7 @@ async fn a_job_tells_how_far_it_is() {
     let begun = shop.progress().await;
     let step = shop.keyring.reseal_step(&shop.ctx(), 4).await.unwrap().unwrap();
     let half = shop.progress().await;
-    shop.keyring.reseal(&shop.ctx(), &FAST(4)).await.unwrap();
+    shop.keyring.reseal(&shop.ctx(), FAST(4)).await.unwrap();
     let done = shop.progress().await;
 
     assert_eq!(
@@ -86,7 +86,7 @@ async fn a_job_goes_on_where_another_process_was_killed() {
     let survivor = shop.other_process().await;
 
     let step = survivor.reseal_step(&shop.ctx(), 2).await.unwrap().unwrap();
-    let rest = survivor.reseal(&shop.ctx(), &FAST(4)).await.unwrap();
+    let rest = survivor.reseal(&shop.ctx(), FAST(4)).await.unwrap();
 
     assert_eq!(step.moved, 2 + 1);
     assert_eq!(rest.moved, 3 + 2);
@@ -104,7 +104,7 @@ async fn a_job_that_is_dropped_at_any_moment_is_finished_by_the_next() {
     let mut polls = 1;
     let resealed = loop {
         let ctx = shop.ctx();
-        let job = shop.keyring.reseal(&ctx, &FAST(2));
+        let job = shop.keyring.reseal(&ctx, FAST(2));
         match give_up_after(polls, job).await {
             Some(resealed) => break resealed,
             None => polls += 1,
@@ -122,9 +122,9 @@ async fn a_second_job_finds_nothing_left_to_do() {
     let shop = Box::pin(Shop::open()).await;
     shop.fill(3).await;
     shop.rotate().await;
-    shop.keyring.reseal(&shop.ctx(), &FAST(10)).await.unwrap();
+    shop.keyring.reseal(&shop.ctx(), FAST(10)).await.unwrap();
 
-    let again = shop.keyring.reseal(&shop.ctx(), &FAST(10)).await.unwrap();
+    let again = shop.keyring.reseal(&shop.ctx(), FAST(10)).await.unwrap();
 
     assert_eq!((again.moved, again.steps), (0, 1));
 }
@@ -138,7 +138,7 @@ async fn a_rotation_during_a_job_gives_it_another_aim() {
     shop.keyring.reseal_step(&shop.ctx(), 3).await.unwrap();
     let newest = shop.rotate().await;
 
-    shop.keyring.reseal(&shop.ctx(), &FAST(3)).await.unwrap();
+    shop.keyring.reseal(&shop.ctx(), FAST(3)).await.unwrap();
 
     assert_eq!(shop.under(&newest).await, 6 + 4);
     assert_eq!(shop.progress().await.to_version, 3);
@@ -150,7 +150,7 @@ async fn a_key_whose_lease_is_short_is_asked_for_more() {
     shop.fill(10).await;
     let new = shop.rotate().await;
 
-    let resealed = shop.keyring.reseal(&shop.ctx(), &FAST(10)).await.unwrap();
+    let resealed = shop.keyring.reseal(&shop.ctx(), FAST(10)).await.unwrap();
 
     assert_eq!(resealed.moved, 10 + 6);
     assert_eq!(shop.under(&new).await, 10 + 6);
@@ -165,7 +165,7 @@ async fn the_pause_between_two_steps_is_the_callers() {
 
     let resealed = shop
         .keyring
-        .reseal(&shop.ctx(), &Pacing::new(1, Duration::from_secs(3600)))
+        .reseal(&shop.ctx(), Pacing::new(1, Duration::from_secs(3600)))
         .await
         .unwrap();
 

@@ -30,7 +30,7 @@ async fn a_concurrent_write_wins() {
         }
     });
     for _ in 0..3 {
-        shop.keyring.reseal(&shop.ctx(), &FAST(7)).await.unwrap();
+        shop.keyring.reseal(&shop.ctx(), FAST(7)).await.unwrap();
         shop.rotate().await;
     }
     stop.store(true, Ordering::SeqCst);
@@ -53,7 +53,7 @@ async fn several_workers_at_once_do_no_harm() {
     for _ in 0..4 {
         let keyring = Box::pin(shop.other_process()).await;
         let ctx = shop.ctx();
-        workers.push(tokio::spawn(async move { keyring.reseal(&ctx, &FAST(3)).await }));
+        workers.push(tokio::spawn(async move { keyring.reseal(&ctx, FAST(3)).await }));
     }
     let mut moved = 0;
     for worker in workers {
@@ -88,7 +88,7 @@ async fn no_read_fails_while_keys_are_rotated_and_values_are_moved() {
         .collect();
     for _ in 0..4 {
         shop.rotate().await;
-        shop.keyring.reseal(&shop.ctx(), &FAST(5)).await.unwrap();
+        shop.keyring.reseal(&shop.ctx(), FAST(5)).await.unwrap();
     }
     stop.store(true, Ordering::SeqCst);
 
