@@ -89,7 +89,9 @@ impl Shop {
         key
     }
 
+    /// Customers have ids in the order in which they are added.
     pub(crate) async fn add(&self, email: &str, phone: Option<&str>) -> CustomerId {
+        self.clock.advance(Duration::from_millis(1));
         let keys = self.keyring.keys(&self.ctx()).await.unwrap();
         let customer = OpenedCustomer {
             tenant_id: self.tenant,
