@@ -73,12 +73,18 @@ mod index;
 
 pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
 
+#[cfg(feature = "pg")]
+pub use index::{Reading, TagError, Tagged};
+
 mod subject;
 
 pub use subject::{
-    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId,
-    Slot, SlotKey, StoredSegment,
+    ErasureStore, ErasureStoreError, FileErasureStore, HoldId, InvalidSegment, PuncturableKey, Revision,
+    SegmentId, Slot, SlotKey, StoredSegment, SubjectId,
 };
+
+#[cfg(feature = "pg")]
+pub use subject::{EraseError, Erased, Hold, HoldError, SubjectInfo, SubjectKey, SubjectState};
 
 #[cfg(feature = "vault")]
 mod vault;

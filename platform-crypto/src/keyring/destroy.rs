@@ -8,7 +8,7 @@ use super::handle::{Inner, Keyring};
 use super::make::key_event;
 use super::{KeyError, KeyEvent, KeyEventKind, KeyInfo, store};
 use crate::reseal::table_that_uses;
-use crate::{KeyState, Purpose};
+use crate::{KeyState, Purpose, index, subject};
 
 impl Keyring {
     /// Destroys a version of the tenant's key for good. What is still sealed under it cannot be read by anybody any more, except
@@ -46,11 +46,7 @@ impl Inner {
         let found = rows.into_iter().map(|row| row.info).find(wanted);
         let mut key = found.ok_or(KeyError::NotFound { purpose, version })?;
         let event = key_event(KeyEventKind::KeyDestroy, key.id, purpose, version);
-        let allowed = match self.may_be_destroyed(&key) {
-            Ok(()) => self.is_unused(&mut tx, &key).await?,
-            refused => refused,
-        };
-        if let Err(refused) = allowed {
+        if let Some(refused) = self.refusal(&mut tx, &key).await? {
             tx.rollback().await?;
             self.record_alone(ctx, &event.denied(code(&refused))).await?;
             return Err(refused);
@@ -67,6 +63,38 @@ impl Inner {
         Ok(key)
     }
 
+    /// Why the key may not be destroyed, if it may not.
+    async fn refusal(&self, tx: &mut TenantTx, key: &KeyInfo) -> Result<Option<KeyError>, KeyError> {
+        if let Err(refused) = self.may_be_destroyed(key) {
+            return Ok(Some(refused));
+        }
+        if let Some(needed) = self.still_needed(tx, key).await? {
+            return Ok(Some(KeyError::StillNeeded(needed)));
+        }
+        if key.purpose != Purpose::Data {
+            return Ok(None);
+        }
+        // A value that is not committed yet would have to be older than a time-to-live.
+        let used = table_that_uses(tx, &self.tables, key.id).await?;
+        Ok(used.map(|table| KeyError::StillUsed { table }))
+    }
+
+    /// How many rows need the key to be read or found; `None` when none does, and none will until the transaction ends.
+    async fn still_needed(&self, tx: &mut TenantTx, key: &KeyInfo) -> Result<Option<u64>, KeyError> {
+        store::lock_version(tx, key.purpose, key.version).await?;
+        let needed = match key.purpose {
+            Purpose::Data => subject::count_wrapped_by(tx, key.id).await?,
+            Purpose::Index => index::count_behind(tx, key.version).await?,
+        };
+        if needed > 0 {
+            return Ok(Some(needed));
+        }
+        if key.purpose == Purpose::Index {
+            index::delete_version(tx, key.version).await?;
+        }
+        Ok(None)
+    }
+
     fn may_be_destroyed(&self, key: &KeyInfo) -> Result<(), KeyError> {
         let retired_at = match (key.state, key.retired_at) {
             (KeyState::DecryptOnly, Some(retired_at)) => retired_at,
@@ -80,16 +108,6 @@ impl Inner {
         }
     }
 
-    /// Is no value of the registered tables sealed under the key any more? The transaction of the destruction sees what has been
-    /// committed; what has not would have to have been under way for a time-to-live.
-    async fn is_unused(&self, tx: &mut TenantTx, key: &KeyInfo) -> Result<Result<(), KeyError>, KeyError> {
-        if key.purpose != Purpose::Data {
-            return Ok(Ok(()));
-        }
-        let used = table_that_uses(tx, &self.tables, key.id).await?;
-        Ok(used.map_or(Ok(()), |table| Err(KeyError::StillUsed { table })))
-    }
-
     /// Records what changed nothing.
     pub(crate) async fn record_alone(&self, ctx: &RequestContext, event: &KeyEvent) -> Result<(), KeyError> {
         let mut tx = self.db.begin(ctx).await?;
@@ -101,6 +119,7 @@ impl Inner {
 fn code(refused: &KeyError) -> &'static str {
     match refused {
         KeyError::TooEarly { .. } => "too_early",
+        KeyError::StillNeeded(_) => "still_needed",
         KeyError::StillUsed { .. } => "still_used",
         _ => "not_destroyable",
     }

@@ -20,11 +20,15 @@ mod tenant_keys;
 mod worker;
 
 pub use builder::KeyringBuilder;
+pub(crate) use change::{Change, notify};
 pub use error::KeyError;
 pub use event::{KeyEvent, KeyEventKind, KeyLog, KeyLogError, KeyOutcome, KeyTarget, TracingKeyLog};
+pub(crate) use handle::Inner;
 pub use handle::Keyring;
 pub use info::KeyInfo;
 pub use roots::RootKeyInfo;
+pub(crate) use tenant_keys::TenantKeys;
+
 pub use worker::{KeyringWorker, Maintained, Swept};
 
 use platform_core::pg::{Allowed, Migrations};

@@ -13,7 +13,6 @@ pub(super) struct Row {
     /// `None` once it is destroyed.
     pub(super) wrapped: Option<WrappedKey>,
     /// Was it written by the transaction that reads it, so that it may yet go away?
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
     pub(super) uncommitted: bool,
 }
 
@@ -109,6 +108,20 @@ pub(super) async fn lock(tx: &mut TenantTx, purpose: Purpose) -> Result<u32, Key
             return version(newest);
         }
     }
+}
+
+/// Waits for everybody who relies on a version being there until the end of a transaction, and keeps others from it.
+pub(super) async fn lock_version(tx: &mut TenantTx, purpose: Purpose, version: u32) -> Result<(), KeyError> {
+    let tenant = tx.tenant();
+    sqlx::query(
+        "select from platform_crypto.tenant_key where tenant_id = $1 and purpose = $2 and version = $3 for update",
+    )
+    .bind(tenant)
+    .bind(purpose.as_str())
+    .bind(i64::from(version))
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Puts the newest version that is due into use and retires all before it. `None` when none was due. Needs the lock.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures::future::join_all;
 use platform_crypto::{KeyError, KeyState, SealError};
 
-use crate::support::{ADA, EMAIL, TTL, World};
+use crate::support::{ADA, EMAIL, TTL, World, seal};
 
 // C14
 #[tokio::test]
@@ -108,18 +108,18 @@ async fn keys_that_were_held_for_long_say_that_they_are_spent() {
     let world = World::shared().await;
     let keyring = world.builder().lease(10).open().await.unwrap();
     let keys = keyring.keys(&world.ctx()).await.unwrap();
-    let seal = || {
+    let seal_one = || {
         let at = EMAIL.at(world.tenant, world.sources.uuid_v7());
         keys.seal(&at, &ADA.to_owned()).map(drop)
     };
 
     for _ in 0..10 {
-        seal().unwrap();
+        seal_one().unwrap();
     }
-    assert!(matches!(seal(), Err(SealError::BudgetSpent(_))));
+    assert!(matches!(seal_one(), Err(SealError::BudgetSpent(_))));
 
     keyring.keys(&world.ctx()).await.unwrap();
-    seal().unwrap();
+    seal_one().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -137,14 +137,34 @@ async fn many_who_run_out_at_once_lease_once() {
 }
 
 #[tokio::test]
-async fn keys_for_reading_reserve_nothing() {
+async fn a_key_that_may_not_seal_any_more_still_opens() {
+    let world = World::shared().await;
+    let keyring = world.builder().lease(10).budget(10, 10).open().await.unwrap();
+    let ctx = world.ctx();
+    let mut last = None;
+    while let Ok(keys) = keyring.keys(&ctx).await {
+        last = Some(seal(&keys, &world.sources));
+    }
+    let customer = last.unwrap();
+
+    let keys = keyring.keys_for(&ctx, customer.email.key_id()).await.unwrap();
+
+    assert_eq!(customer.open(&keys).unwrap(), ADA);
+    let at = EMAIL.at(world.tenant, world.sources.uuid_v7());
+    assert!(matches!(
+        keys.seal(&at, &ADA.to_owned()),
+        Err(SealError::BudgetSpent(_))
+    ));
+}
+
+#[tokio::test]
+async fn keys_for_a_list_seal_as_well() {
     let world = World::shared().await;
     let keyring = world.keyring().await;
 
     let keys = keyring.keys_for(&world.ctx(), []).await.unwrap();
 
-    assert!(keys.sealing_id().is_some());
-    assert_eq!(keyring.list(&world.ctx()).await.unwrap()[0].uses, 0);
+    assert_eq!(seal(&keys, &world.sources).open(&keys).unwrap(), ADA);
 }
 
 #[tokio::test]

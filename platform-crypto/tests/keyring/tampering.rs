@@ -1,9 +1,9 @@
 //! Somebody with every right in the database, and without the root key.
 
 use platform_core::TenantId;
-use platform_crypto::{KeyError, ProviderError, Purpose};
+use platform_crypto::{KeyError, OpenError, ProviderError, Purpose};
 
-use crate::support::{TTL, World, seal};
+use crate::support::{ADA, TTL, World, seal};
 
 // C3
 #[tokio::test]
@@ -55,6 +55,28 @@ async fn a_key_for_indexes_does_not_serve_for_data() {
     let refused = world.keyring().await.keys(&world.ctx()).await.unwrap_err();
 
     assert!(is_refused(&refused), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_key_that_only_decrypts_takes_nothing_else_with_it() {
+    let world = World::shared().await;
+    let keyring = world.keyring().await;
+    let old = seal(&keyring.keys(&world.ctx()).await.unwrap(), &world.sources);
+    keyring.rotate_now(&world.ctx(), Purpose::Data).await.unwrap();
+    let new = seal(&keyring.keys(&world.ctx()).await.unwrap(), &world.sources);
+    let damage = format!(
+        "update platform_crypto.tenant_key set wrapped = set_byte(wrapped, 30, 255 - get_byte(wrapped, 30))
+         where tenant_id = '{}' and version = 1",
+        world.tenant
+    );
+    world.as_superuser(&damage).await;
+
+    let fresh = world.keyring().await;
+    let keys = fresh.keys_for(&world.ctx(), old.email.key_id()).await.unwrap();
+
+    assert_eq!(old.open(&keys).unwrap_err(), OpenError::KeyUnavailable);
+    assert_eq!(new.open(&keys).unwrap(), ADA);
+    assert_eq!(seal(&keys, &world.sources).open(&keys).unwrap(), ADA);
 }
 
 #[tokio::test]
