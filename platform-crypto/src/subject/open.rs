@@ -6,7 +6,7 @@ use std::sync::Arc;
 use platform_core::RequestContext;
 
 use super::cache::LoadedSegment;
-use super::ensure::{knows_wrapping, open_row};
+use super::ensure::{is_unavailable, knows_wrapping, open_row};
 use super::rows::{self, SubjectRow, SubjectState};
 use crate::keyring::Inner;
 use crate::{FieldKey, KeyError, KeyId, Keys};
@@ -38,7 +38,15 @@ impl Inner {
         let mut read = self.db.read(ctx).await?;
         let rows = rows::by_keys(&mut read, tenant, &unknown).await?;
         read.finish().await?;
-        for (id, key) in self.open_rows(ctx, &rows).await? {
+        for (id, opened) in self.open_rows(ctx, &rows).await? {
+            let key = match opened {
+                Opened::Key(key) => Some(key),
+                Opened::Destroyed => None,
+                Opened::Unavailable => {
+                    keys = keys.with_unavailable(id);
+                    continue;
+                }
+            };
             self.subjects
                 .keep_key(tenant, id, key.clone(), (generation, now))
                 .await;
@@ -51,10 +59,10 @@ impl Inner {
         &self,
         ctx: &RequestContext,
         rows: &[SubjectRow],
-    ) -> Result<Vec<(KeyId, Option<FieldKey>)>, KeyError> {
+    ) -> Result<Vec<(KeyId, Opened)>, KeyError> {
         let is_live = |row: &&SubjectRow| row.state == SubjectState::Live;
         let gone = rows.iter().filter(|row| !is_live(row));
-        let mut opened: Vec<_> = gone.map(|row| (row.place.key, None)).collect();
+        let mut opened: Vec<_> = gone.map(|row| (row.place.key, Opened::Destroyed)).collect();
         if opened.len() == rows.len() {
             return Ok(opened);
         }
@@ -65,13 +73,18 @@ impl Inner {
         }
         let mut segments: HashMap<u32, Arc<LoadedSegment>> = HashMap::new();
         for (done, row) in rows.iter().filter(is_live).enumerate() {
+            if is_unavailable(&keys, row) {
+                opened.push((row.place.key, Opened::Unavailable));
+                continue;
+            }
             let id = row.place.segment;
             let segment = match segments.get(&id.number) {
                 Some(segment) => Arc::clone(segment),
                 None => self.segment_of(id).await?,
             };
             segments.insert(id.number, Arc::clone(&segment));
-            let key = open_row(row, &keys, &segment)?.map(FieldKey::new);
+            let key = open_row(row, &keys, &segment)?;
+            let key = key.map_or(Opened::Destroyed, |key| Opened::Key(FieldKey::new(key)));
             opened.push((row.place.key, key));
             if done % UNWRAPS_AT_A_TIME == UNWRAPS_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
@@ -79,6 +92,14 @@ impl Inner {
         }
         Ok(opened)
     }
+}
+
+/// What became of a subject's key.
+enum Opened {
+    Key(FieldKey),
+    Destroyed,
+    /// The tenant's key that wraps it cannot be had now.
+    Unavailable,
 }
 
 fn with(keys: Keys, id: KeyId, key: Option<FieldKey>) -> Keys {

@@ -1,6 +1,7 @@
 //! Moving the keys of data subjects under the tenant's newest key.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use platform_core::RequestContext;
 
@@ -42,10 +43,10 @@ impl Inner {
         let mut punctured = Vec::new();
         for row in &rows {
             let id = row.place.segment;
-            if !segments.contains_key(&id) {
-                segments.insert(id, self.segment_of(id).await?);
-            }
-            let segment = segments.get(&id).ok_or(KeyError::Corrupt)?;
+            let segment = match segments.entry(id) {
+                Entry::Occupied(loaded) => loaded.into_mut(),
+                Entry::Vacant(place) => place.insert(self.segment_of(id).await?),
+            };
             let slot_key = segment.key.slot_key(row.place.slot);
             match open_row(row, &keys, segment)?.zip(slot_key) {
                 Some((key, slot_key)) => {
