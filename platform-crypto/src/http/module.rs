@@ -1,5 +1,6 @@
 //! The module that a service composes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use platform_core::error_chain;
@@ -8,14 +9,15 @@ use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Pa
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::keys;
+use super::reseal::Resealing;
+use super::{keys, reseal};
 use crate::{KEYS_MANAGE, KEYS_READ, Keyring, MIGRATIONS, SUBJECTS_ERASE, SUBJECTS_HOLD};
 
 /// How often it is looked for what is due.
 const MAINTENANCE: Duration = Duration::from_secs(60);
 
-/// Named `crypto`: contributes its tables, routes under `/admin/v1`, the worker that hears of changes and does maintenance, the soft
-/// check `keys`, and offers the handle [`Keyring`].
+/// Named `crypto`: contributes its tables, routes under `/admin/v1`, the workers that hear of
+/// changes, do maintenance and seal values anew, the soft check `keys`, and offers the handle [`Keyring`].
 impl Module for Keyring {
     fn descriptor(&self) -> Descriptor {
         Descriptor::new("crypto", env!("CARGO_PKG_VERSION"))
@@ -39,14 +41,23 @@ impl Module for Keyring {
                 Ok(())
             }
         });
+        let resealing = Resealing {
+            keyring: self.clone(),
+            wanted: Arc::default(),
+        };
+        let routes = resealing.routes();
+        let reseal = Worker::new("crypto.reseal", move |stop| {
+            let resealing = resealing.clone();
+            async move { Ok(resealing.run(stop).await?) }
+        });
         let asked = self.clone();
         let check = Check::soft("keys", move || {
             let keyring = asked.clone();
             async move { keyring.health().await.map_err(|error| error_chain(&error)) }
         });
         Ok(Parts {
-            routes: Some(OpenApiRouter::default().nest("/admin/v1", self.admin_routes())),
-            workers: vec![worker],
+            routes: Some(OpenApiRouter::default().nest("/admin/v1", routes)),
+            workers: vec![worker, reseal],
             health: vec![check],
             ..Parts::default()
         })
@@ -55,11 +66,27 @@ impl Module for Keyring {
 
 impl Keyring {
     /// The routes for a tenant's admins, below a base such as `/admin/v1`, with their part of the OpenAPI document.
+    ///
+    /// What a route begins is done by the workers of the module, of this process or of another.
     pub fn admin_routes(&self) -> OpenApiRouter {
-        OpenApiRouter::default()
+        let resealing = Resealing {
+            keyring: self.clone(),
+            wanted: Arc::default(),
+        };
+        resealing.routes()
+    }
+}
+
+impl Resealing {
+    fn routes(&self) -> OpenApiRouter {
+        let keys = OpenApiRouter::default()
             .routes(routes!(keys::list))
             .routes(routes!(keys::rotate))
             .routes(routes!(keys::destroy))
-            .with_state(self.clone())
+            .with_state(self.keyring.clone());
+        let reseal = OpenApiRouter::default()
+            .routes(routes!(reseal::start, reseal::progress))
+            .with_state(self.clone());
+        keys.merge(reseal)
     }
 }

@@ -36,6 +36,15 @@ impl From<KeyError> for Problem {
                 "key_in_use",
                 "the key was in use until a moment ago and may still be, try again later",
             ),
+            KeyError::StillUsed { .. } | KeyError::StillNeeded(_) => Self::new(
+                StatusCode::CONFLICT,
+                "key_needed",
+                "something is still under the key; bring it under a newer one first",
+            ),
+            KeyError::SubjectErased(_) => {
+                let detail = "the person has been erased";
+                Self::new(StatusCode::CONFLICT, "subject_erased", detail)
+            }
             KeyError::ForeignTransaction => {
                 tracing::error!("keys of one tenant were asked for in the transaction of another");
                 Self::internal()
