@@ -22,7 +22,7 @@ use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum}
 use platform_crypto::testing::MemoryErasureStore;
 use platform_crypto::{
     DataKey, ErasureStore, ErasureStoreError, KeyProvider, Keyring, LocalRoot, ProviderError, Revision, RootKeyRef,
-    SegmentId, StoredSegment, WrapContext, WrappedKey,
+    SUBJECTS_ERASE, SUBJECTS_HOLD, SegmentId, StoredSegment, WrapContext, WrappedKey,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -114,6 +114,9 @@ impl App {
             .open()
             .await
             .unwrap();
+        let config = config
+            .grant(Role::Admin, SUBJECTS_ERASE)
+            .grant(Role::Admin, SUBJECTS_HOLD);
         let auth = Auth::new(&db, &keys, &audit, config);
         let http = HttpConfig {
             rate_limit: None,
