@@ -85,12 +85,15 @@ impl World {
     }
 
     /// A process that does not wait long for a connection.
-    pub(crate) async fn impatient_process(&self) -> Keyring {
+    pub(crate) async fn impatient_process(
+        &self,
+        set: impl FnOnce(KeyringBuilder) -> KeyringBuilder,
+    ) -> Keyring {
         let mut config = DbConfig::new(self.test.app_url()).with_max_connections(8);
         config.acquire_timeout = Duration::from_millis(100);
         let db = Db::connect(&config, self.sources.clone()).await.unwrap();
         let builder = Keyring::builder(&db, self.provider.clone()).ttl(TTL).grace(GRACE);
-        builder.open().await.unwrap()
+        set(builder).open().await.unwrap()
     }
 
     /// A process with a clock of its own.
