@@ -205,6 +205,7 @@ impl Customer {
 #[derive(Debug)]
 pub(crate) struct Switched {
     inner: Mutex<Arc<dyn KeyProvider>>,
+    gate: tokio::sync::RwLock<()>,
     down: AtomicBool,
     denied: AtomicBool,
     wraps: AtomicUsize,
@@ -215,11 +216,17 @@ impl Switched {
     pub(crate) fn new(inner: impl KeyProvider) -> Self {
         Self {
             inner: Mutex::new(Arc::new(inner)),
+            gate: tokio::sync::RwLock::default(),
             down: AtomicBool::new(false),
             denied: AtomicBool::new(false),
             wraps: AtomicUsize::new(0),
             unwraps: AtomicUsize::new(0),
         }
+    }
+
+    /// Lets everybody wait for an answer until the guard goes.
+    pub(crate) async fn hold(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.gate.write().await
     }
 
     pub(crate) fn set_down(&self, down: bool) {
@@ -245,6 +252,7 @@ impl Switched {
     async fn answer(&self) -> Result<(), ProviderError> {
         // A provider is far away: whoever asks it gives others the time to ask as well.
         tokio::task::yield_now().await;
+        drop(self.gate.read().await);
         if self.down.load(Ordering::SeqCst) {
             return Err(ProviderError::unavailable("switched off"));
         }
