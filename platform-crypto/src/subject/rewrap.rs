@@ -1,7 +1,5 @@
 //! Moving the keys of data subjects under the tenant's newest key.
 
-use std::collections::HashMap;
-
 use platform_core::RequestContext;
 
 use super::ensure::open_row;
@@ -37,15 +35,11 @@ impl Inner {
         let rows = rows::wrapped_by(&mut read, ctx.tenant(), &older, limit).await?;
         read.finish().await?;
         let new = keys.find(sealing).ok_or(KeyError::Corrupt)?;
-        let mut segments = HashMap::new();
+        let segments = self.segments_of(rows.iter()).await?;
         let mut wrapped = Vec::with_capacity(rows.len());
         let mut punctured = Vec::new();
         for row in &rows {
-            let id = row.place.segment;
-            if !segments.contains_key(&id) {
-                segments.insert(id, self.segment_of(id).await?);
-            }
-            let segment = segments.get(&id).ok_or(KeyError::Corrupt)?;
+            let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
             let slot_key = segment.key.slot_key(row.place.slot);
             match open_row(row, &keys, segment)?.zip(slot_key) {
                 Some((key, slot_key)) => {

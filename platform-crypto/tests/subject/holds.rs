@@ -22,7 +22,7 @@ async fn a_hold_refuses_an_erasure_which_is_recorded() {
     let EraseError::Held { holds } = refused else {
         panic!("{refused:?}");
     };
-    assert_eq!(holds, [hold.clone()]);
+    assert_eq!(holds, std::slice::from_ref(&hold));
     assert_eq!(
         (hold.reason.as_str(), hold.subject),
         ("case 4711", customer.subject)
