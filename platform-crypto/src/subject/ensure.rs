@@ -11,7 +11,7 @@ use super::rows::{self, NewSubject, SubjectRow, SubjectState};
 use super::wrap::SubjectPlace;
 use super::{PuncturableKey, Revision, SegmentId, Slot, SubjectId, SubjectKey};
 use crate::keyring::{Inner, TenantKeys};
-use crate::{DataKey, ErasureStoreError, FieldKey, KeyError, Keyring, Purpose};
+use crate::{DataKey, ErasureStoreError, FieldKey, KeyError, Keyring, ProviderError, Purpose};
 
 /// Slots that are drawn at a time. When all of them are taken, the segment is about full and the next one is begun.
 const CANDIDATES: usize = 16;
@@ -88,6 +88,9 @@ impl Inner {
         if !knows_wrapping(&keys, &row) {
             self.invalidate(ctx.tenant()).await;
             keys = self.tenant_keys_in(tx, ctx, Purpose::Data).await?;
+        }
+        if is_unavailable(&keys, &row) {
+            return Err(ProviderError::Refused.into());
         }
         let loaded = self.segment_of(segment).await?;
         let key = open_row(&row, &keys, &loaded)?.ok_or(KeyError::SubjectErased(subject))?;
@@ -207,7 +210,13 @@ impl Inner {
 pub(super) fn knows_wrapping(keys: &TenantKeys, row: &SubjectRow) -> bool {
     row.wrapped
         .as_ref()
-        .is_none_or(|(by, _)| keys.find(*by).is_some())
+        .is_none_or(|(by, _)| keys.find(*by).is_some() || keys.refused(*by))
+}
+
+/// Whether the tenant's key that wraps a subject's cannot be had now, which is not the end of the subject's key.
+pub(super) fn is_unavailable(keys: &TenantKeys, row: &SubjectRow) -> bool {
+    let wrapped = row.wrapped.as_ref();
+    wrapped.is_some_and(|(by, _)| keys.refused(*by))
 }
 
 /// The key of a subject; nothing when it was destroyed, in this database or outside it.

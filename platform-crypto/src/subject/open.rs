@@ -2,7 +2,7 @@
 
 use platform_core::RequestContext;
 
-use super::ensure::{knows_wrapping, open_row};
+use super::ensure::{is_unavailable, knows_wrapping, open_row};
 use super::rows::{self, SubjectRow, SubjectState};
 use crate::keyring::Inner;
 use crate::{FieldKey, KeyError, KeyId, Keys};
@@ -34,7 +34,15 @@ impl Inner {
         let mut read = self.db.read(ctx).await?;
         let rows = rows::by_keys(&mut read, tenant, &unknown).await?;
         read.finish().await?;
-        for (id, key) in self.open_rows(ctx, &rows).await? {
+        for (id, opened) in self.open_rows(ctx, &rows).await? {
+            let key = match opened {
+                Opened::Key(key) => Some(key),
+                Opened::Destroyed => None,
+                Opened::Unavailable => {
+                    keys = keys.with_unavailable(id);
+                    continue;
+                }
+            };
             self.subjects
                 .keep_key(tenant, id, key.clone(), (generation, now))
                 .await;
@@ -47,10 +55,10 @@ impl Inner {
         &self,
         ctx: &RequestContext,
         rows: &[SubjectRow],
-    ) -> Result<Vec<(KeyId, Option<FieldKey>)>, KeyError> {
+    ) -> Result<Vec<(KeyId, Opened)>, KeyError> {
         let is_live = |row: &&SubjectRow| row.state == SubjectState::Live;
         let gone = rows.iter().filter(|row| !is_live(row));
-        let mut opened: Vec<_> = gone.map(|row| (row.place.key, None)).collect();
+        let mut opened: Vec<_> = gone.map(|row| (row.place.key, Opened::Destroyed)).collect();
         if opened.len() == rows.len() {
             return Ok(opened);
         }
@@ -61,8 +69,13 @@ impl Inner {
         }
         let segments = self.segments_of(rows.iter().filter(is_live)).await?;
         for (done, row) in rows.iter().filter(is_live).enumerate() {
+            if is_unavailable(&keys, row) {
+                opened.push((row.place.key, Opened::Unavailable));
+                continue;
+            }
             let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
-            let key = open_row(row, &keys, segment)?.map(FieldKey::new);
+            let key = open_row(row, &keys, segment)?;
+            let key = key.map_or(Opened::Destroyed, |key| Opened::Key(FieldKey::new(key)));
             opened.push((row.place.key, key));
             if done % UNWRAPS_AT_A_TIME == UNWRAPS_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
@@ -70,6 +83,14 @@ impl Inner {
         }
         Ok(opened)
     }
+}
+
+/// What became of a subject's key.
+enum Opened {
+    Key(FieldKey),
+    Destroyed,
+    /// The tenant's key that wraps it cannot be had now.
+    Unavailable,
 }
 
 fn with(keys: Keys, id: KeyId, key: Option<FieldKey>) -> Keys {

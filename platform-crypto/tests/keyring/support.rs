@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use platform_core::pg::{Db, TenantTx};
+use platform_core::pg::{Db, DbConfig, TenantTx};
 use platform_core::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use platform_core::testing::TestDb;
 use platform_core::time::OffsetDateTime;
@@ -82,6 +82,15 @@ impl World {
             .open()
             .await
             .unwrap()
+    }
+
+    /// A process that does not wait long for a connection.
+    pub(crate) async fn impatient_process(&self) -> Keyring {
+        let mut config = DbConfig::new(self.test.app_url()).with_max_connections(8);
+        config.acquire_timeout = Duration::from_millis(100);
+        let db = Db::connect(&config, self.sources.clone()).await.unwrap();
+        let builder = Keyring::builder(&db, self.provider.clone()).ttl(TTL).grace(GRACE);
+        builder.open().await.unwrap()
     }
 
     /// A process with a clock of its own.
