@@ -32,6 +32,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 ///
 /// Calls renew as they come; [`Vault::keep_renewed`] does so while there are none. Cheap to clone through its `Arc`.
 ///
+/// The tests drive it against a double of Vault in `tests/vault_double`, which the Python client `hvac` drives as well; they run against
+/// a real server where `VAULT_ADDR` and `VAULT_TOKEN` name one. The client library logs every failed request as an error, without
+/// anything secret in it: filter the targets `vaultrs` and `rustify` where the errors of this crate are logged already.
+///
 /// ```no_run
 /// use platform_core::Sources;
 /// use platform_crypto::{Secret, Vault, VaultConfig, VaultLogin};
