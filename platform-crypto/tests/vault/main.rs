@@ -15,4 +15,5 @@ mod login;
 mod logs;
 mod outage;
 mod support;
+mod tls;
 mod transit;
