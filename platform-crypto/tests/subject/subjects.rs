@@ -91,7 +91,7 @@ async fn a_warm_cache_asks_neither_the_store_nor_the_database() {
 }
 
 #[tokio::test]
-async fn a_list_takes_one_query_for_all_its_subjects() {
+async fn the_keys_of_a_list_of_subjects_are_had_at_once() {
     let world = World::shared().await;
     let mut customers = Vec::new();
     for _ in 0..150 {

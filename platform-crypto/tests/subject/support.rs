@@ -289,3 +289,15 @@ impl KeyLog for Remembered {
         Ok(())
     }
 }
+
+/// Asks again until it is so. Every question goes to the database, which is what the time is given to.
+pub(crate) async fn wait_until(mut so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking)
+        .await
+        .unwrap();
+}

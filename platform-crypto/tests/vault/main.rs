@@ -7,6 +7,7 @@
 mod vault_double;
 
 mod config;
+mod erasure;
 mod hvac;
 #[cfg(feature = "pg")]
 mod keyring;
