@@ -120,6 +120,24 @@ pub use key::{
 };
 pub use secret::Secret;
 
+mod row;
+
+#[cfg(feature = "derive")]
+pub use platform_crypto_derive::SealedRow;
+pub use row::{SealedColumn, SealedRow, SealedTable};
+
+#[cfg(feature = "pg")]
+mod reseal;
+
+#[cfg(feature = "pg")]
+pub use reseal::{FailureReason, Pacing, ResealFailure, ResealProgress, ResealState, ResealStep, Resealed};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table};
+    pub use platform_core::TenantId;
+}
+
 #[cfg(feature = "pg")]
 mod keyring;
 

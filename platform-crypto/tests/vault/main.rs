@@ -8,6 +8,8 @@ mod vault_double;
 
 mod config;
 mod hvac;
+#[cfg(feature = "pg")]
+mod keyring;
 mod kv;
 mod login;
 mod logs;
