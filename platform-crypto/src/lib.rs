@@ -178,6 +178,8 @@ pub use subject::{
     SegmentId, Slot, SlotKey, StoredSegment, SubjectId,
 };
 
+#[cfg(feature = "vault")]
+pub use subject::VaultErasureStore;
 #[cfg(feature = "pg")]
 pub use subject::{EraseError, Erased, Hold, HoldError, SubjectInfo, SubjectKey, SubjectState};
 
