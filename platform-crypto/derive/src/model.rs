@@ -2,7 +2,8 @@
 
 use syn::ext::IdentExt as _;
 use syn::{
-    Data, DeriveInput, Error, Field, Fields, GenericArgument, Ident, LitInt, LitStr, PathArguments, Type,
+    Data, DeriveInput, Error, Field, Fields, GenericArgument, Ident, LitInt, LitStr, Path, PathArguments,
+    Type,
 };
 
 use crate::names::{self, TableName};
@@ -33,6 +34,8 @@ pub(crate) struct SealedType<'a> {
     /// May the column be null?
     pub(crate) optional: bool,
     pub(crate) padded: Option<LitInt>,
+    /// The constant that declares its blind index.
+    pub(crate) index: Option<Path>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,6 +172,11 @@ impl<'a> RowField<'a> {
         {
             return Err(Error::new(padded.span(), "only a sealed field is padded"));
         }
+        if let Some(index) = &attributes.index
+            && sealed_type.is_none()
+        {
+            return Err(Error::new_spanned(index, "only a sealed field has a blind index"));
+        }
         let is_plain = attributes.role.is_none() && sealed_type.is_none();
         let column = match attributes.column {
             Some(column) if is_plain => {
@@ -192,6 +200,7 @@ impl<'a> RowField<'a> {
                 inner,
                 optional,
                 padded: attributes.padded,
+                index: attributes.index,
             }),
             role: attributes.role.map(|(role, _)| role),
         })
@@ -203,6 +212,7 @@ struct FieldAttributes {
     role: Option<(Role, proc_macro2::Span)>,
     column: Option<LitStr>,
     padded: Option<LitInt>,
+    index: Option<Path>,
 }
 
 impl FieldAttributes {
@@ -226,11 +236,13 @@ impl FieldAttributes {
                         return Err(Error::new(bucket.span(), "a value is padded to 16, 64 or 256 bytes"));
                     }
                     once(&mut found.padded, bucket, &meta)?;
+                } else if meta.path.is_ident("index") {
+                    once(&mut found.index, meta.value()?.parse()?, &meta)?;
                 } else if meta.path.is_ident("table") {
                     return Err(meta.error("the table is named on the struct, not on a field"));
                 } else {
                     return Err(meta.error(
-                        "a field is marked tenant, row or subject, or has column = \"…\" or padded = 16, 64 or 256",
+                        "a field is marked tenant, row or subject, or has column = \"…\", padded = 16, 64 or 256 or index = CONSTANT",
                     ));
                 }
                 Ok(())

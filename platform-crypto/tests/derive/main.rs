@@ -2,7 +2,7 @@
 
 use platform_core::{Sources, TenantId};
 use platform_crypto::{
-    Budget, DataKey, FieldKey, Keys, OpenError, Padding, RowId, Sealed, SealedRow, Secret,
+    Budget, DataKey, FieldKey, Keys, OpenError, Padding, RowId, Sealed, SealedRow, Secret, SubjectId,
 };
 
 platform_core::id_type! {
