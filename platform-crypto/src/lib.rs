@@ -134,7 +134,7 @@ pub use reseal::{FailureReason, Pacing, ResealFailure, ResealProgress, ResealSta
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table};
+    pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table, subject_id};
     pub use platform_core::TenantId;
 }
 

@@ -6,6 +6,7 @@ use platform_core::RequestContext;
 use platform_core::pg::DbError;
 
 use super::plan::Plan;
+use super::retag::Indexed;
 use crate::keyring::{KeyError, Keyring};
 
 /// How fast a re-seal job works.
@@ -23,6 +24,10 @@ pub struct ResealStep {
     pub moved: u64,
     /// Values that could not be opened.
     pub failed: u64,
+    /// Keys of data subjects that were wrapped anew.
+    pub rewrapped: u64,
+    /// Rows that were tagged anew.
+    pub tagged: u64,
 }
 
 /// What a re-seal job did from its call to its end.
@@ -33,7 +38,11 @@ pub struct Resealed {
     pub moved: u64,
     /// Values that cannot be opened, in all tables. [`Keyring::reseal_failures`] names them.
     pub failed: u64,
-    /// Transactions that it took.
+    /// Keys of data subjects that were wrapped anew, by this caller.
+    pub rewrapped: u64,
+    /// Rows that were tagged anew, by this caller.
+    pub tagged: u64,
+    /// Steps that this caller took.
     pub steps: u64,
 }
 
@@ -69,7 +78,10 @@ impl Default for Pacing {
 
 impl Keyring {
     /// Moves every sealed value of the tenant to the version of the data key that seals now, table by table, while others read and
-    /// write. Returns when a whole pass over each table has found nothing left to move.
+    /// write; then wraps the keys of its data subjects under that version, and tags the rows of blind indexes under the newest index
+    /// key. Returns when a whole pass over each table has found nothing left to move.
+    ///
+    /// A value of a row that is about a data subject stays under the subject's key, and is moved there where it is not.
     ///
     /// A step is a transaction over a bounded number of rows. Where somebody has written a value in the meantime, theirs stays. What
     /// was done is stored with the step: drop the future or kill the process whenever you like, and call it again to go on; several
@@ -102,6 +114,8 @@ impl Keyring {
                 Ok(Some(step)) => {
                     lost = 0;
                     resealed.moved += step.moved;
+                    resealed.rewrapped += step.rewrapped;
+                    resealed.tagged += step.tagged;
                     resealed.steps += 1;
                 }
                 Ok(None) => break,
@@ -139,6 +153,33 @@ impl Keyring {
         for table in &self.inner.tables {
             if let Some(step) = self.step_table(ctx, &plan, table, rows.clamp(1, 1000)).await? {
                 return Ok(Some(step));
+            }
+        }
+        self.step_beside(ctx, rows.clamp(1, 1000)).await
+    }
+}
+
+impl Keyring {
+    /// What follows the tables: the keys of data subjects, then the tags of blind indexes. Both know by themselves what is left.
+    async fn step_beside(&self, ctx: &RequestContext, rows: u32) -> Result<Option<ResealStep>, KeyError> {
+        let rewrapped = self.rewrap_subjects(ctx, rows).await?;
+        if rewrapped > 0 {
+            return Ok(Some(ResealStep {
+                rewrapped: u64::try_from(rewrapped).unwrap_or(u64::MAX),
+                ..ResealStep::default()
+            }));
+        }
+        for column in self.inner.tables.iter().flat_map(|table| table.columns()) {
+            let column = column.parts();
+            let Some(index) = &column.index else {
+                continue;
+            };
+            let indexed = Indexed { column, index };
+            if let Some(tagged) = self.retag(ctx, &indexed, rows).await? {
+                return Ok(Some(ResealStep {
+                    tagged,
+                    ..ResealStep::default()
+                }));
             }
         }
         Ok(None)
