@@ -29,9 +29,12 @@
 //! | feature | gives |
 //! |---|---|
 //! | `http` | `Problem: From<AuditError>`; without it no axum is pulled |
+//! | `keys` | `AuditLog: KeyLog`, so that a keyring records the life of its keys in the trail |
 
 mod catalogue;
 mod event;
+#[cfg(feature = "keys")]
+mod key_log;
 mod log;
 #[cfg(feature = "http")]
 mod problem;

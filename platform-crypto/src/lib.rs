@@ -31,7 +31,7 @@ mod keyring;
 #[cfg(feature = "pg")]
 pub use keyring::{
     KeyError, KeyEvent, KeyEventKind, KeyInfo, KeyLog, KeyLogError, KeyOutcome, KeyTarget, Keyring,
-    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, RootKeyInfo, Swept, TracingKeyLog,
+    KeyringBuilder, KeyringWorker, MIGRATIONS, Maintained, ROOT_KEY_TABLE, RootKeyInfo, Swept, TracingKeyLog,
 };
 
 mod mask;
@@ -55,12 +55,18 @@ mod index;
 
 pub use index::{BlindIndex, LowEntropy, Normalizer, NotIndexable, Tag};
 
+#[cfg(feature = "pg")]
+pub use index::{Reading, TagError, Tagged};
+
 mod subject;
 
 pub use subject::{
-    ErasureStore, ErasureStoreError, FileErasureStore, InvalidSegment, PuncturableKey, Revision, SegmentId,
-    Slot, SlotKey, StoredSegment,
+    ErasureStore, ErasureStoreError, FileErasureStore, HoldId, InvalidSegment, PuncturableKey, Revision,
+    SegmentId, Slot, SlotKey, StoredSegment, SubjectId,
 };
+
+#[cfg(feature = "pg")]
+pub use subject::{EraseError, Erased, Hold, HoldError, SubjectInfo, SubjectKey, SubjectState};
 
 #[cfg(feature = "vault")]
 mod vault;

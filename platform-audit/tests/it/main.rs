@@ -4,5 +4,7 @@
 
 mod bounds;
 mod insert_only;
+#[cfg(feature = "keys")]
+mod keys;
 mod recording;
 mod support;

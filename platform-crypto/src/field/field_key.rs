@@ -54,10 +54,6 @@ impl FieldKey {
 
     /// The key itself, for what else is derived from it.
     #[cfg(feature = "pg")]
-    #[allow(
-        dead_code,
-        reason = "keys of data subjects and of blind indexes are derived from it"
-    )]
     pub(crate) fn data_key(&self) -> &DataKey {
         &self.0.key
     }

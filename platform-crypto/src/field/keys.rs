@@ -67,6 +67,7 @@ struct Inner {
     sealing: Option<(FieldKey, Budget)>,
     opening: HashMap<KeyId, FieldKey>,
     destroyed: HashSet<KeyId>,
+    unavailable: HashSet<KeyId>,
 }
 
 impl Keys {
@@ -96,6 +97,13 @@ impl Keys {
         self
     }
 
+    /// The same keys, and the knowledge that there is one more, which cannot be had.
+    #[must_use]
+    pub fn with_unavailable(mut self, key: KeyId) -> Self {
+        Arc::make_mut(&mut self.0).unavailable.insert(key);
+        self
+    }
+
     /// Whose keys they are.
     pub fn tenant(&self) -> TenantId {
         self.0.tenant
@@ -111,11 +119,11 @@ impl Keys {
         self.key(key).is_some()
     }
 
-    /// Those of `ids` that are neither here nor destroyed, each once: what has to be loaded before a list of values is opened.
+    /// Those of `ids` of which nothing is known here, each once: what has to be loaded before a list of values is opened.
     pub fn missing(&self, ids: impl IntoIterator<Item = KeyId>) -> Vec<KeyId> {
-        let unknown = ids
-            .into_iter()
-            .filter(|id| !self.contains(*id) && !self.0.destroyed.contains(id));
+        let unknown = ids.into_iter().filter(|id| {
+            !self.contains(*id) && !self.0.destroyed.contains(id) && !self.0.unavailable.contains(id)
+        });
         unknown.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -139,7 +147,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`OpenError::Tampered`] when the value belongs elsewhere or was altered, [`OpenError::KeyDestroyed`] when it is gone for
-    /// ever, [`OpenError::UnknownKey`] when its key is not among these, and the others of [`OpenError`].
+    /// ever, [`OpenError::KeyUnavailable`] when its key could not be had, [`OpenError::UnknownKey`] when nothing is known of it, and the others of [`OpenError`].
     pub fn open<T: Plaintext>(
         &self,
         at: &FieldContext<'_, T>,
@@ -150,6 +158,7 @@ impl Keys {
         match self.key(id) {
             Some(key) => key.open_parts(at, &parts),
             None if self.0.destroyed.contains(&id) => Err(OpenError::KeyDestroyed(id)),
+            None if self.0.unavailable.contains(&id) => Err(OpenError::KeyUnavailable),
             None => Err(OpenError::UnknownKey(id)),
         }
     }
@@ -160,6 +169,7 @@ impl Keys {
             sealing,
             opening: HashMap::new(),
             destroyed: HashSet::new(),
+            unavailable: HashSet::new(),
         }))
     }
 

@@ -9,10 +9,14 @@ use platform_core::pg::Db;
 
 use super::handle::{Inner, Keyring};
 use super::{KeyError, KeyLog, TracingKeyLog, roots};
-use crate::KeyProvider;
+use crate::subject::Subjects;
+use crate::{ErasureStore, KeyProvider};
 
 /// AES-256-GCM with random nonces is good for so many values under one key.
 const SEALS_MAX: u64 = 1 << 32;
+
+/// Longer times are a mistake, and could not be added to a date.
+const TIME_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Sets up a [`Keyring`]; made by [`Keyring::builder`].
 #[derive(Debug, Clone)]
@@ -20,6 +24,7 @@ pub struct KeyringBuilder {
     db: Db,
     provider: Arc<dyn KeyProvider>,
     log: Arc<dyn KeyLog>,
+    erasure: Option<Arc<dyn ErasureStore>>,
     config: Config,
 }
 
@@ -48,6 +53,7 @@ impl KeyringBuilder {
             db: db.clone(),
             provider,
             log: Arc::new(TracingKeyLog),
+            erasure: None,
             config: Config {
                 ttl: Duration::from_secs(300),
                 grace: Duration::from_secs(900),
@@ -64,7 +70,7 @@ impl KeyringBuilder {
     /// process within it, and a new version is published for so long before it seals. The same in all processes.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.config.ttl = ttl;
+        self.config.ttl = ttl.min(TIME_MAX);
         self
     }
 
@@ -72,7 +78,7 @@ impl KeyringBuilder {
     /// time-to-live has an effect.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.config.grace = grace;
+        self.config.grace = grace.min(TIME_MAX);
         self
     }
 
@@ -80,6 +86,14 @@ impl KeyringBuilder {
     #[must_use]
     pub fn log(mut self, log: Arc<dyn KeyLog>) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Where the erasure keys of data subjects are kept. Without it there are no keys of subjects: every use of one is
+    /// [`KeyError::NoErasureStore`].
+    #[must_use]
+    pub fn erasure(mut self, store: Arc<dyn ErasureStore>) -> Self {
+        self.erasure = Some(store);
         self
     }
 
@@ -102,7 +116,7 @@ impl KeyringBuilder {
     /// The age at which [`Keyring::maintain`](crate::Keyring::maintain) rotates a tenant's data key: never, unless told otherwise.
     #[must_use]
     pub fn rotate_after(mut self, age: Duration) -> Self {
-        self.config.rotate_after = Some(age);
+        self.config.rotate_after = Some(age.min(TIME_MAX));
         self
     }
 
@@ -137,6 +151,7 @@ impl KeyringBuilder {
             log: self.log,
             config,
             slots,
+            subjects: Subjects::new(self.erasure, config.ttl, config.capacity),
         };
         Ok(Keyring {
             inner: Arc::new(inner),

@@ -49,9 +49,10 @@ impl Inner {
     }
 
     /// What is cached about it is out of date.
-    pub(super) async fn apply(&self, change: Change) {
+    pub(crate) async fn apply(&self, change: Change) {
         match change {
-            Change::Keys(tenant) | Change::Subject(tenant, _) => self.invalidate(tenant).await,
+            Change::Keys(tenant) => self.invalidate(tenant).await,
+            Change::Subject(tenant, key) => self.subjects.forget(tenant, key).await,
         }
     }
 
@@ -60,6 +61,7 @@ impl Inner {
         for (_, slot) in &self.slots {
             slot.invalidate();
         }
+        self.subjects.forget_everything();
     }
 }
 

@@ -1,12 +1,13 @@
 //! The end of a key.
 
 use platform_core::RequestContext;
+use platform_core::pg::TenantTx;
 
 use super::change::{self, Change};
 use super::handle::{Inner, Keyring};
 use super::make::key_event;
 use super::{KeyError, KeyEvent, KeyEventKind, KeyInfo, store};
-use crate::{KeyState, Purpose};
+use crate::{KeyState, Purpose, index, subject};
 
 impl Keyring {
     /// Destroys a version of the tenant's key for good. What is still sealed under it cannot be read by anybody any more, except
@@ -47,6 +48,11 @@ impl Inner {
             self.record_alone(ctx, &event.denied(code(&refused))).await?;
             return Err(refused);
         }
+        if let Some(needed) = self.still_needed(&mut tx, &key).await? {
+            tx.rollback().await?;
+            self.record_alone(ctx, &event.denied("still_needed")).await?;
+            return Err(KeyError::StillNeeded(needed));
+        }
         let now = self.sources.now();
         store::destroy(&mut tx, purpose, version, now).await?;
         self.log.record(&mut tx, ctx, &event).await?;
@@ -57,6 +63,22 @@ impl Inner {
         key.root = None;
         key.destroyed_at = Some(now);
         Ok(key)
+    }
+
+    /// How many rows need the key to be read or found; `None` when none does, and none will until the transaction ends.
+    async fn still_needed(&self, tx: &mut TenantTx, key: &KeyInfo) -> Result<Option<u64>, KeyError> {
+        store::lock_version(tx, key.purpose, key.version).await?;
+        let needed = match key.purpose {
+            Purpose::Data => subject::count_wrapped_by(tx, key.id).await?,
+            Purpose::Index => index::count_behind(tx, key.version).await?,
+        };
+        if needed > 0 {
+            return Ok(Some(needed));
+        }
+        if key.purpose == Purpose::Index {
+            index::delete_version(tx, key.version).await?;
+        }
+        Ok(None)
     }
 
     fn may_be_destroyed(&self, key: &KeyInfo) -> Result<(), KeyError> {

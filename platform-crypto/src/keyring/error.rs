@@ -6,7 +6,7 @@ use platform_core::Timestamp;
 use platform_core::pg::DbError;
 
 use super::KeyLogError;
-use crate::{KeyId, KeyState, ProviderError, Purpose, RootKeyRef};
+use crate::{ErasureStoreError, KeyId, KeyState, ProviderError, Purpose, RootKeyRef, SubjectId};
 
 /// Why keys could not be had or changed, one variant for each way a caller may react.
 ///
@@ -57,6 +57,24 @@ pub enum KeyError {
     /// The context and the transaction belong to different tenants: a mistake of the caller.
     #[error("the context and the transaction belong to different tenants")]
     ForeignTransaction,
+    /// Keys of data subjects need a store of erasure keys, and this service was started without one.
+    #[error("keys of data subjects need a store of erasure keys, which this service was not given")]
+    NoErasureStore,
+    /// The store of erasure keys failed. When it [is unavailable](KeyError::is_unavailable) answer 503.
+    #[error("the store of erasure keys failed")]
+    ErasureStore(#[source] Arc<ErasureStoreError>),
+    /// The store of erasure keys lacks the segment of this number, or holds something else in its place, although data subjects have
+    /// keys under it. Bring the store back: without it those subjects' fields are lost.
+    #[error("the store of erasure keys has lost the tenant's segment {0}")]
+    ErasureKeyLost(u32),
+    /// The data subject was erased, or is being erased. Nothing more is sealed for it.
+    #[error("the data subject {0} has been erased")]
+    SubjectErased(SubjectId),
+    /// The key is still needed: keys of data subjects are wrapped under it, or rows have no tag under a newer one. See
+    /// [`Keyring::rewrap_subjects`](crate::Keyring::rewrap_subjects) and
+    /// [`Keyring::rows_to_retag`](crate::Keyring::rows_to_retag).
+    #[error("the key is still needed by {0} row(s)")]
+    StillNeeded(u64),
     /// A row of the table of keys says what this release cannot read. Somebody has altered it, or a newer release wrote it.
     #[error("the table of keys holds a row that cannot be read")]
     Corrupt,
@@ -71,7 +89,7 @@ impl KeyError {
         match self {
             Self::Db(error) => error.is_unavailable(),
             Self::Provider(error) => matches!(**error, ProviderError::Unavailable(_)),
-            Self::BudgetSpent(_) => true,
+            Self::BudgetSpent(_) | Self::ErasureStore(_) => true,
             _ => false,
         }
     }
@@ -92,6 +110,12 @@ impl From<sqlx::Error> for KeyError {
 impl From<ProviderError> for KeyError {
     fn from(error: ProviderError) -> Self {
         Self::Provider(Arc::new(error))
+    }
+}
+
+impl From<ErasureStoreError> for KeyError {
+    fn from(error: ErasureStoreError) -> Self {
+        Self::ErasureStore(Arc::new(error))
     }
 }
 

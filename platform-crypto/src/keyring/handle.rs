@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use moka::future::Cache;
-use platform_core::pg::{Db, TenantTx};
-use platform_core::{RequestContext, Sources, TenantId};
+use platform_core::pg::{Db, TenantRead, TenantTx};
+use platform_core::{RequestContext, Sources, TenantId, error_chain};
 
 use super::builder::{Config, KeyringBuilder};
 use super::slot::Slot;
 use super::tenant_keys::TenantKeys;
 use super::{KeyError, KeyInfo, KeyLog, store};
+use crate::subject::Subjects;
 use crate::{KeyId, KeyProvider, Keys, Purpose};
 
 /// The keys of all tenants: makes them, hands them out, rotates and destroys them. Cheap to clone.
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) log: Arc<dyn KeyLog>,
     pub(crate) config: Config,
     pub(super) slots: Cache<TenantId, Arc<Slot>>,
+    /// The keys of data subjects.
+    pub(crate) subjects: Subjects,
 }
 
 impl Keyring {
@@ -78,7 +81,8 @@ impl Keyring {
     }
 
     /// The tenant's keys and those behind these ids, which a list of sealed values names in its headers
-    /// ([`Sealed::key_id`](crate::Sealed::key_id)): one query for all of them that are not at hand.
+    /// ([`Sealed::key_id`](crate::Sealed::key_id)): one query for all of them that are not at hand. They seal like those of
+    /// [`keys`](Self::keys), unless the budget for sealing is spent: that does not keep anybody from reading.
     ///
     /// An id that stands for no key of the tenant is left out; opening then says [`UnknownKey`](crate::OpenError::UnknownKey).
     ///
@@ -90,7 +94,12 @@ impl Keyring {
         ids: impl IntoIterator<Item = KeyId> + Send,
     ) -> Result<Keys, KeyError> {
         let ids: Vec<KeyId> = ids.into_iter().collect();
-        self.inner.opening_keys(ctx, &ids).await
+        let keys = self.inner.opening_keys(ctx, &ids).await?;
+        // Whoever reads often writes next. To read, no budget is needed.
+        if let Err(error) = self.inner.sealing_keys(ctx).await {
+            tracing::debug!(error = %error_chain(&error), "these keys can only open");
+        }
+        Ok(keys)
     }
 
     /// Every version of the tenant's keys, those that were destroyed among them, by purpose and version.
@@ -106,8 +115,18 @@ impl Keyring {
         Ok(rows.into_iter().map(|row| row.info).collect())
     }
 
+    /// Would the provider of root keys answer now? Keys that are cached do not need it.
+    ///
+    /// # Errors
+    /// [`KeyError::Provider`] says what a load would be told.
+    pub async fn health(&self) -> Result<(), KeyError> {
+        Ok(self.inner.provider.health().await?)
+    }
+
     /// How many tenants' keys are in memory.
-    pub fn cached_tenants(&self) -> u64 {
+    pub async fn cached_tenants(&self) -> u64 {
+        // The cache does its housekeeping late.
+        self.inner.slots.run_pending_tasks().await;
         self.inner.slots.entry_count()
     }
 
@@ -124,24 +143,8 @@ impl Inner {
         self.loaded(&slot, ctx).await
     }
 
-    /// The same with at least one key for blind indexes.
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
-    pub(crate) async fn tenant_keys_with_index(
-        &self,
-        ctx: &RequestContext,
-    ) -> Result<Arc<TenantKeys>, KeyError> {
-        let keys = self.tenant_keys(ctx).await?;
-        if !keys.index().is_empty() {
-            return Ok(keys);
-        }
-        self.make_first(ctx.tenant(), Purpose::Index).await?;
-        self.invalidate(ctx.tenant()).await;
-        self.tenant_keys(ctx).await
-    }
-
     /// The tenant's keys inside a caller's transaction, by its connection alone and without waiting for anybody else's. What is
     /// missing is made in the transaction and goes away with it.
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
     pub(crate) async fn tenant_keys_in(
         &self,
         tx: &mut TenantTx,
@@ -153,6 +156,19 @@ impl Inner {
         }
         let slot = self.slot(ctx.tenant()).await;
         self.loaded_in(&slot, tx, ctx, purpose).await
+    }
+
+    /// The tenant's keys on the connection of a caller's transaction that only reads.
+    pub(crate) async fn tenant_keys_read_in(
+        &self,
+        read: &mut TenantRead,
+        ctx: &RequestContext,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        if read.tenant() != ctx.tenant() {
+            return Err(KeyError::ForeignTransaction);
+        }
+        let slot = self.slot(ctx.tenant()).await;
+        self.loaded_read_in(&slot, read, ctx).await
     }
 
     /// What is cached of the tenant is out of date.
@@ -176,14 +192,21 @@ impl Inner {
     /// The keys behind ids, beside the tenant's own.
     async fn opening_keys(&self, ctx: &RequestContext, ids: &[KeyId]) -> Result<Keys, KeyError> {
         let keys = self.snapshot(&*self.tenant_keys(ctx).await?, ctx.tenant());
-        if keys.missing(ids.iter().copied()).is_empty() {
+        let missing = keys.missing(ids.iter().copied());
+        if missing.is_empty() {
+            return Ok(keys);
+        }
+        let keys = Box::pin(self.with_subjects(ctx, keys, &missing)).await?;
+        if keys.missing(missing).is_empty() {
             return Ok(keys);
         }
         // Another process may have begun to seal under a key that this one has not heard of.
         if !self.reread(ctx.tenant()).await {
             return Ok(keys);
         }
-        Ok(self.snapshot(&*self.tenant_keys(ctx).await?, ctx.tenant()))
+        let keys = self.snapshot(&*self.tenant_keys(ctx).await?, ctx.tenant());
+        let missing = keys.missing(ids.iter().copied());
+        Box::pin(self.with_subjects(ctx, keys, &missing)).await
     }
 
     fn snapshot(&self, keys: &TenantKeys, tenant: TenantId) -> Keys {
@@ -198,7 +221,7 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring")
             .field("provider", &self.inner.provider)
-            .field("tenants", &self.cached_tenants())
+            .field("tenants", &self.inner.slots.entry_count())
             .finish_non_exhaustive()
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use platform_core::pg::TenantTx;
+use platform_core::pg::{TenantRead, TenantTx};
 use platform_core::{RequestContext, TenantId, Timestamp, error_chain};
 
 use super::handle::Inner;
 use super::slot::{Slot, Waited};
 use super::store::Row;
-use super::tenant_keys::{LoadedKey, TenantKeys, Validity};
+use super::tenant_keys::{LoadedKey, Lost, TenantKeys, Validity};
 use super::{KeyError, KeyInfo, store};
 use crate::{Budget, FieldKey, KeyId, KeyState, ProviderError, Purpose, WrapContext, WrappedKey};
 
@@ -38,7 +38,7 @@ impl Inner {
             Waited::Failed(error) => return Err(error),
             Waited::Turn(turn) => turn,
         };
-        let loaded = Box::pin(self.load(slot, ctx)).await;
+        let loaded = Box::pin(self.load(slot, ctx.tenant())).await;
         if loaded.is_ok() {
             // Its weight has changed.
             self.slots.insert(ctx.tenant(), Arc::clone(slot)).await;
@@ -48,7 +48,6 @@ impl Inner {
     }
 
     /// The same on the connection of a caller's transaction, and so without waiting for a load that may wait for a connection.
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
     pub(super) async fn loaded_in(
         &self,
         slot: &Slot,
@@ -75,7 +74,29 @@ impl Inner {
         let keys = self
             .unwrap_all(slot, ctx.tenant(), rows, (generation, now))
             .await?;
-        if stays {
+        // Without a key for data it must not be taken for all that the tenant needs.
+        if stays && !keys.data().is_empty() {
+            slot.store(Arc::clone(&keys));
+        }
+        Ok(keys)
+    }
+
+    /// The same for a caller's transaction that only reads: nothing is made, and there may be no key.
+    pub(super) async fn loaded_read_in(
+        &self,
+        slot: &Slot,
+        read: &mut TenantRead,
+        ctx: &RequestContext,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        if let Some(keys) = slot.fresh(self.sources.now()) {
+            return Ok(keys);
+        }
+        let (generation, now) = (slot.generation(), self.sources.now());
+        let rows = store::rows(read, ctx.tenant()).await?;
+        let keys = self
+            .unwrap_all(slot, ctx.tenant(), rows, (generation, now))
+            .await?;
+        if !keys.data().is_empty() {
             slot.store(Arc::clone(&keys));
         }
         Ok(keys)
@@ -94,21 +115,23 @@ impl Inner {
         !recent
     }
 
-    async fn load(&self, slot: &Slot, ctx: &RequestContext) -> Result<Arc<TenantKeys>, KeyError> {
-        let tenant = ctx.tenant();
+    /// In the name of the keyring: others wait for it, who have more time than the caller that came first.
+    async fn load(&self, slot: &Slot, tenant: TenantId) -> Result<Arc<TenantKeys>, KeyError> {
+        let ctx = RequestContext::system(tenant, "load keys", &self.sources);
         let (mut generation, mut now) = (slot.generation(), self.sources.now());
-        let mut rows = self.rows(ctx).await?;
+        let mut rows = self.rows(&ctx).await?;
         let first = !rows.iter().any(|row| row.info.purpose == Purpose::Data);
         if first {
             self.make_first(tenant, Purpose::Data).await?;
         }
         let due = self.any_due(&rows);
-        if due {
-            self.promote_due(tenant).await?;
+        if due && let Err(error) = self.promote_due(tenant).await {
+            // What seals depends on the time, not on the stored word.
+            tracing::warn!(tenant.id = %tenant, error = %error_chain(&error), "cannot mark a key as active yet");
         }
         if first || due {
             (generation, now) = (slot.generation(), self.sources.now());
-            rows = self.rows(ctx).await?;
+            rows = self.rows(&ctx).await?;
         }
         let keys = self.unwrap_all(slot, tenant, rows, (generation, now)).await?;
         slot.store(Arc::clone(&keys));
@@ -137,8 +160,8 @@ impl Inner {
             .try_collect();
         let loading: Result<Vec<Unwrapped>, KeyError> = loading.await;
         let unwrapped = loading.inspect_err(|error| {
-            if !error.is_unavailable() {
-                // What the provider takes back is not served from memory either.
+            if taken_back(error) {
+                // Nor does an outage bring it back from memory.
                 slot.forget();
             }
         })?;
@@ -147,12 +170,17 @@ impl Inner {
             fresh_until: self.fresh_until(&unwrapped, now),
             generation,
         };
-        let loaded = unwrapped.into_iter().filter_map(|unwrapped| match unwrapped {
-            Unwrapped::Fresh(key) | Unwrapped::Kept(key) => Some(key),
-            Unwrapped::NotNeeded(_) => None,
-        });
-        let keys = TenantKeys::new(tenant, validity, loaded.collect(), destroyed);
-        Ok(Arc::new(keys))
+        let mut loaded = Vec::with_capacity(unwrapped.len());
+        let mut refused = Vec::new();
+        for unwrapped in unwrapped {
+            match unwrapped {
+                Unwrapped::Fresh(key) | Unwrapped::Kept(key) => loaded.push(key),
+                Unwrapped::Refused(id) => refused.push(id),
+                Unwrapped::NotNeeded(_) => {}
+            }
+        }
+        let lost = Lost { destroyed, refused };
+        Ok(Arc::new(TenantKeys::new(tenant, validity, loaded, lost)))
     }
 
     async fn unwrap_one(
@@ -181,15 +209,24 @@ impl Inner {
             }
             Err(error) => error,
         };
-        tracing::warn!(
+        tracing::error!(
             tenant.id = %tenant,
             key.id = %info.id,
             error = %error_chain(&error),
             "the key {} cannot be unwrapped",
             info.id
         );
-        if !matches!(error, ProviderError::Unavailable(_)) {
-            return Err(error.into());
+        match error {
+            // An unknown root key is not a refusal: another process may have wrapped the key under one that this process gets with
+            // its next configuration.
+            ProviderError::Unavailable(_) | ProviderError::UnknownRoot(_) => {}
+            // What nobody seals under any more is lost alone. Without a key for indexes, rows would seem not to be there.
+            ProviderError::Refused
+                if info.state == KeyState::DecryptOnly && info.purpose == Purpose::Data =>
+            {
+                return Ok(Unwrapped::Refused(info.id));
+            }
+            _ => return Err(error.into()),
         }
         match known {
             Some(known) if now < known.unwrapped_at + self.config.grace => Ok(Unwrapped::Kept(LoadedKey {
@@ -208,7 +245,7 @@ impl Inner {
     /// A time-to-live from now; sooner when the provider has to be asked again.
     fn fresh_until(&self, unwrapped: &[Unwrapped], now: Timestamp) -> Timestamp {
         let limit = |unwrapped: &Unwrapped| match unwrapped {
-            Unwrapped::Fresh(_) => None,
+            Unwrapped::Fresh(_) | Unwrapped::Refused(_) => None,
             Unwrapped::Kept(key) => Some(key.unwrapped_at + self.config.grace),
             Unwrapped::NotNeeded(until) => Some(*until),
         };
@@ -221,12 +258,25 @@ impl Inner {
     }
 }
 
+/// Has the provider said that a key is not to be used?
+fn taken_back(error: &KeyError) -> bool {
+    match error {
+        KeyError::Provider(error) => !matches!(
+            **error,
+            ProviderError::Unavailable(_) | ProviderError::UnknownRoot(_)
+        ),
+        _ => false,
+    }
+}
+
 /// What became of the wish for a key.
 enum Unwrapped {
     /// The provider gave it.
     Fresh(LoadedKey),
     /// The provider is unavailable, and what it gave before may still be used.
     Kept(LoadedKey),
+    /// The provider refuses it, and nothing is sealed under it any more.
+    Refused(KeyId),
     /// The provider is unavailable, and until then nothing is sealed under it.
     NotNeeded(Timestamp),
 }

@@ -89,7 +89,10 @@ impl Inner {
         }
         let event = key_event(kind, made.id, made.purpose, place.version);
         self.log.record(tx, ctx, &event).await?;
-        change::notify(tx, &Change::Keys(tx.tenant())).await?;
+        // Nobody has cached keys of a tenant that has none.
+        if (kind, made.purpose) != (KeyEventKind::KeyCreate, Purpose::Data) {
+            change::notify(tx, &Change::Keys(tx.tenant())).await?;
+        }
         Ok(true)
     }
 }

@@ -12,9 +12,9 @@ use crate::WrapContext;
 impl Keyring {
     /// Has every key of the tenant wrapped under the provider's current root key; how many were not yet.
     ///
-    /// To rotate a root key: configure the new one before the old, call this for every tenant (maintenance does), then
-    /// [retire](Keyring::retire_root) the old one and take it out of the configuration. The data keys stay what they are, so that
-    /// nothing has to be sealed anew and nobody notices.
+    /// To rotate a root key: give every process the new one behind the old, then in front of it, so that all can unwrap what the first
+    /// of them wraps; call this for every tenant (maintenance does); then [retire](Keyring::retire_root) the old one and take it out
+    /// of the configuration. The data keys stay what they are, so that nothing has to be sealed anew and nobody notices.
     ///
     /// # Errors
     /// [`KeyError`]. Keys that were wrapped before the failure stay so; call it again.

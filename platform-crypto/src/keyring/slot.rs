@@ -73,7 +73,11 @@ impl Slot {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Keeps what was loaded, unless there is no key for data: it would pass for fresh and keep the first from being made.
     pub(super) fn store(&self, keys: Arc<TenantKeys>) {
+        if keys.data().is_empty() {
+            return;
+        }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
     }
 

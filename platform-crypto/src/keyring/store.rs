@@ -13,7 +13,6 @@ pub(super) struct Row {
     /// `None` once it is destroyed.
     pub(super) wrapped: Option<WrappedKey>,
     /// Was it written by the transaction that reads it, so that it may yet go away?
-    #[allow(dead_code, reason = "keys of data subjects and blind indexes are built on it")]
     pub(super) uncommitted: bool,
 }
 
@@ -87,23 +86,42 @@ pub(super) async fn insert(tx: &mut TenantTx, new: &NewKey<'_>) -> Result<bool, 
 /// The newest version; 0 when there is none, and then nothing is locked.
 pub(super) async fn lock(tx: &mut TenantTx, purpose: Purpose) -> Result<u32, KeyError> {
     let tenant = tx.tenant();
-    // The first version is never deleted, so that its row can stand for all of them.
+    loop {
+        // The first version is never deleted, so that its row can stand for all of them.
+        let locked = sqlx::query(
+            "select from platform_crypto.tenant_key where tenant_id = $1 and purpose = $2 and version = 1 for no key update",
+        )
+        .bind(tenant)
+        .bind(purpose.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
+        // A statement of its own: it sees what was committed while the first one waited.
+        let newest: i64 = sqlx::query_scalar(
+            "select coalesce(max(version), 0) from platform_crypto.tenant_key where tenant_id = $1 and purpose = $2",
+        )
+        .bind(tenant)
+        .bind(purpose.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+        // The first version may have come between the two.
+        if locked.is_some() || newest == 0 {
+            return version(newest);
+        }
+    }
+}
+
+/// Waits for everybody who relies on a version being there until the end of a transaction, and keeps others from it.
+pub(super) async fn lock_version(tx: &mut TenantTx, purpose: Purpose, version: u32) -> Result<(), KeyError> {
+    let tenant = tx.tenant();
     sqlx::query(
-        "select from platform_crypto.tenant_key where tenant_id = $1 and purpose = $2 and version = 1 for no key update",
+        "select from platform_crypto.tenant_key where tenant_id = $1 and purpose = $2 and version = $3 for update",
     )
     .bind(tenant)
     .bind(purpose.as_str())
-    .execute(&mut *tx)
+    .bind(i64::from(version))
+    .execute(tx)
     .await?;
-    // A statement of its own: it sees what was committed while the first one waited.
-    let newest: i64 = sqlx::query_scalar(
-        "select coalesce(max(version), 0) from platform_crypto.tenant_key where tenant_id = $1 and purpose = $2",
-    )
-    .bind(tenant)
-    .bind(purpose.as_str())
-    .fetch_one(tx)
-    .await?;
-    version(newest)
+    Ok(())
 }
 
 /// Puts the newest version that is due into use and retires all before it. `None` when none was due. Needs the lock.

@@ -16,7 +16,7 @@ pub(crate) struct TenantKeys {
     data: Vec<LoadedKey>,
     /// Oldest first.
     index: Vec<LoadedKey>,
-    destroyed: Vec<KeyId>,
+    lost: Lost,
     /// What to hand out, by the key that seals; the newest first.
     snapshots: Vec<Snapshot>,
 }
@@ -46,6 +46,14 @@ pub(crate) struct Sealing<'a> {
     pub(crate) keys: &'a Keys,
 }
 
+/// Keys that are known of and cannot be used.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    pub(super) destroyed: Vec<KeyId>,
+    /// The provider refuses them: they were damaged, exchanged or locked away.
+    pub(super) refused: Vec<KeyId>,
+}
+
 /// When the keys were loaded and for how long they hold.
 pub(super) struct Validity {
     pub(super) loaded_at: Timestamp,
@@ -54,23 +62,18 @@ pub(super) struct Validity {
 }
 
 impl TenantKeys {
-    pub(super) fn new(
-        tenant: TenantId,
-        validity: Validity,
-        loaded: Vec<LoadedKey>,
-        destroyed: Vec<KeyId>,
-    ) -> Self {
+    pub(super) fn new(tenant: TenantId, validity: Validity, loaded: Vec<LoadedKey>, lost: Lost) -> Self {
         let (data, index): (Vec<_>, Vec<_>) = loaded
             .into_iter()
             .partition(|key| key.info.purpose == Purpose::Data);
-        let snapshots = snapshots(tenant, validity.loaded_at, &data, &destroyed);
+        let snapshots = snapshots(tenant, validity.loaded_at, &data, &lost);
         Self {
             loaded_at: validity.loaded_at,
             fresh_until: validity.fresh_until,
             generation: validity.generation,
             data,
             index,
-            destroyed,
+            lost,
             snapshots,
         }
     }
@@ -123,9 +126,19 @@ impl TenantKeys {
             .data
             .iter()
             .fold(opening, |keys, key| keys.with_opening(key.key.clone()));
-        self.destroyed
+        self.lost.told(opening)
+    }
+}
+
+impl Lost {
+    fn told(&self, keys: Keys) -> Keys {
+        let keys = self
+            .destroyed
             .iter()
-            .fold(opening, |keys, id| keys.with_destroyed(*id))
+            .fold(keys, |keys, id| keys.with_destroyed(*id));
+        self.refused
+            .iter()
+            .fold(keys, |keys, id| keys.with_unavailable(*id))
     }
 }
 
@@ -142,7 +155,7 @@ impl Debug for TenantKeys {
 }
 
 /// One for the version in use and one for each that is published after it.
-fn snapshots(tenant: TenantId, now: Timestamp, data: &[LoadedKey], destroyed: &[KeyId]) -> Vec<Snapshot> {
+fn snapshots(tenant: TenantId, now: Timestamp, data: &[LoadedKey], lost: &Lost) -> Vec<Snapshot> {
     let mut snapshots = Vec::new();
     for key in data.iter().rev() {
         let from = match key.info.state {
@@ -155,9 +168,7 @@ fn snapshots(tenant: TenantId, now: Timestamp, data: &[LoadedKey], destroyed: &[
         for other in data.iter().filter(|other| other.info.id != key.info.id) {
             keys = keys.with_opening(other.key.clone());
         }
-        for id in destroyed {
-            keys = keys.with_destroyed(*id);
-        }
+        let keys = lost.told(keys);
         snapshots.push(Snapshot {
             from,
             id: key.info.id,

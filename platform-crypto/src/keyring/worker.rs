@@ -14,6 +14,9 @@ use crate::{KeyState, Purpose};
 /// Tenants read at a time.
 const PAGE: u32 = 100;
 
+/// Data subjects of a tenant that are worked on at a time.
+const SUBJECTS_MAX: u32 = 500;
+
 /// What maintenance did for a tenant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +27,10 @@ pub struct Maintained {
     pub rewrapped: usize,
     /// Keys that were rotated because of their age.
     pub rotated: usize,
+    /// Keys of data subjects that came under the tenant's newest key.
+    pub subjects_rewrapped: usize,
+    /// Erasures of data subjects that had been interrupted and were finished.
+    pub erased: usize,
 }
 
 /// What maintenance did for all tenants.
@@ -57,8 +64,8 @@ impl Keyring {
         }
     }
 
-    /// Does what is due for a tenant: marks published versions as active, brings keys under the current root key and rotates a key
-    /// that is too old. Several processes may do it at the same time.
+    /// Does what is due for a tenant: marks published versions as active, brings keys under the current root key and keys of
+    /// data subjects under the newest key of the tenant, rotates a key that is too old, and finishes interrupted erasures. Several processes may do it at the same time.
     ///
     /// # Errors
     /// [`KeyError`]. What was done before the failure stays done; call it again.
@@ -94,6 +101,8 @@ impl Keyring {
                 swept.done.activated += done.activated;
                 swept.done.rewrapped += done.rewrapped;
                 swept.done.rotated += done.rotated;
+                swept.done.subjects_rewrapped += done.subjects_rewrapped;
+                swept.done.erased += done.erased;
             }
             Err(error) => {
                 swept.failed += 1;
@@ -147,6 +156,8 @@ impl Inner {
                 .is_some_and(|wrapped| wrapped.root != current)
         });
         done.rewrapped = self.rewrap(ctx, rows).await?;
+        done.subjects_rewrapped = self.rewrap_subjects(ctx, SUBJECTS_MAX).await?;
+        done.erased = self.resume_erasures(ctx, SUBJECTS_MAX).await?;
         Ok(done)
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use platform_core::Sources;
+use tokio::sync::Semaphore;
 
 use super::phc::Phc;
 use super::root_key::RootKey;
@@ -218,9 +219,13 @@ fn not_derived() -> RootKeyRef {
         .expect("the reference is visible ASCII with a colon")
 }
 
+/// One derivation at a time in this process: several would take every core from the requests, and gain nothing.
+static TURN: Semaphore = Semaphore::const_new(1);
+
 async fn on_blocking_pool<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ProviderError> {
+    let _turn = TURN.acquire().await.map_err(ProviderError::unavailable)?;
     tokio::task::spawn_blocking(work)
         .await
         .map_err(ProviderError::unavailable)

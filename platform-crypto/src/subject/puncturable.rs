@@ -148,6 +148,7 @@ impl Slot {
     }
 
     /// Draws a slot.
+    #[cfg(feature = "pg")]
     pub(super) fn draw(sources: &Sources) -> Self {
         // The number of slots is a power of two, so that every slot is as likely.
         Self(u16::from_be_bytes(sources.bytes()) % PuncturableKey::SLOTS)

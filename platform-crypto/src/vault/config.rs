@@ -1,6 +1,5 @@
 //! Where Vault is and how it is asked.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use vaultrs::client::VaultClientSettings;
 /// assert!(VaultConfig::new("http://vault.internal:8200").is_err());
 /// # Ok::<(), platform_crypto::InvalidVaultConfig>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct VaultConfig {
     pub(super) address: String,
     pub(super) namespace: Option<String>,
@@ -32,7 +31,7 @@ pub struct VaultConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidVaultConfig {
-    /// The address is not a URL of the form `https://host:port`.
+    /// The address is not a URL of the form `https://host:port`, or has a user and a password, which errors would show.
     #[error("the address of Vault is not a URL such as https://vault.internal:8200")]
     Address,
     /// The address would send keys over a network in clear text.
@@ -59,7 +58,7 @@ impl VaultConfig {
         let on_this_machine = ["http://127.0.0.1", "http://localhost", "http://[::1]"]
             .into_iter()
             .filter_map(|prefix| address.strip_prefix(prefix))
-            .any(|rest| rest.is_empty() || rest.starts_with([':', '/']) && !rest.contains('@'));
+            .any(|rest| rest.is_empty() || rest.starts_with([':', '/']));
         match address.starts_with("https://") || on_this_machine {
             true => Ok(config),
             false => Err(InvalidVaultConfig::ClearText),
@@ -75,7 +74,7 @@ impl VaultConfig {
             .strip_prefix("https://")
             .or_else(|| address.strip_prefix("http://"));
         let visible = address.bytes().all(|byte| byte.is_ascii_graphic());
-        if !visible || host.is_none_or(str::is_empty) {
+        if !visible || host.is_none_or(|host| host.is_empty() || host.contains('@')) {
             return Err(InvalidVaultConfig::Address);
         }
         let config = Self {
@@ -136,18 +135,6 @@ impl VaultConfig {
             namespace: self.namespace.clone(),
             proxy: None,
         })
-    }
-}
-
-impl fmt::Debug for VaultConfig {
-    /// Leaves the address out: a careless one carries a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VaultConfig")
-            .field("namespace", &self.namespace)
-            .field("ca_files", &self.ca_files)
-            .field("timeout", &self.timeout)
-            .field("attempts", &self.attempts)
-            .finish_non_exhaustive()
     }
 }
 

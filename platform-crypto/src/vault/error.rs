@@ -90,12 +90,9 @@ impl From<ClientError> for VaultError {
 fn without_status(error: ClientError) -> VaultError {
     use rustify::errors::ClientError as Transport;
     match error {
-        ClientError::RestClientError { source } => match source {
-            Transport::RequestError { source, .. } | Transport::ResponseError { source } => {
-                VaultError::Unavailable(source.into())
-            }
-            _ => VaultError::malformed("the answer has another form"),
-        },
+        ClientError::RestClientError {
+            source: Transport::RequestError { source, .. } | Transport::ResponseError { source },
+        } => VaultError::Unavailable(source.into()),
         ClientError::ResponseEmptyError | ClientError::ResponseDataEmptyError => {
             VaultError::malformed("the answer is empty")
         }

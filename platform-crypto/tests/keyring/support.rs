@@ -84,6 +84,31 @@ impl World {
             .unwrap()
     }
 
+    /// A process with a clock of its own.
+    pub(crate) async fn process_at(&self, clock: Arc<ManualClock>) -> Keyring {
+        let sources = Sources::shared(clock, Arc::new(OsRandom));
+        let db = self.test.connect_with_sources(sources).await;
+        let builder = Keyring::builder(&db, self.provider.clone()).ttl(TTL).grace(GRACE);
+        builder.open().await.unwrap()
+    }
+
+    /// A keyring with these root keys.
+    pub(crate) async fn keyring_with(&self, root_keys: &str) -> Keyring {
+        self.try_keyring_with(root_keys).await.unwrap()
+    }
+
+    pub(crate) async fn try_keyring_with(&self, root_keys: &str) -> Result<Keyring, KeyError> {
+        let root = LocalRoot::from_text(root_keys, &self.sources).unwrap();
+        self.builder_with(Arc::new(root)).open().await
+    }
+
+    pub(crate) fn builder_with(&self, provider: Arc<dyn KeyProvider>) -> KeyringBuilder {
+        Keyring::builder(&self.db, provider)
+            .ttl(TTL)
+            .grace(GRACE)
+            .log(self.log.clone())
+    }
+
     pub(crate) fn ctx(&self) -> RequestContext {
         self.ctx_of(self.tenant)
     }
@@ -94,6 +119,22 @@ impl World {
 
     pub(crate) fn pass(&self, time: Duration) {
         self.clock.advance(time);
+    }
+
+    /// Ends every connection to the database and allows no new one.
+    pub(crate) async fn cut_connections(&self) {
+        let name = self.test.database().name();
+        let cut = format!(
+            "alter database {name} connection limit 0;
+             select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
+        );
+        self.as_superuser(&cut).await;
+    }
+
+    pub(crate) async fn allow_connections(&self) {
+        let name = self.test.database().name();
+        self.as_superuser(&format!("alter database {name} connection limit -1"))
+            .await;
     }
 
     /// Runs a statement as the superuser, past every policy.
@@ -278,4 +319,54 @@ impl KeyLog for Remembered {
 
 pub(crate) fn is_provider(error: &KeyError) -> bool {
     matches!(error, KeyError::Provider(_))
+}
+
+/// A provider whose root key has a name that does not come from the key, as that of a service far away.
+#[derive(Debug)]
+pub(crate) struct Renamed {
+    inner: LocalRoot,
+    name: RootKeyRef,
+}
+
+impl Renamed {
+    pub(crate) fn new(inner: LocalRoot, name: &str) -> Arc<Self> {
+        let name = name.parse().unwrap();
+        Arc::new(Self { inner, name })
+    }
+
+    fn inward(&self, wrapped: &WrappedKey) -> WrappedKey {
+        WrappedKey {
+            root: self.inner.current(),
+            bytes: wrapped.bytes.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Renamed {
+    fn current(&self) -> RootKeyRef {
+        self.name.clone()
+    }
+
+    fn holds(&self, root: &RootKeyRef) -> bool {
+        *root == self.name
+    }
+
+    async fn wrap(&self, context: &WrapContext, key: &DataKey) -> Result<WrappedKey, ProviderError> {
+        let bytes = self.inner.wrap(context, key).await?.bytes;
+        let root = self.name.clone();
+        Ok(WrappedKey { root, bytes })
+    }
+
+    async fn unwrap(&self, context: &WrapContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
+        self.inner.unwrap(context, &self.inward(wrapped)).await
+    }
+
+    async fn rewrap(&self, _: &WrapContext, _: &WrappedKey) -> Result<Option<WrappedKey>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn health(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
 }

@@ -65,7 +65,7 @@ async fn a_key_of_fewer_iterations_still_opens_and_a_stronger_one_takes_over() {
     assert_eq!(again.prepare(&[new.clone(), old.clone()]).await.unwrap(), new);
     assert!(again.holds(&old.root));
     let stronger = root(LANTERNS).with_iterations(700_000);
-    let newest = stronger.prepare(&[new.clone()]).await.unwrap();
+    let newest = stronger.prepare(std::slice::from_ref(&new)).await.unwrap();
     assert!(newest.phc.unwrap().contains("i=700000,"));
     assert!(stronger.holds(&new.root));
 }

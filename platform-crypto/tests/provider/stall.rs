@@ -7,9 +7,8 @@ use platform_crypto::{DataKey, KeyProvider as _, Passphrase, PassphraseRoot, Pur
 
 use crate::support::sources;
 
-// C30
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn eight_derivations_do_not_hold_up_the_other_tasks() {
+/// What a task that asks for a millisecond waits beyond it, in order, for as long as `work` takes.
+async fn pings_during<F: Future>(work: F) -> Vec<Duration> {
     let running = Arc::new(AtomicBool::new(true));
     let ping = tokio::spawn({
         let running = running.clone();
@@ -24,27 +23,42 @@ async fn eight_derivations_do_not_hold_up_the_other_tasks() {
             waits
         }
     });
-
-    let derivations = (0..8).map(|_| {
-        let passphrase = Passphrase::new("nine lanterns over a quiet harbour").unwrap();
-        tokio::spawn(async move { PassphraseRoot::new(passphrase, &sources()).prepare(&[]).await })
-    });
-    let started = Instant::now();
-    for derivation in derivations.collect::<Vec<_>>() {
-        derivation.await.unwrap().unwrap();
-    }
-    let took = started.elapsed();
+    work.await;
     running.store(false, Ordering::Relaxed);
+    ping.await.unwrap()
+}
 
-    let waits = ping.await.unwrap();
-    let p99 = waits[waits.len() * 99 / 100];
-    println!(
-        "8 derivations in {took:?}; a ping waits {:?} at the median, {p99:?} at p99 of {}",
-        waits[waits.len() / 2],
-        waits.len()
+fn p99(waits: &[Duration]) -> Duration {
+    waits[waits.len() * 99 / 100]
+}
+
+// C30
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_derivations_do_not_hold_up_the_other_tasks() {
+    let derivations = || {
+        (0..8).map(|_| {
+            let passphrase = Passphrase::new("nine lanterns over a quiet harbour").unwrap();
+            tokio::spawn(async move { PassphraseRoot::new(passphrase, &sources()).prepare(&[]).await })
+        })
+    };
+
+    let idle = pings_during(tokio::time::sleep(Duration::from_millis(500))).await;
+    let started = Instant::now();
+    let busy = pings_during(async {
+        for derivation in derivations().collect::<Vec<_>>() {
+            derivation.await.unwrap().unwrap();
+        }
+    })
+    .await;
+    let took = started.elapsed();
+
+    let (idle, busy, pings) = (p99(&idle), p99(&busy), busy.len());
+    println!("8 derivations in {took:?}: p99 of a ping {busy:?} of {pings}, {idle:?} before");
+    // A derivation on a worker would hold a ping up for an eighth of the time. How much less it is depends on what else the machine does.
+    assert!(
+        busy < took / 16 || busy < 2 * idle + Duration::from_millis(5),
+        "{busy:?} of {took:?}"
     );
-    // A derivation on a worker would hold a ping up for all of its 100 ms. Less than that is up to the machine.
-    assert!(p99 < took / 8, "{p99:?} of {took:?}");
 }
 
 // C30: a passphrase costs its derivation once, not per key and not per field.

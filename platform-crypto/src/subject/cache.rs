@@ -1,0 +1,161 @@
+//! What is kept in memory of data subjects' keys.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::future::Cache;
+use platform_core::{Sources, TenantId, Timestamp};
+
+use super::{ErasureStore, PuncturableKey, Revision, SegmentId};
+use crate::{FieldKey, KeyError, KeyId};
+
+/// How many seeds of erasure keys are kept in memory: about 20 MB.
+const NODES_MAX: u64 = 400_000;
+
+/// The store of erasure keys and what was loaded from it, and the subjects' keys that were unwrapped.
+pub(crate) struct Subjects {
+    store: Option<Arc<dyn ErasureStore>>,
+    ttl: Duration,
+    segments: Cache<SegmentId, Arc<LoadedSegment>>,
+    keys: Cache<(TenantId, KeyId), LoadedSubject>,
+    /// Goes up with every message that a subject's key is out of date.
+    generation: AtomicU64,
+    /// Erasures of this process wait for one another instead of running into conflicts.
+    pub(super) puncturing: tokio::sync::Mutex<()>,
+}
+
+/// A segment as it was loaded.
+pub(super) struct LoadedSegment {
+    pub(super) key: PuncturableKey,
+    loaded_at: Timestamp,
+}
+
+/// A subject's key as it was loaded.
+#[derive(Clone)]
+pub(super) struct LoadedSubject {
+    /// `None` when it is destroyed.
+    pub(super) key: Option<FieldKey>,
+    loaded_at: Timestamp,
+}
+
+impl Subjects {
+    pub(crate) fn new(store: Option<Arc<dyn ErasureStore>>, ttl: Duration, keys_max: u64) -> Self {
+        let idle = ttl.saturating_mul(2);
+        let weigh = |_: &SegmentId, segment: &Arc<LoadedSegment>| {
+            u32::try_from(segment.key.nodes())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1)
+        };
+        Self {
+            store,
+            ttl,
+            segments: Cache::builder()
+                .max_capacity(NODES_MAX)
+                .weigher(weigh)
+                .time_to_idle(idle)
+                .build(),
+            keys: Cache::builder().max_capacity(keys_max).time_to_idle(idle).build(),
+            generation: AtomicU64::new(0),
+            puncturing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(super) fn store(&self) -> Result<&Arc<dyn ErasureStore>, KeyError> {
+        self.store.as_ref().ok_or(KeyError::NoErasureStore)
+    }
+
+    /// A segment, loaded if need be; nothing when it was never made.
+    pub(super) async fn segment(
+        &self,
+        id: SegmentId,
+        sources: &Sources,
+    ) -> Result<Option<Arc<LoadedSegment>>, KeyError> {
+        let cached = self.segments.get(&id).await;
+        if let Some(segment) = cached.filter(|segment| self.is_fresh(segment.loaded_at, sources.now())) {
+            return Ok(Some(segment));
+        }
+        self.load_segment(id, sources).await
+    }
+
+    /// The same, always from the store.
+    pub(super) async fn load_segment(
+        &self,
+        id: SegmentId,
+        sources: &Sources,
+    ) -> Result<Option<Arc<LoadedSegment>>, KeyError> {
+        let loaded_at = sources.now();
+        let Some(stored) = self.store()?.load(id).await? else {
+            return Ok(None);
+        };
+        let key =
+            PuncturableKey::decode(id, &stored.bytes).map_err(|_| KeyError::ErasureKeyLost(id.number))?;
+        let segment = LoadedSegment { key, loaded_at };
+        Ok(Some(self.keep_segment(id, segment).await))
+    }
+
+    /// Stores a segment over a revision.
+    pub(super) async fn store_segment(
+        &self,
+        id: SegmentId,
+        over: Revision,
+        key: PuncturableKey,
+        sources: &Sources,
+    ) -> Result<Arc<LoadedSegment>, KeyError> {
+        let loaded_at = sources.now();
+        self.store()?.store(id, over, &key.encode(id)).await?;
+        let segment = LoadedSegment { key, loaded_at };
+        Ok(self.keep_segment(id, segment).await)
+    }
+
+    async fn keep_segment(&self, id: SegmentId, segment: LoadedSegment) -> Arc<LoadedSegment> {
+        let segment = Arc::new(segment);
+        self.segments.insert(id, Arc::clone(&segment)).await;
+        segment
+    }
+
+    /// A subject's key, if it may be used without asking the database.
+    pub(super) async fn key(&self, tenant: TenantId, id: KeyId, now: Timestamp) -> Option<LoadedSubject> {
+        let loaded = self.keys.get(&(tenant, id)).await?;
+        self.is_fresh(loaded.loaded_at, now).then_some(loaded)
+    }
+
+    /// Read it before the database is read, and keep with it what was read.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Keeps a key, unless a message about some key has come since the database was read for it.
+    pub(super) async fn keep_key(
+        &self,
+        tenant: TenantId,
+        id: KeyId,
+        key: Option<FieldKey>,
+        (generation, loaded_at): (u64, Timestamp),
+    ) {
+        self.keys
+            .insert((tenant, id), LoadedSubject { key, loaded_at })
+            .await;
+        // Whoever raises the generation after this look removes the key after that.
+        if self.generation() != generation {
+            self.keys.invalidate(&(tenant, id)).await;
+        }
+    }
+
+    /// A subject's key is out of date.
+    pub(crate) async fn forget(&self, tenant: TenantId, id: KeyId) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.keys.invalidate(&(tenant, id)).await;
+    }
+
+    /// Messages may have been missed.
+    pub(crate) fn forget_everything(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.keys.invalidate_all();
+    }
+
+    /// A clock that was set back makes what was loaded old, not young.
+    fn is_fresh(&self, loaded_at: Timestamp, now: Timestamp) -> bool {
+        loaded_at <= now && now < loaded_at + self.ttl
+    }
+}

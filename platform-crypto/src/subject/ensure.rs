@@ -1,0 +1,214 @@
+//! Making and loading the key of a data subject.
+
+use std::sync::Arc;
+
+use platform_core::pg::TenantTx;
+use platform_core::{RequestContext, TenantId};
+
+use super::cache::LoadedSegment;
+use super::rows::{self, NewSubject, SubjectRow, SubjectState};
+use super::wrap::SubjectPlace;
+use super::{PuncturableKey, Revision, SegmentId, Slot, SubjectId, SubjectKey};
+use crate::keyring::{Inner, TenantKeys};
+use crate::{DataKey, ErasureStoreError, FieldKey, KeyError, Keyring, Purpose};
+
+/// Slots that are drawn at a time. When all of them are taken, the segment is about full and the next one is begun.
+const CANDIDATES: usize = 16;
+
+/// How often somebody else may get in between.
+const TRIES: u32 = 8;
+
+impl Keyring {
+    /// The key of a data subject, made if the subject has none, for sealing fields in the same transaction.
+    ///
+    /// Works on the transaction's connection alone, so it may be called inside one; nothing is made if that is rolled back. Until it
+    /// ends nobody erases the subject. The first subject of a tenant, and one in about ten thousand after it, writes to the
+    /// [erasure store](crate::ErasureStore); all others on a warm cache ask only the database. Fields are opened with
+    /// [`keys_for`](Keyring::keys_for), which finds the key by the id in their headers.
+    ///
+    /// # Errors
+    /// [`KeyError::SubjectErased`] for good once an erasure has begun. [`KeyError::NoErasureStore`] and
+    /// [`KeyError::ErasureKeyLost`] are for the operator; for the others see [`keys`](Keyring::keys).
+    pub async fn ensure_subject(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        subject: SubjectId,
+    ) -> Result<SubjectKey, KeyError> {
+        Box::pin(self.inner.ensure_subject(tx, ctx, subject)).await
+    }
+}
+
+impl Inner {
+    async fn ensure_subject(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        subject: SubjectId,
+    ) -> Result<SubjectKey, KeyError> {
+        if tx.tenant() != ctx.tenant() {
+            return Err(KeyError::ForeignTransaction);
+        }
+        for _ in 0..TRIES {
+            if let Some(row) = rows::share(tx, subject).await? {
+                return self.load_subject(tx, ctx, row).await;
+            }
+            if let Some(made) = self.make_subject(tx, ctx, subject).await? {
+                return Ok(made);
+            }
+            // Somebody else has made it, or has taken the slot, or has destroyed the tenant's key.
+            self.invalidate(ctx.tenant()).await;
+        }
+        Err(KeyError::Corrupt)
+    }
+
+    async fn load_subject(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        row: SubjectRow,
+    ) -> Result<SubjectKey, KeyError> {
+        let SubjectPlace {
+            subject,
+            key: id,
+            segment,
+            ..
+        } = row.place;
+        if row.state != SubjectState::Live {
+            return Err(KeyError::SubjectErased(subject));
+        }
+        let now = self.sources.now();
+        if let Some(loaded) = self.subjects.key(ctx.tenant(), id, now).await {
+            let key = loaded.key.ok_or(KeyError::SubjectErased(subject))?;
+            return Ok(SubjectKey::new(ctx.tenant(), subject, key));
+        }
+        let generation = self.subjects.generation();
+        let mut keys = self.tenant_keys_in(tx, ctx, Purpose::Data).await?;
+        if !knows_wrapping(&keys, &row) {
+            self.invalidate(ctx.tenant()).await;
+            keys = self.tenant_keys_in(tx, ctx, Purpose::Data).await?;
+        }
+        let loaded = self.segment_of(segment).await?;
+        let key = open_row(&row, &keys, &loaded)?.ok_or(KeyError::SubjectErased(subject))?;
+        let key = FieldKey::new(key);
+        self.subjects
+            .keep_key(ctx.tenant(), id, Some(key.clone()), (generation, now))
+            .await;
+        Ok(SubjectKey::new(ctx.tenant(), subject, key))
+    }
+
+    async fn make_subject(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        subject: SubjectId,
+    ) -> Result<Option<SubjectKey>, KeyError> {
+        let keys = self.tenant_keys_in(tx, ctx, Purpose::Data).await?;
+        let sealing = keys.sealing(self.sources.now()).ok_or(KeyError::Corrupt)?.id;
+        let tenant_key = keys.find(sealing).ok_or(KeyError::Corrupt)?;
+        let (segment, slot, loaded) = self.free_slot(tx, ctx.tenant()).await?;
+        let slot_key = loaded.key.slot_key(slot).ok_or(KeyError::Corrupt)?;
+        let key = DataKey::generate(&self.sources);
+        let place = SubjectPlace {
+            subject,
+            key: key.id(),
+            segment,
+            slot,
+        };
+        let new = NewSubject {
+            place,
+            wrapped_by: sealing,
+            wrapped: &place.wrap(&key, tenant_key.key.data_key(), &slot_key, &self.sources),
+            created_at: self.sources.now(),
+        };
+        let inserted = rows::insert(tx, &new).await?;
+        Ok(inserted.then(|| SubjectKey::new(ctx.tenant(), subject, FieldKey::new(key))))
+    }
+
+    /// A slot that nobody has, in the newest segment that is not full.
+    async fn free_slot(
+        &self,
+        tx: &mut TenantTx,
+        tenant: TenantId,
+    ) -> Result<(SegmentId, Slot, Arc<LoadedSegment>), KeyError> {
+        let newest = rows::newest_segment(&mut *tx, tenant).await?;
+        if let Some(number) = newest {
+            let id = SegmentId { tenant, number };
+            // There are subjects in it: a store that does not have it has lost it.
+            let segment = self.segment_of(id).await?;
+            if let Some(slot) = self.draw_slot(tx, id, &segment).await? {
+                return Ok((id, slot, segment));
+            }
+        }
+        let mut number = newest.map_or(0, |newest| newest.saturating_add(1));
+        for _ in 0..TRIES {
+            let id = SegmentId { tenant, number };
+            let segment = self.segment_or_new(id).await?;
+            if let Some(slot) = self.draw_slot(tx, id, &segment).await? {
+                return Ok((id, slot, segment));
+            }
+            // All punctured: by subjects that are not in this database any more, because it was restored from a backup.
+            number = number.saturating_add(1);
+        }
+        Err(KeyError::Corrupt)
+    }
+
+    async fn draw_slot(
+        &self,
+        tx: &mut TenantTx,
+        id: SegmentId,
+        segment: &LoadedSegment,
+    ) -> Result<Option<Slot>, KeyError> {
+        let drawn = std::iter::repeat_with(|| Slot::draw(&self.sources)).take(CANDIDATES);
+        let candidates: Vec<Slot> = drawn.filter(|slot| !segment.key.is_punctured(*slot)).collect();
+        rows::free_slot(tx, id, &candidates).await
+    }
+
+    /// A segment in which there are subjects.
+    pub(super) async fn segment_of(&self, id: SegmentId) -> Result<Arc<LoadedSegment>, KeyError> {
+        let segment = self.subjects.segment(id, &self.sources).await?;
+        segment.ok_or(KeyError::ErasureKeyLost(id.number))
+    }
+
+    async fn segment_or_new(&self, id: SegmentId) -> Result<Arc<LoadedSegment>, KeyError> {
+        if let Some(segment) = self.subjects.segment(id, &self.sources).await? {
+            return Ok(segment);
+        }
+        let new = PuncturableKey::generate(&self.sources);
+        let stored = self
+            .subjects
+            .store_segment(id, Revision::ABSENT, new, &self.sources)
+            .await;
+        match stored {
+            Err(KeyError::ErasureStore(error)) if matches!(*error, ErasureStoreError::Conflict) => {
+                // Somebody else has made it.
+                self.segment_of(id).await
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether the tenant's key that wraps a subject's is among these.
+pub(super) fn knows_wrapping(keys: &TenantKeys, row: &SubjectRow) -> bool {
+    row.wrapped
+        .as_ref()
+        .is_none_or(|(by, _)| keys.find(*by).is_some())
+}
+
+/// The key of a subject; nothing when it was destroyed, in this database or outside it.
+pub(super) fn open_row(
+    row: &SubjectRow,
+    keys: &TenantKeys,
+    segment: &LoadedSegment,
+) -> Result<Option<DataKey>, KeyError> {
+    let Some((wrapped_by, wrapped)) = &row.wrapped else {
+        return Ok(None);
+    };
+    let (Some(tenant_key), Some(slot_key)) = (keys.find(*wrapped_by), segment.key.slot_key(row.place.slot))
+    else {
+        return Ok(None);
+    };
+    let key = row.place.unwrap(wrapped, tenant_key.key.data_key(), &slot_key);
+    key.map(Some).map_err(|_| KeyError::Corrupt)
+}
