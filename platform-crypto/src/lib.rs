@@ -76,3 +76,15 @@ pub use vault::{
     Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
     VaultLogin, VaultTransit,
 };
+
+mod secrets;
+
+pub use secrets::{
+    EnvSecrets, FileSecrets, HeldSecret, InvalidSecretName, Refreshed, SecretError, SecretName, SecretSource,
+    SecretValue, SecretVersions, Secrets, SecretsConfig, SecretsWorker, Unusable,
+};
+
+#[cfg(feature = "pg")]
+pub use secrets::SecretLogin;
+#[cfg(feature = "vault")]
+pub use secrets::VaultSecrets;

@@ -12,5 +12,6 @@ mod kv;
 mod login;
 mod logs;
 mod outage;
+mod secrets;
 mod support;
 mod transit;
