@@ -12,8 +12,8 @@ create table platform_crypto.root_key (
 );
 comment on table platform_crypto.root_key is
   'A row is a root key under which keys of tenants may be wrapped; the key itself is not in the database. It can be deleted once no key of any tenant is under it';
--- No update: a root key with other parameters is another root key.
-select platform_core.global_table('platform_crypto.root_key', 'select, insert, delete');
+-- Only the probe is ever updated, to follow its root key to a newer version: a root key with other parameters is another root key.
+select platform_core.global_table('platform_crypto.root_key', 'select, insert, update, delete');
 
 create table platform_crypto.tenant_key (
   tenant_id    uuid not null default current_setting('platform.tenant_id')::uuid,

@@ -58,3 +58,89 @@ impl Aad {
         &self.bytes[..self.len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use platform_core::TenantId;
+    use platform_core::uuid::Uuid;
+    use proptest::prelude::*;
+
+    use super::AadTemplate;
+    use crate::field::header::Header;
+    use crate::{Column, KeyId, RowId};
+
+    type Place = (bool, [u8; 16], u128, String, String, u128);
+
+    fn name(bytes_max: usize) -> impl Strategy<Value = String> {
+        "[a-z.\0\u{1}é]{1,63}".prop_filter("a name in bounds", move |name| name.len() <= bytes_max)
+    }
+
+    fn place() -> impl Strategy<Value = Place> {
+        let (table, column) = (
+            name(Column::<()>::TABLE_BYTES_MAX),
+            name(Column::<()>::COLUMN_BYTES_MAX),
+        );
+        (
+            any::<bool>(),
+            any::<[u8; 16]>(),
+            any::<u128>(),
+            table,
+            column,
+            any::<u128>(),
+        )
+    }
+
+    fn encode((padded, key, tenant, table, column, row): &Place) -> Vec<u8> {
+        let column = Column::<()>::new(
+            Box::leak(table.as_str().into()),
+            Box::leak(column.as_str().into()),
+        );
+        let header = Header {
+            padded: *padded,
+            key: KeyId::from_bytes(*key),
+        };
+        let template = AadTemplate::new(
+            Header {
+                padded: false,
+                ..header
+            },
+            &column,
+        );
+        let tenant = TenantId::from_stored(Uuid::from_u128(*tenant));
+        let row = RowId::from(Uuid::from_u128(*row));
+        template.fill(header.suite(), tenant, row).as_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Place {
+        let mut rest = bytes.strip_prefix(b"platform-crypto/v1").unwrap();
+        let mut part = || {
+            let (length, tail) = rest.split_first_chunk().unwrap();
+            let (part, tail) = tail.split_at(u16::from_be_bytes(*length).into());
+            rest = tail;
+            part
+        };
+        let header = part();
+        assert_eq!((header.len(), header[0], header[1] & 0x7f), (18, 1, 1));
+        let tenant = u128::from_be_bytes(part().try_into().unwrap());
+        let table = String::from_utf8(part().into()).unwrap();
+        let column = String::from_utf8(part().into()).unwrap();
+        let row = u128::from_be_bytes(part().try_into().unwrap());
+        assert!(rest.is_empty());
+        (
+            header[1] == 0x81,
+            header[2..].try_into().unwrap(),
+            tenant,
+            table,
+            column,
+            row,
+        )
+    }
+
+    proptest! {
+        // C2
+        #[test]
+        fn the_place_of_a_value_can_be_read_back_so_no_two_places_share_an_encoding(place in place()) {
+            prop_assert_eq!(decode(&encode(&place)), place);
+        }
+    }
+}

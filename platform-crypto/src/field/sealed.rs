@@ -19,6 +19,30 @@ const TEXT_PREFIX: &str = "pc1.";
 ///
 /// A column that may be null is an `Option<Sealed<T>>`; an empty value is sealed like any other. With the feature `pg` it is a
 /// `sqlx` column of type `bytea`.
+///
+/// # Format, version 1
+///
+/// | bytes | | |
+/// |---|---|---|
+/// | 0 | version | `0x01` |
+/// | 1 | suite | `0x01`: AES-256-GCM; with `0x80` added, what was sealed is padded |
+/// | 2..18 | key id | the first 16 bytes of SHA-256(HKDF(key, `platform-crypto/v1/key-id`)) |
+/// | 18..30 | nonce | 12 random bytes |
+/// | 30..n-16 | ciphertext | as long as what was sealed |
+/// | n-16..n | tag | 16 bytes |
+///
+/// HKDF is HKDF-SHA256 (RFC 5869) of a data key of 32 bytes, without salt, with the info given, 32 bytes long. A *part* is a length
+/// in two bytes, most significant first, and that many bytes. The names of tables and columns are UTF-8, a tenant and a row are the 16
+/// bytes of their UUIDs.
+///
+/// - The key of the cipher is HKDF(key, `platform-crypto/v1` and the parts `field`, table, column).
+/// - The associated data is `platform-crypto/v1` and the parts header (bytes 0..18), tenant, table, column, row.
+/// - Padding is a byte `0x80`, then zeros up to the next multiple of 16, 64 or 256 bytes (ISO/IEC 7816-4).
+///
+/// A column that must stay text holds `pc1.` and the same bytes in base64url (RFC 4648, section 5) without padding.
+///
+/// Every release opens what any earlier one has sealed. The repository's `tests/python/open_v1.py` opens values with this
+/// description alone.
 pub struct Sealed<T> {
     bytes: Box<[u8]>,
     holds: PhantomData<fn() -> T>,

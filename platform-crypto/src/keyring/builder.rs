@@ -10,7 +10,7 @@ use platform_core::pg::Db;
 use super::handle::{Inner, Keyring};
 use super::{KeyError, KeyLog, TracingKeyLog, roots};
 use crate::subject::Subjects;
-use crate::{ErasureStore, KeyProvider};
+use crate::{ErasureStore, KeyProvider, SealedRow, SealedTable};
 
 /// AES-256-GCM with random nonces is good for so many values under one key.
 const SEALS_MAX: u64 = 1 << 32;
@@ -26,6 +26,7 @@ pub struct KeyringBuilder {
     log: Arc<dyn KeyLog>,
     erasure: Option<Arc<dyn ErasureStore>>,
     config: Config,
+    tables: Vec<&'static SealedTable>,
 }
 
 /// The times and limits of a keyring.
@@ -63,6 +64,7 @@ impl KeyringBuilder {
                 rotate_after: None,
                 capacity: 100_000,
             },
+            tables: Vec::new(),
         }
     }
 
@@ -127,6 +129,16 @@ impl KeyringBuilder {
         self
     }
 
+    /// A table with sealed columns, by the row that is derived for it. [`Keyring::reseal`] seals its values anew, and no key is
+    /// destroyed under which one of them still is. Name every one; the order is that of the work.
+    #[must_use]
+    pub fn sealed<R: SealedRow>(mut self) -> Self {
+        if !self.tables.iter().any(|table| table.name() == R::TABLE.name()) {
+            self.tables.push(R::TABLE);
+        }
+        self
+    }
+
     /// Checks that the provider has the root keys of this database, and opens the keyring.
     ///
     /// # Errors
@@ -150,6 +162,7 @@ impl KeyringBuilder {
             provider: self.provider,
             log: self.log,
             config,
+            tables: self.tables,
             slots,
             subjects: Subjects::new(self.erasure, config.ttl, config.capacity),
         };

@@ -7,16 +7,19 @@ use super::change::{self, Change};
 use super::handle::{Inner, Keyring};
 use super::make::key_event;
 use super::{KeyError, KeyEvent, KeyEventKind, KeyInfo, store};
+use crate::reseal::table_that_uses;
 use crate::{KeyState, Purpose, index, subject};
 
 impl Keyring {
     /// Destroys a version of the tenant's key for good. What is still sealed under it cannot be read by anybody any more, except
-    /// with a backup of the database *and* its root key: re-seal first.
+    /// with a backup of the database *and* its root key: [re-seal](Self::reseal) first.
     ///
-    /// Only a version that merely decrypts can be destroyed, one time-to-live after it was retired. A refusal is recorded.
+    /// Only a version that merely decrypts can be destroyed, one time-to-live after it was retired, and only when no table that the
+    /// keyring [knows of](crate::KeyringBuilder::sealed) has a value under it. A refusal is recorded.
     ///
     /// # Errors
-    /// [`KeyError::NotFound`], [`KeyError::NotDestroyable`], [`KeyError::TooEarly`]: nothing was changed. [`KeyError::Db`] and
+    /// [`KeyError::NotFound`], [`KeyError::NotDestroyable`], [`KeyError::TooEarly`],
+    /// [`KeyError::StillUsed`]: nothing was changed. [`KeyError::Db`] and
     /// [`KeyError::Log`] as everywhere.
     pub async fn destroy(
         &self,
@@ -43,15 +46,10 @@ impl Inner {
         let found = rows.into_iter().map(|row| row.info).find(wanted);
         let mut key = found.ok_or(KeyError::NotFound { purpose, version })?;
         let event = key_event(KeyEventKind::KeyDestroy, key.id, purpose, version);
-        if let Err(refused) = self.may_be_destroyed(&key) {
+        if let Some(refused) = self.refusal(&mut tx, &key).await? {
             tx.rollback().await?;
             self.record_alone(ctx, &event.denied(code(&refused))).await?;
             return Err(refused);
-        }
-        if let Some(needed) = self.still_needed(&mut tx, &key).await? {
-            tx.rollback().await?;
-            self.record_alone(ctx, &event.denied("still_needed")).await?;
-            return Err(KeyError::StillNeeded(needed));
         }
         let now = self.sources.now();
         store::destroy(&mut tx, purpose, version, now).await?;
@@ -63,6 +61,22 @@ impl Inner {
         key.root = None;
         key.destroyed_at = Some(now);
         Ok(key)
+    }
+
+    /// Why the key may not be destroyed, if it may not.
+    async fn refusal(&self, tx: &mut TenantTx, key: &KeyInfo) -> Result<Option<KeyError>, KeyError> {
+        if let Err(refused) = self.may_be_destroyed(key) {
+            return Ok(Some(refused));
+        }
+        if let Some(needed) = self.still_needed(tx, key).await? {
+            return Ok(Some(KeyError::StillNeeded(needed)));
+        }
+        if key.purpose != Purpose::Data {
+            return Ok(None);
+        }
+        // A value that is not committed yet would have to be older than a time-to-live.
+        let used = table_that_uses(tx, &self.tables, key.id).await?;
+        Ok(used.map(|table| KeyError::StillUsed { table }))
     }
 
     /// How many rows need the key to be read or found; `None` when none does, and none will until the transaction ends.
@@ -105,6 +119,8 @@ impl Inner {
 fn code(refused: &KeyError) -> &'static str {
     match refused {
         KeyError::TooEarly { .. } => "too_early",
+        KeyError::StillNeeded(_) => "still_needed",
+        KeyError::StillUsed { .. } => "still_used",
         _ => "not_destroyable",
     }
 }

@@ -54,6 +54,12 @@ pub enum KeyError {
         /// When it can be destroyed.
         until: Timestamp,
     },
+    /// Values are still sealed under the key: seal them anew first, or mend those that could not be.
+    #[error("values of the table {table} are still sealed under the key")]
+    StillUsed {
+        /// The first table that has one.
+        table: &'static str,
+    },
     /// The context and the transaction belong to different tenants: a mistake of the caller.
     #[error("the context and the transaction belong to different tenants")]
     ForeignTransaction,

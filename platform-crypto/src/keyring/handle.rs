@@ -12,7 +12,7 @@ use super::slot::Slot;
 use super::tenant_keys::TenantKeys;
 use super::{KeyError, KeyInfo, KeyLog, store};
 use crate::subject::Subjects;
-use crate::{KeyId, KeyProvider, Keys, Purpose};
+use crate::{KeyId, KeyProvider, Keys, Purpose, SealedTable};
 
 /// The keys of all tenants: makes them, hands them out, rotates and destroys them. Cheap to clone.
 ///
@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) provider: Arc<dyn KeyProvider>,
     pub(crate) log: Arc<dyn KeyLog>,
     pub(crate) config: Config,
+    /// The tables with sealed columns.
+    pub(crate) tables: Vec<&'static SealedTable>,
     pub(super) slots: Cache<TenantId, Arc<Slot>>,
     /// The keys of data subjects.
     pub(crate) subjects: Subjects,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::handle::{Inner, Keyring};
 use super::make::key_event;
 use super::store::Row;
-use super::{KeyError, KeyEventKind, store};
+use super::{KeyError, KeyEventKind, roots, store};
 use crate::WrapContext;
 
 impl Keyring {
@@ -31,6 +31,9 @@ impl Inner {
             if self.rewrap_one(ctx, row).await? {
                 moved += 1;
             }
+        }
+        if moved > 0 {
+            roots::rewrap(&self.db, self.provider.as_ref()).await?;
         }
         Ok(moved)
     }

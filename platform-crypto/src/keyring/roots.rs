@@ -90,6 +90,7 @@ pub(super) async fn open(db: &Db, provider: &dyn KeyProvider, sources: &Sources)
         for root in &known {
             check(provider, root).await?;
         }
+        follow(db, provider, &known).await?;
         if records.iter().any(|record| record.root == current.root) {
             return Ok(());
         }
@@ -111,6 +112,37 @@ async fn check(provider: &dyn KeyProvider, known: &Known) -> Result<(), KeyError
         Err(ProviderError::Refused) => Err(KeyError::WrongRootKey(known.record.root.clone())),
         Err(error) => Err(refused(error)),
     }
+}
+
+/// Has the probe of the current root key follow it to its newest version, where the provider has versions: an older one may be closed
+/// as soon as no key of a tenant is under it.
+pub(super) async fn rewrap(db: &Db, provider: &dyn KeyProvider) -> Result<(), KeyError> {
+    let mut tx = begin(db).await?;
+    let known = known(&mut tx).await?;
+    tx.rollback().await?;
+    follow(db, provider, &known).await
+}
+
+async fn follow(db: &Db, provider: &dyn KeyProvider, known: &[Known]) -> Result<(), KeyError> {
+    let current = provider.current();
+    let Some(known) = known.iter().find(|known| known.record.root == current) else {
+        return Ok(());
+    };
+    let context = probe_context(known.probe_id);
+    let Some(fresh) = provider.rewrap(&context, &known.probe).await? else {
+        return Ok(());
+    };
+    let mut tx = begin(db).await?;
+    // Whoever was faster has written as good a one.
+    sqlx::query("update platform_crypto.root_key set probe = $3 where reference = $1 and probe = $2")
+        .bind(current.as_str())
+        .bind(&known.probe.bytes)
+        .bind(&fresh.bytes)
+        .execute(&mut tx)
+        .await
+        .map_err(DbError::from)?;
+    tx.commit().await?;
+    Ok(())
 }
 
 fn refused(error: ProviderError) -> KeyError {

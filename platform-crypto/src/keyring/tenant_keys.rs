@@ -104,7 +104,6 @@ impl TenantKeys {
     }
 
     /// The keys for blind indexes, oldest first, without those that were destroyed.
-    #[allow(dead_code, reason = "blind indexes are built on it")]
     pub(crate) fn index(&self) -> &[LoadedKey] {
         &self.index
     }
@@ -112,6 +111,11 @@ impl TenantKeys {
     /// The key with this id, whatever it is for.
     pub(crate) fn find(&self, id: KeyId) -> Option<&LoadedKey> {
         self.data.iter().chain(&self.index).find(|key| key.info.id == id)
+    }
+
+    /// Is there a key of this id that the provider refuses to unwrap? What is under it may be readable again one day.
+    pub(crate) fn refused(&self, id: KeyId) -> bool {
+        self.lost.refused.contains(&id)
     }
 
     /// How many keys it holds.

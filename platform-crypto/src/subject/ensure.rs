@@ -1,5 +1,6 @@
 //! Making and loading the key of a data subject.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use platform_core::pg::TenantTx;
@@ -10,7 +11,7 @@ use super::rows::{self, NewSubject, SubjectRow, SubjectState};
 use super::wrap::SubjectPlace;
 use super::{PuncturableKey, Revision, SegmentId, Slot, SubjectId, SubjectKey};
 use crate::keyring::{Inner, TenantKeys};
-use crate::{DataKey, ErasureStoreError, FieldKey, KeyError, Keyring, Purpose};
+use crate::{DataKey, ErasureStoreError, FieldKey, KeyError, Keyring, ProviderError, Purpose};
 
 /// Slots that are drawn at a time. When all of them are taken, the segment is about full and the next one is begun.
 const CANDIDATES: usize = 16;
@@ -87,6 +88,9 @@ impl Inner {
         if !knows_wrapping(&keys, &row) {
             self.invalidate(ctx.tenant()).await;
             keys = self.tenant_keys_in(tx, ctx, Purpose::Data).await?;
+        }
+        if is_unavailable(&keys, &row) {
+            return Err(ProviderError::Refused.into());
         }
         let loaded = self.segment_of(segment).await?;
         let key = open_row(&row, &keys, &loaded)?.ok_or(KeyError::SubjectErased(subject))?;
@@ -170,6 +174,19 @@ impl Inner {
         segment.ok_or(KeyError::ErasureKeyLost(id.number))
     }
 
+    /// The segments of these subjects.
+    pub(super) async fn segments_of(
+        &self,
+        rows: impl Iterator<Item = &SubjectRow>,
+    ) -> Result<HashMap<SegmentId, Arc<LoadedSegment>>, KeyError> {
+        let ids: HashSet<SegmentId> = rows.map(|row| row.place.segment).collect();
+        let mut segments = HashMap::with_capacity(ids.len());
+        for id in ids {
+            segments.insert(id, self.segment_of(id).await?);
+        }
+        Ok(segments)
+    }
+
     async fn segment_or_new(&self, id: SegmentId) -> Result<Arc<LoadedSegment>, KeyError> {
         if let Some(segment) = self.subjects.segment(id, &self.sources).await? {
             return Ok(segment);
@@ -193,7 +210,13 @@ impl Inner {
 pub(super) fn knows_wrapping(keys: &TenantKeys, row: &SubjectRow) -> bool {
     row.wrapped
         .as_ref()
-        .is_none_or(|(by, _)| keys.find(*by).is_some())
+        .is_none_or(|(by, _)| keys.find(*by).is_some() || keys.refused(*by))
+}
+
+/// Whether the tenant's key that wraps a subject's cannot be had now, which is not the end of the subject's key.
+pub(super) fn is_unavailable(keys: &TenantKeys, row: &SubjectRow) -> bool {
+    let wrapped = row.wrapped.as_ref();
+    wrapped.is_some_and(|(by, _)| keys.refused(*by))
 }
 
 /// The key of a subject; nothing when it was destroyed, in this database or outside it.

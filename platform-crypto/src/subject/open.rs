@@ -1,12 +1,8 @@
 //! The keys of data subjects behind a list of sealed values.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use platform_core::RequestContext;
 
-use super::cache::LoadedSegment;
-use super::ensure::{knows_wrapping, open_row};
+use super::ensure::{is_unavailable, knows_wrapping, open_row};
 use super::rows::{self, SubjectRow, SubjectState};
 use crate::keyring::Inner;
 use crate::{FieldKey, KeyError, KeyId, Keys};
@@ -38,7 +34,15 @@ impl Inner {
         let mut read = self.db.read(ctx).await?;
         let rows = rows::by_keys(&mut read, tenant, &unknown).await?;
         read.finish().await?;
-        for (id, key) in self.open_rows(ctx, &rows).await? {
+        for (id, opened) in self.open_rows(ctx, &rows).await? {
+            let key = match opened {
+                Opened::Key(key) => Some(key),
+                Opened::Destroyed => None,
+                Opened::Unavailable => {
+                    keys = keys.with_unavailable(id);
+                    continue;
+                }
+            };
             self.subjects
                 .keep_key(tenant, id, key.clone(), (generation, now))
                 .await;
@@ -51,10 +55,10 @@ impl Inner {
         &self,
         ctx: &RequestContext,
         rows: &[SubjectRow],
-    ) -> Result<Vec<(KeyId, Option<FieldKey>)>, KeyError> {
+    ) -> Result<Vec<(KeyId, Opened)>, KeyError> {
         let is_live = |row: &&SubjectRow| row.state == SubjectState::Live;
         let gone = rows.iter().filter(|row| !is_live(row));
-        let mut opened: Vec<_> = gone.map(|row| (row.place.key, None)).collect();
+        let mut opened: Vec<_> = gone.map(|row| (row.place.key, Opened::Destroyed)).collect();
         if opened.len() == rows.len() {
             return Ok(opened);
         }
@@ -63,15 +67,15 @@ impl Inner {
             self.invalidate(ctx.tenant()).await;
             keys = self.tenant_keys(ctx).await?;
         }
-        let mut segments: HashMap<u32, Arc<LoadedSegment>> = HashMap::new();
+        let segments = self.segments_of(rows.iter().filter(is_live)).await?;
         for (done, row) in rows.iter().filter(is_live).enumerate() {
-            let id = row.place.segment;
-            let segment = match segments.get(&id.number) {
-                Some(segment) => Arc::clone(segment),
-                None => self.segment_of(id).await?,
-            };
-            segments.insert(id.number, Arc::clone(&segment));
-            let key = open_row(row, &keys, &segment)?.map(FieldKey::new);
+            if is_unavailable(&keys, row) {
+                opened.push((row.place.key, Opened::Unavailable));
+                continue;
+            }
+            let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
+            let key = open_row(row, &keys, segment)?;
+            let key = key.map_or(Opened::Destroyed, |key| Opened::Key(FieldKey::new(key)));
             opened.push((row.place.key, key));
             if done % UNWRAPS_AT_A_TIME == UNWRAPS_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
@@ -79,6 +83,14 @@ impl Inner {
         }
         Ok(opened)
     }
+}
+
+/// What became of a subject's key.
+enum Opened {
+    Key(FieldKey),
+    Destroyed,
+    /// The tenant's key that wraps it cannot be had now.
+    Unavailable,
 }
 
 fn with(keys: Keys, id: KeyId, key: Option<FieldKey>) -> Keys {

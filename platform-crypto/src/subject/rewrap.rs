@@ -1,7 +1,5 @@
 //! Moving the keys of data subjects under the tenant's newest key.
 
-use std::collections::HashMap;
-
 use platform_core::RequestContext;
 
 use super::ensure::open_row;
@@ -34,26 +32,23 @@ impl Inner {
             return Ok(0);
         }
         let mut read = self.db.read(ctx).await?;
-        let rows = rows::wrapped_by(&mut read, ctx.tenant(), &older, limit).await?;
+        let mut rows = rows::wrapped_by(&mut read, ctx.tenant(), &older, limit).await?;
         read.finish().await?;
+        // In the same order for everybody who does this at the same time.
+        rows.sort_unstable_by_key(|row| row.place.subject);
         let new = keys.find(sealing).ok_or(KeyError::Corrupt)?;
-        let mut segments = HashMap::new();
+        let segments = self.segments_of(rows.iter()).await?;
         let mut wrapped = Vec::with_capacity(rows.len());
         let mut punctured = Vec::new();
         for row in &rows {
-            let id = row.place.segment;
-            if !segments.contains_key(&id) {
-                segments.insert(id, self.segment_of(id).await?);
-            }
-            let segment = segments.get(&id).ok_or(KeyError::Corrupt)?;
-            let slot_key = segment.key.slot_key(row.place.slot);
-            match open_row(row, &keys, segment)?.zip(slot_key) {
-                Some((key, slot_key)) => {
-                    let bytes = row.place.wrap(&key, new.key.data_key(), &slot_key, &self.sources);
-                    wrapped.push((row, bytes));
-                }
-                None => punctured.push(row.clone()),
-            }
+            let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
+            let Some(slot_key) = segment.key.slot_key(row.place.slot) else {
+                punctured.push(row.clone());
+                continue;
+            };
+            let key = open_row(row, &keys, segment)?.ok_or(KeyError::Corrupt)?;
+            let bytes = row.place.wrap(&key, new.key.data_key(), &slot_key, &self.sources);
+            wrapped.push((row, bytes));
         }
         let mut tx = self.db.begin(ctx).await?;
         for (row, bytes) in &wrapped {

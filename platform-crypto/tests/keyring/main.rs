@@ -10,6 +10,7 @@ mod messages;
 mod outage;
 mod root_keys;
 mod rotation;
+mod storm;
 mod support;
 mod tables;
 mod tampering;

@@ -1,9 +1,11 @@
 //! Somebody with every right in the database, and without the root key.
 
-use platform_core::TenantId;
-use platform_crypto::{KeyError, OpenError, ProviderError, Purpose};
+use std::sync::Arc;
 
-use crate::support::{ADA, TTL, World, seal};
+use platform_core::TenantId;
+use platform_crypto::{FileErasureStore, KeyError, OpenError, ProviderError, Purpose, SubjectId};
+
+use crate::support::{ADA, Customer, EMAIL, TTL, World, seal};
 
 // C3
 #[tokio::test]
@@ -77,6 +79,47 @@ async fn a_damaged_key_that_only_decrypts_takes_nothing_else_with_it() {
     assert_eq!(old.open(&keys).unwrap_err(), OpenError::KeyUnavailable);
     assert_eq!(new.open(&keys).unwrap(), ADA);
     assert_eq!(seal(&keys, &world.sources).open(&keys).unwrap(), ADA);
+}
+
+#[tokio::test]
+async fn a_damaged_key_does_not_pass_for_the_erasure_of_those_under_it() {
+    let world = World::shared().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(FileErasureStore::open(folder.path()).unwrap());
+    let open = || world.builder().erasure(store.clone()).open();
+    let keyring = open().await.unwrap();
+    let subject = SubjectId::generate(&world.sources);
+    let mut tx = world.db.begin(&world.ctx()).await.unwrap();
+    let key = keyring
+        .ensure_subject(&mut tx, &world.ctx(), subject)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let id = world.sources.uuid_v7();
+    let email = key.seal(&EMAIL.at(world.tenant, id), &ADA.to_owned()).unwrap();
+    let tenant = world.tenant;
+    let ada = Customer { tenant, id, email };
+    keyring.rotate_now(&world.ctx(), Purpose::Data).await.unwrap();
+    // Damages it, or mends it again.
+    let flip = format!(
+        "update platform_crypto.tenant_key set wrapped = set_byte(wrapped, 30, 255 - get_byte(wrapped, 30))
+         where tenant_id = '{tenant}' and version = 1"
+    );
+    world.as_superuser(&flip).await;
+    let damaged = open().await.unwrap();
+
+    let keys = damaged.keys_for(&world.ctx(), ada.email.key_id()).await.unwrap();
+    assert_eq!(ada.open(&keys).unwrap_err(), OpenError::KeyUnavailable);
+    let mut tx = world.db.begin(&world.ctx()).await.unwrap();
+    let refused = damaged.ensure_subject(&mut tx, &world.ctx(), subject).await;
+    assert!(is_refused(&refused.unwrap_err()));
+    tx.rollback().await.unwrap();
+    damaged.maintain(&world.ctx()).await.unwrap();
+
+    world.as_superuser(&flip).await;
+    let mended = open().await.unwrap();
+    let keys = mended.keys_for(&world.ctx(), ada.email.key_id()).await.unwrap();
+    assert_eq!(ada.open(&keys).unwrap(), ADA);
 }
 
 #[tokio::test]

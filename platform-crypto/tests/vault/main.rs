@@ -7,11 +7,15 @@
 mod vault_double;
 
 mod config;
+mod erasure;
 mod hvac;
+#[cfg(feature = "pg")]
+mod keyring;
 mod kv;
 mod login;
 mod logs;
 mod outage;
 mod secrets;
 mod support;
+mod tls;
 mod transit;

@@ -1,0 +1,42 @@
+//! A second implementation of the format, written from its description in another language, agrees in both directions.
+
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::corpus::Entry;
+
+#[derive(Deserialize)]
+struct Answer {
+    opened: usize,
+    refused: usize,
+    own: Entry,
+}
+
+#[test]
+fn a_second_implementation_opens_what_we_seal_and_seals_what_we_open() {
+    let present = Command::new("python3")
+        .args(["-c", "import cryptography"])
+        .output();
+    if !present.is_ok_and(|output| output.status.success()) {
+        println!("skipped: needs python3 with the package cryptography");
+        return;
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+
+    let output = Command::new("python3")
+        .arg(format!("{folder}/python/open_v1.py"))
+        .arg(format!("{folder}/corpus/v1.json"))
+        .output()
+        .unwrap();
+
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let answer: Answer = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer.opened >= 10);
+    assert!(answer.refused > 500);
+    assert_eq!(answer.own.open().as_deref(), Ok(answer.own.plain()));
+}

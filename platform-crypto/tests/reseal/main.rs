@@ -1,0 +1,7 @@
+//! Sealing tables anew while others read and write.
+
+mod bad_rows;
+mod destroying;
+mod moving;
+mod racing;
+mod support;
