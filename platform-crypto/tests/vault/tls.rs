@@ -48,8 +48,10 @@ fn make_certificate(folder: &Path) -> bool {
     made.is_ok_and(|status| status.success())
 }
 
-/// Answers "permission denied" to every request, behind TLS: who reads that has trusted the certificate. Gives its port.
-fn denying_server(folder: &Path) -> u16 {
+const DENIAL: &str = "HTTP/1.1 403 Forbidden\r\ncontent-length: 32\r\nconnection: close\r\n\r\n{\"errors\":[\"permission denied\"]}";
+
+/// Answers every request with this text, behind TLS: who reads it has trusted the certificate. Gives its port.
+fn server(folder: &Path, answer: String) -> u16 {
     let certificate = CertificateDer::from_pem_file(folder.join("server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -69,12 +71,7 @@ fn denying_server(folder: &Path) -> u16 {
             let mut request = [0; 4096];
             // A client that does not trust the certificate hangs up.
             if stream.read(&mut request).is_ok_and(|length| length > 0) {
-                let body = r#"{"errors":["permission denied"]}"#;
-                let head = format!(
-                    "HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                    body.len()
-                );
-                stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
             }
         }
     });
@@ -94,7 +91,7 @@ async fn vault_is_asked_over_tls_and_only_where_its_certificate_is_trusted() {
         println!("skipped: there is no openssl to make a certificate");
         return;
     }
-    let port = denying_server(folder.path());
+    let port = server(folder.path(), DENIAL.to_owned());
     let at = |host: &str| VaultConfig::new(&format!("https://{host}:{port}")).unwrap();
     let ca = folder.path().join("server.pem");
 
@@ -117,4 +114,29 @@ async fn vault_is_asked_over_tls_and_only_where_its_certificate_is_trusted() {
         "{}",
         error_chain(&of_another_host)
     );
+}
+
+#[tokio::test]
+async fn a_token_does_not_follow_a_redirection_out_of_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    if !make_certificate(folder.path()) {
+        println!("skipped: there is no openssl to make a certificate");
+        return;
+    }
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let location = format!("http://{}/v1/auth/token/lookup-self", plain.local_addr().unwrap());
+    let redirection =
+        format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+    let port = server(folder.path(), redirection);
+    let config = VaultConfig::new(&format!("https://localhost:{port}")).unwrap();
+
+    let asked = ask(config.with_ca_file(folder.path().join("server.pem"))).await;
+
+    assert!(
+        matches!(asked, VaultError::Unavailable(_)),
+        "{}",
+        error_chain(&asked)
+    );
+    plain.set_nonblocking(true).unwrap();
+    assert_eq!(plain.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
