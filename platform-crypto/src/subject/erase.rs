@@ -5,7 +5,7 @@ use platform_core::{RequestContext, Timestamp};
 use serde_json::json;
 
 use super::rows::{self, SubjectRow, SubjectState};
-use super::{ErasureStoreError, Hold, PuncturableKey, SegmentId, Slot, SubjectId, hold};
+use super::{ErasureStoreError, Hold, PuncturableKey, SegmentId, Slot, SubjectId, changes, hold};
 use crate::index;
 use crate::keyring::{Change, Inner, notify};
 use crate::{KeyError, KeyEvent, KeyEventKind, KeyId, Keyring};
@@ -73,6 +73,9 @@ impl Keyring {
     /// the wrapped key is dropped. Other processes hear of the first step at once, and within the keyring's time-to-live if the
     /// message is lost. The sealed bytes stay in their tables and are noise; delete those rows if you can.
     ///
+    /// What stays in backups: that there was a subject with this id, and its tags. With the tenant's index key somebody could still
+    /// check a guess at an erased value against the tags of an old backup.
+    ///
     /// Erasing a subject that is erased already changes nothing and succeeds.
     ///
     /// # Errors
@@ -128,7 +131,7 @@ impl Inner {
             return Err(EraseError::Held { holds });
         }
         let now = self.sources.now();
-        rows::begin_erasure(&mut tx, subject, now).await?;
+        changes::begin_erasure(&mut tx, subject, now).await?;
         let tags = index::delete_of_subject(&mut tx, subject).await?;
         let event = event(KeyEventKind::SubjectEraseRequest, &row).detail(json!({ "tags": tags }));
         self.log
@@ -158,7 +161,7 @@ impl Inner {
         let mut row = rows::lock(&mut tx, subject).await?.ok_or(KeyError::Corrupt)?;
         if row.state == SubjectState::Erasing {
             let now = self.sources.now();
-            rows::destroy(&mut tx, subject, now).await?;
+            changes::destroy(&mut tx, subject, now).await?;
             self.log
                 .record(&mut tx, ctx, &event(KeyEventKind::SubjectErase, &row))
                 .await?;
