@@ -14,6 +14,7 @@ mod make;
 mod rewrap;
 mod roots;
 mod rotate;
+mod single;
 mod slot;
 mod store;
 mod tenant_keys;

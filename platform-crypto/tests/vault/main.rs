@@ -16,4 +16,5 @@ mod login;
 mod logs;
 mod outage;
 mod support;
+mod tls;
 mod transit;
