@@ -18,6 +18,7 @@ mod single;
 mod slot;
 mod store;
 mod tenant_keys;
+mod unconnected;
 mod worker;
 
 pub use builder::KeyringBuilder;

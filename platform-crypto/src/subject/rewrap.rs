@@ -20,6 +20,23 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// How many of the tenant's subject keys are still under another key than the one that wraps now.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn subjects_to_rewrap(&self, ctx: &RequestContext) -> Result<u64, KeyError> {
+        let keys = self.inner.tenant_keys(ctx).await?;
+        let Some(sealing) = keys.sealing(self.inner.sources.now()).map(|sealing| sealing.id) else {
+            return Ok(0);
+        };
+        let mut read = self.inner.db.read(ctx).await?;
+        let left = rows::count_not_wrapped_by(&mut read, ctx.tenant(), sealing).await?;
+        read.finish().await?;
+        Ok(left)
+    }
+}
+
 impl Inner {
     pub(crate) async fn rewrap_subjects(&self, ctx: &RequestContext, limit: u32) -> Result<usize, KeyError> {
         let keys = self.tenant_keys(ctx).await?;

