@@ -5,7 +5,7 @@ use platform_core::pg::DbError;
 use platform_core::{PrincipalId, RequestContext, RequestMeta, Timestamp};
 
 use crate::session::{self, EndReason, Found};
-use crate::user;
+use crate::stored;
 use crate::{
     AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus,
 };
@@ -86,9 +86,12 @@ impl Auth {
             return Ok(None);
         };
         let mut read = self.inner.db.read(ctx).await?;
-        let user = user::by_id(&mut read, id).await?;
+        let stored = stored::by_id(&mut read, id).await?;
         read.finish().await?;
-        Ok(user)
+        match stored {
+            Some(stored) => Ok(self.inner.opened(ctx, &stored).await?),
+            None => Ok(None),
+        }
     }
 
     /// The users of the tenant in the order in which they were made, at most 201 after `after`.
@@ -102,10 +105,23 @@ impl Auth {
         limit: u32,
     ) -> Result<Vec<User>, AccessError> {
         ctx.require(TENANT_ADMIN)?;
-        let mut read = self.inner.db.read(ctx).await?;
-        let users = user::list(&mut read, after, limit.min(USERS_MAX)).await?;
-        read.finish().await?;
-        Ok(users)
+        let limit = limit.min(USERS_MAX);
+        let (mut after, mut missing) = (after, limit);
+        let mut users = Vec::new();
+        loop {
+            let mut read = self.inner.db.read(ctx).await?;
+            let stored = stored::list(&mut read, after, missing).await?;
+            // Given back before the keys are looked for: nobody holds one connection while waiting for another.
+            read.finish().await?;
+            users.extend(self.inner.opened_all(ctx, &stored).await?);
+            let is_end = stored.len() < usize::try_from(missing).unwrap_or(usize::MAX);
+            missing = limit.saturating_sub(u32::try_from(users.len()).unwrap_or(limit));
+            match stored.last() {
+                // Whoever was erased a moment ago left a gap, and a short page would say that it is the last.
+                Some(last) if missing > 0 && !is_end => after = Some(last.account.id),
+                _ => return Ok(users),
+            }
+        }
     }
 
     /// Notes that the session was used. Failing to is no reason to refuse the request: the session then ends sooner, never later.

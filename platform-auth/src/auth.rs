@@ -6,11 +6,13 @@ use std::sync::Arc;
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, DbError, Tenant, TenantStatus, TenantTx, Tenants};
 use platform_core::{Principal, PrincipalId, RequestContext, Sources, TenantId, Timestamp};
+use platform_crypto::Keyring;
 
 use crate::hasher::Hasher;
 use crate::role::CompiledRoles;
 use crate::session::{self, EndReason, NewSession};
 use crate::throttle::Throttle;
+use crate::user::Account;
 use crate::{AuthConfig, Fault, Role, SessionId, SessionToken, TenantRefused, User};
 
 /// Users, sign-in and sessions of every tenant; cheap to clone.
@@ -22,6 +24,7 @@ pub struct Auth {
 pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) tenants: Tenants,
+    pub(crate) keys: Keyring,
     pub(crate) audit: AuditLog,
     pub(crate) sources: Sources,
     pub(crate) config: AuthConfig,
@@ -46,16 +49,18 @@ pub struct SignedIn {
 }
 
 impl Auth {
-    /// Users and sessions in this database. Opens no connection.
-    pub fn new(db: Db, tenants: Tenants, audit: AuditLog, sources: Sources, config: AuthConfig) -> Self {
+    /// Users and sessions in this database, sealed under these keys. Opens no connection.
+    pub fn new(db: &Db, keys: &Keyring, audit: &AuditLog, config: AuthConfig) -> Self {
+        let sources = db.sources().clone();
         let hasher = Hasher::new(&config.passwords, sources.clone());
         let throttle = Throttle::new(config.throttle);
         let roles = config.roles.compile();
         Self {
             inner: Arc::new(Inner {
-                db,
-                tenants,
-                audit,
+                db: db.clone(),
+                tenants: Tenants::new(db),
+                keys: keys.clone(),
+                audit: audit.clone(),
                 sources,
                 config,
                 hasher,
@@ -96,14 +101,14 @@ impl Inner {
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
-        user: &User,
+        account: Account,
         password_changed_at: Timestamp,
     ) -> Result<Option<(Opened, RequestContext)>, Fault> {
         let now = self.sources.now();
         let token = SessionToken::generate(ctx.tenant(), &self.sources);
         let new = NewSession {
             id: SessionId::generate(&self.sources),
-            user: user.id,
+            user: account.id,
             token: &token,
             now,
             lifetime: self.config.sessions,
@@ -116,7 +121,7 @@ impl Inner {
             session::end(tx, SessionId::from_stored(before), EndReason::Replaced, now).await?;
         }
         let (id, expires_at) = (new.id, new.expires_at());
-        let principal = self.principal(user.id, user.role);
+        let principal = self.principal(account.id, account.role);
         let of_user = RequestContext::authenticated(ctx.tenant(), principal, ctx.meta().clone())
             .in_session(id.as_uuid());
         Ok(Some((

@@ -2,17 +2,19 @@
 
 use std::fmt;
 
+use platform_crypto::Normalizer;
+
 /// The longest address that a mail server has to accept, in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 const ADDRESS_BYTES_MAX: usize = 254;
 
 /// The longest local part, in bytes (RFC 5321, section 4.5.3.1.1).
 const LOCAL_BYTES_MAX: usize = 64;
 
-/// An e-mail address: as it was entered, and in the lower-case form in which it is unique and looked up.
+/// An e-mail address: as it was entered, and in the form in which it is unique and looked up, that of [`Normalizer::Email`].
 ///
-/// What is checked is the shape that every deliverable address has; only a message to it can tell whether it works. Lower-casing the
-/// local part too is against the letter of RFC 5321 and what every mail provider does: two users whose addresses differ in
-/// case alone would be a way to impersonate.
+/// What is checked is the shape that every deliverable address has; only a message to it can tell whether it works. Folding the case
+/// of the local part too is against the letter of RFC 5321 and what every mail provider does: two users whose addresses differ in
+/// case, or in characters that look alike, would be a way to impersonate.
 ///
 /// ```
 /// use platform_auth::EmailAddress;
@@ -44,7 +46,8 @@ impl EmailAddress {
             return Err(InvalidEmail);
         }
         let entered = text.trim();
-        let normalized = entered.to_lowercase();
+        let normalized = Normalizer::Email.normalize(entered).map_err(|_| InvalidEmail)?;
+        let normalized = normalized.to_string();
         let fits = |address: &str| address.len() <= ADDRESS_BYTES_MAX && well_formed(address);
         if !fits(entered) || !fits(&normalized) {
             return Err(InvalidEmail);
@@ -60,7 +63,7 @@ impl EmailAddress {
         &self.entered
     }
 
-    /// The address in lower case, for look-up and uniqueness.
+    /// The address as it is looked up and counted.
     pub fn normalized(&self) -> &str {
         &self.normalized
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use platform_audit::AuditError;
 use platform_core::Forbidden;
 use platform_core::pg::DbError;
+use platform_crypto::{KeyError, OpenError, SealError, TagError};
 
-use crate::{HashError, InvalidRegistration};
+use crate::{EraseUserError, HashError, HoldUserError, InvalidRegistration, SealClearError};
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,18 @@ pub enum Fault {
     /// The change was rolled back, because it could not be recorded.
     #[error("the audit event could not be recorded")]
     Audit(#[from] AuditError),
+    /// The keys of the tenant or of the user could not be had; nothing is stored unsealed.
+    #[error("the keys could not be had")]
+    Keys(#[source] KeyError),
+    /// What identifies a user could not be sealed.
+    #[error("what identifies the user could not be sealed")]
+    Seal(#[from] SealError),
+    /// What identifies a user is stored and cannot be opened: it was altered, or its key is gone.
+    #[error("what identifies the user could not be opened")]
+    Open(#[from] OpenError),
+    /// A user cannot be tagged anew: another one has what counts as the same address, which the index keeps from happening.
+    #[error("the user cannot be tagged anew")]
+    Tag(#[source] TagError),
     /// The password could not be hashed, most likely because too many are being hashed.
     #[error("the password could not be hashed")]
     Hash(#[from] HashError),
@@ -104,9 +117,34 @@ pub enum AccessError {
     Fault(#[source] Fault),
 }
 
-/// Lets `?` turn what the database, the audit trail and the hasher report into the fault of an operation.
+/// A database that fails while keys are looked for is a database that fails.
+impl From<KeyError> for Fault {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+/// Lets `?` turn what the database, the audit trail, the keys and the hasher report into the fault of an operation.
 macro_rules! faults {
     ($($error:ident),+) => {$(
+        impl From<KeyError> for $error {
+            fn from(error: KeyError) -> Self {
+                Self::Fault(error.into())
+            }
+        }
+
+        impl From<SealError> for $error {
+            fn from(error: SealError) -> Self {
+                Self::Fault(error.into())
+            }
+        }
+
+        impl From<OpenError> for $error {
+            fn from(error: OpenError) -> Self {
+                Self::Fault(error.into())
+            }
+        }
+
         impl From<Fault> for $error {
             fn from(fault: Fault) -> Self {
                 Self::Fault(fault)
@@ -133,4 +171,12 @@ macro_rules! faults {
     )+};
 }
 
-faults!(RegisterError, SignInError, AuthenticateError, AccessError);
+faults!(
+    RegisterError,
+    SignInError,
+    AuthenticateError,
+    AccessError,
+    EraseUserError,
+    HoldUserError,
+    SealClearError
+);

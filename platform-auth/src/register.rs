@@ -3,15 +3,20 @@
 use std::fmt;
 
 use platform_audit::registered;
-use platform_core::pg::Tenant;
+use platform_core::pg::{Tenant, TenantTx};
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, RequestContext, TenantId};
+use platform_crypto::{TagError, Tagged};
 
 use crate::auth::Inner;
+use crate::erasure::subject;
+use crate::identity::{EMAIL_INDEX, Identity};
 use crate::password::NewPassword;
-use crate::user::{self, NewUser};
+use crate::stored::{self, NewUser};
+use crate::user::Account;
 use crate::{
-    Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role, SignedIn,
+    Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role,
+    SignedIn, UserStatus,
 };
 
 /// What a new user enters, unchecked.
@@ -108,22 +113,26 @@ impl Auth {
             last_name: None,
         };
         let checked = Checked::new(registration, inner.config.passwords.chars_min)?;
-        if let Some(user) = inner.user_id(&ctx, &checked.email).await? {
-            return Ok(Ensured::Existing(user));
+        if let Some(known) = inner.candidate(&ctx, &checked.email).await? {
+            return Ok(Ensured::Existing(known.stored.account.id));
         }
         let phc = inner.hasher.hash(checked.password.clone()).await?;
+        let account = inner.new_account(role);
         let mut tx = inner.db.begin(&ctx).await?;
-        let Some(user) = user::insert(&mut tx, &inner.new_user(&checked, &phc, role)).await? else {
-            drop(tx);
-            let user = inner.user_id(&ctx, &checked.email).await?;
-            return user.map(Ensured::Existing).ok_or(RegisterError::EmailTaken);
-        };
-        inner
-            .audit
-            .record(&mut tx, &ctx, registered(user.id, &user.email))
-            .await?;
+        match inner.store(&mut tx, &ctx, account, &checked, &phc).await {
+            Ok(()) => {}
+            Err(RegisterError::EmailTaken) => {
+                drop(tx);
+                let known = inner.candidate(&ctx, &checked.email).await?;
+                let known = known.ok_or(RegisterError::EmailTaken)?;
+                return Ok(Ensured::Existing(known.stored.account.id));
+            }
+            Err(error) => return Err(error),
+        }
+        let event = registered(account.id, checked.email.as_entered());
+        inner.audit.record(&mut tx, &ctx, event).await?;
         tx.commit().await?;
-        Ok(Ensured::Created(user.id))
+        Ok(Ensured::Created(account.id))
     }
 }
 
@@ -135,41 +144,63 @@ impl Inner {
         tenant: Tenant,
     ) -> Result<SignedIn, RegisterError> {
         let phc = self.hasher.hash(checked.password.clone()).await?;
+        let account = self.new_account(Role::User);
         let mut tx = self.db.begin(ctx).await?;
-        let Some(user) = user::insert(&mut tx, &self.new_user(&checked, &phc, Role::User)).await? else {
-            return Err(RegisterError::EmailTaken);
-        };
-        let opened = self.open_session(&mut tx, ctx, &user, user.created_at).await?;
-        let (opened, of_user) = opened.ok_or(RegisterError::EmailTaken)?;
-        self.audit
-            .record(&mut tx, &of_user, registered(user.id, &user.email))
+        self.store(&mut tx, ctx, account, &checked, &phc).await?;
+        let opened = self
+            .open_session(&mut tx, ctx, account, account.created_at)
             .await?;
+        let (opened, of_user) = opened.ok_or(RegisterError::EmailTaken)?;
+        let event = registered(account.id, checked.email.as_entered());
+        self.audit.record(&mut tx, &of_user, event).await?;
         tx.commit().await?;
-        tracing::info!(user.id = %user.id, "registered user {}", user.id);
-        Ok(opened.signed_in(user, tenant))
+        tracing::info!(user.id = %account.id, "registered user {}", account.id);
+        Ok(opened.signed_in(account.identified(checked.identity()), tenant))
     }
 
-    fn new_user<'a>(&self, checked: &'a Checked, phc: &'a str, role: Role) -> NewUser<'a> {
-        NewUser {
+    fn new_account(&self, role: Role) -> Account {
+        Account {
             id: PrincipalId::generate(&self.sources),
-            email: &checked.email,
-            first_name: checked.first_name.as_ref(),
-            last_name: checked.last_name.as_ref(),
             role,
-            phc,
+            status: UserStatus::Active,
             created_at: self.sources.now(),
         }
     }
 
-    async fn user_id(
+    /// Makes the key of the person, seals under it what was entered, and stores the user. Roll `tx` back after an error.
+    async fn store(
         &self,
+        tx: &mut TenantTx,
         ctx: &RequestContext,
-        email: &EmailAddress,
-    ) -> Result<Option<PrincipalId>, RegisterError> {
-        let mut read = self.db.read(ctx).await?;
-        let candidate = user::candidate(&mut read, email).await?;
-        read.finish().await?;
-        Ok(candidate.map(|candidate| candidate.user.id))
+        account: Account,
+        checked: &Checked,
+        phc: &str,
+    ) -> Result<(), RegisterError> {
+        let email = checked.email.as_entered();
+        // The unique tag decides between two who register the same address at the same time.
+        let tagged = Tagged::new(account.id, email).of(subject(account.id));
+        self.keys.tag(tx, ctx, &EMAIL_INDEX, &tagged).await?;
+        let key = self.keys.ensure_subject(tx, ctx, subject(account.id)).await?;
+        let identity = checked.identity().seal(&key, ctx.tenant(), account.id)?;
+        let new = NewUser {
+            account,
+            identity: &identity,
+            phc,
+        };
+        Ok(stored::insert(tx, &new).await?)
+    }
+}
+
+impl From<TagError> for RegisterError {
+    fn from(error: TagError) -> Self {
+        match error {
+            TagError::Taken => Self::EmailTaken,
+            TagError::Keys(error) => error.into(),
+            _ => Self::Invalid(InvalidRegistration {
+                email: Some(InvalidEmail),
+                ..InvalidRegistration::default()
+            }),
+        }
     }
 }
 
@@ -182,6 +213,10 @@ struct Checked {
 }
 
 impl Checked {
+    fn identity(&self) -> Identity {
+        Identity::new(&self.email, self.first_name.as_ref(), self.last_name.as_ref())
+    }
+
     fn new(registration: Registration, password_chars_min: usize) -> Result<Self, InvalidRegistration> {
         let name = |text: Option<String>| text.as_deref().map(PersonName::parse).transpose();
         let email = EmailAddress::parse(&registration.email);

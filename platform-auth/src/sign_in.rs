@@ -9,10 +9,11 @@ use platform_core::secrecy::SecretString;
 
 use crate::auth::Inner;
 use crate::hasher::Verdict;
+use crate::identity::EMAIL_INDEX;
 use crate::password::TriedPassword;
+use crate::stored::{self, Candidate};
 use crate::throttle::Held;
-use crate::user::{self, Candidate};
-use crate::{Auth, EmailAddress, Fault, HashError, SignInError, SignedIn, UserStatus};
+use crate::{Auth, EmailAddress, Fault, HashError, SignInError, SignedIn, User, UserStatus};
 
 /// What somebody who signs in enters, unchecked.
 #[derive(Clone)]
@@ -76,49 +77,65 @@ impl Inner {
         password: TriedPassword,
     ) -> Result<SignedIn, SignInError> {
         let tenant = self.open_tenant(ctx.tenant()).await??;
-        let mut read = self.db.read(ctx).await?;
-        let candidate = user::candidate(&mut read, email).await?;
-        read.finish().await?;
+        let candidate = self.candidate(ctx, email).await?;
 
         let stored = candidate.as_ref().map(|candidate| candidate.phc.clone());
         let verdict = self.hasher.verify(password, stored).await?;
         let failure = match (candidate, &verdict) {
             (None, _) => SignInFailure::UnknownUser,
-            (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.user.id),
-            (Some(known), _) if known.user.status == UserStatus::Disabled => {
-                SignInFailure::UserDisabled(known.user.id)
+            (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.stored.account.id),
+            (Some(known), _) if known.stored.account.status == UserStatus::Disabled => {
+                SignInFailure::UserDisabled(known.stored.account.id)
             }
-            (Some(known), _) => return self.admit(ctx, known, verdict, tenant).await,
+            (Some(known), _) => match self.opened(ctx, &known.stored).await? {
+                Some(user) => return self.admit(ctx, (known, user), verdict, tenant).await,
+                // Erased a moment ago, or come back with a backup.
+                None => SignInFailure::UserDisabled(known.stored.account.id),
+            },
         };
         Err(self.refuse(ctx, email, failure).await)
+    }
+
+    /// Whoever may have this e-mail address. Two queries, whether anybody has it or not, and no key of a person: what is sealed is opened
+    /// when the password has turned out right.
+    pub(crate) async fn candidate(
+        &self,
+        ctx: &RequestContext,
+        email: &EmailAddress,
+    ) -> Result<Option<Candidate>, Fault> {
+        let mut read = self.db.read(ctx).await?;
+        let found = self
+            .keys
+            .find(&mut read, ctx, &EMAIL_INDEX, email.as_entered())
+            .await?;
+        let candidate = stored::candidate(&mut read, &found).await?;
+        read.finish().await?;
+        Ok(candidate)
     }
 
     /// Opens the session; the password was right.
     async fn admit(
         &self,
         ctx: &RequestContext,
-        candidate: Candidate,
+        (candidate, user): (Candidate, User),
         verdict: Verdict,
         tenant: Tenant,
     ) -> Result<SignedIn, SignInError> {
+        let account = candidate.stored.account;
         let mut tx = self.db.begin(ctx).await?;
         if let Verdict::RightAndRehashed(phc) = verdict {
             // Before the credential is locked for sharing: two sign-ins that shared the lock could not both write.
-            user::rehash(&mut tx, &candidate, &phc).await?;
+            stored::rehash(&mut tx, &candidate, &phc).await?;
         }
         let opened = self
-            .open_session(&mut tx, ctx, &candidate.user, candidate.changed_at)
+            .open_session(&mut tx, ctx, account, candidate.changed_at)
             .await?;
         let (opened, of_user) = opened.ok_or(SignInError::InvalidCredentials)?;
         self.audit
-            .record(
-                &mut tx,
-                &of_user,
-                sign_in_succeeded(candidate.user.id, "password"),
-            )
+            .record(&mut tx, &of_user, sign_in_succeeded(account.id, "password"))
             .await?;
         tx.commit().await?;
-        Ok(opened.signed_in(candidate.user, tenant))
+        Ok(opened.signed_in(user, tenant))
     }
 
     /// Records the failure. If that fails, the answer is the fault: no failed attempt goes unrecorded.

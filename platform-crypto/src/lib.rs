@@ -178,6 +178,8 @@ pub use subject::{
     SegmentId, Slot, SlotKey, StoredSegment, SubjectId,
 };
 
+#[cfg(feature = "vault")]
+pub use subject::VaultErasureStore;
 #[cfg(feature = "pg")]
 pub use subject::{EraseError, Erased, Hold, HoldError, SubjectInfo, SubjectKey, SubjectState};
 
@@ -189,3 +191,15 @@ pub use vault::{
     Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
     VaultLogin, VaultTransit,
 };
+
+#[cfg(feature = "pg")]
+mod permission;
+
+#[cfg(feature = "pg")]
+pub use permission::{KEYS_MANAGE, KEYS_READ, SUBJECTS_ERASE, SUBJECTS_HOLD};
+
+#[cfg(feature = "http")]
+pub mod http;
+
+#[cfg(feature = "testing")]
+pub mod testing;

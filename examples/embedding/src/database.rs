@@ -8,6 +8,7 @@ use platform_core::embedded::{Binaries, Cluster, ClusterConfig, SUPERUSER, Searc
 use platform_core::pg::{AllowList, Bootstrap, Db, DbConfig, NewTenant, Slug, Tenants, bootstrap, migrate};
 use platform_core::secrecy::{ExposeSecret, SecretString};
 use platform_core::{RequestContext, Sources, TenantId};
+use platform_crypto::ROOT_KEY_TABLE;
 
 use crate::ALL_MIGRATIONS;
 
@@ -62,7 +63,7 @@ impl Database {
     pub async fn connect(&self) -> anyhow::Result<Db> {
         let config = DbConfig::new(self.url.expose_secret());
         let db = Db::connect(&config, Sources::system()).await?;
-        let report = db.self_check(&AllowList::core()).await?;
+        let report = db.self_check(&AllowList::core().with(ROOT_KEY_TABLE)).await?;
         ensure!(report.passes(), "{report}");
         Ok(db)
     }

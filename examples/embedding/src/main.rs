@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use embedding::database::Database;
-use embedding::service;
+use embedding::{keys, service};
 use platform_core::http::HttpConfig;
 use platform_core::runtime::{ShutdownConfig, signals};
 use tokio::net::TcpListener;
@@ -16,8 +16,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     let database = Database::open("data/parcels".as_ref()).await?;
     let db = database.connect().await?;
     database.ensure_tenant(&db, "acme", "Acme Ltd").await?;
+    let keyring = keys::open(&db, "data/keys".as_ref()).await?;
 
-    let outcome = service(&db, HttpConfig::default())?
+    let outcome = service(&db, &keyring, HttpConfig::default())?
         .serve(listener, ShutdownConfig::default(), signals()?)
         .await;
 

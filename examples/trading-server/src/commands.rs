@@ -5,20 +5,20 @@ use std::io::Write;
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use platform_auth::{EmailAddress, Ensured, Role};
+use platform_auth::{EmailAddress, Ensured, Role, SealClearError};
 use platform_core::Sources;
 use platform_core::runtime::{Outcome, ShutdownConfig, signals};
 use platform_core::secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
-use crate::cli;
+use crate::cli::{self, KeysTask};
 use crate::compose::{self, Beside, Handles};
 use crate::config::Settings;
 use crate::database::{Database, self_check};
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::tenants::{create_tenant as create_tenant_row, make_up_password};
-use crate::{demo, market};
+use crate::{demo, keyring, keys as tasks, market};
 
 /// Starts everything and serves until it is told to stop.
 ///
@@ -53,7 +53,9 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         {
             tracing::warn!(code = finding.code, object = finding.object, "{finding}");
         }
-        let handles = Handles::new(&db, &board, settings);
+        let opened = keyring::open(&db, &settings.keys).await?;
+        let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        seal_clear_users(&handles).await?;
         let credentials = demo::seed(&db, &handles, &settings.demo).await?;
         if let Some(credentials) = credentials {
             say(credentials.expose());
@@ -61,6 +63,7 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         let beside = Beside {
             metrics_listener,
             keeper: database.keeper(),
+            renewal: opened.renewal(),
         };
         let platform = compose::platform(&db, &handles, feed, settings, beside)?;
         let address = listener.local_addr().or_refuse(Exit::Internal)?;
@@ -89,17 +92,30 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
 /// [`Refusal`] when there is no owner to do it as, or a file fails.
 pub async fn migrate(settings: &Settings, path: Option<OsString>) -> Result<Exit, Refusal> {
     let database = Database::for_operating(settings, path).await?;
-    let migrated = database.migrate().await;
+    let migrated = async {
+        let migrated = database.migrate().await?;
+        let sealed = match migrated {
+            Some(_) => seal_after_migrating(settings, &database).await?,
+            None => None,
+        };
+        Ok::<_, Refusal>((migrated, sealed))
+    }
+    .await;
     database.stop().await;
     match migrated? {
-        Some(migrated) => {
+        (Some(migrated), sealed) => {
             say(&format!(
                 "{} of {} migrations were applied now\n",
                 migrated.applied, migrated.known
             ));
+            match sealed {
+                Some(0) => {}
+                Some(users) => say(&format!("{users} users of an older release were sealed\n")),
+                None => say("users of an older release are sealed when the server starts\n"),
+            }
             Ok(Exit::Clean)
         }
-        None => Err(Refusal::new(
+        (None, _) => Err(Refusal::new(
             Exit::Configuration,
             anyhow::anyhow!(
                 "set DATABASE_OWNER_URL to the role that owns the schemas: the application may not change them"
@@ -132,8 +148,11 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
                 None => say(&format!("warning: {finding}\n")),
             }
         }
+        let keyring = keyring::open(&db, &settings.keys).await?.keyring;
+        keyring.health().await.or_refuse(Exit::Unavailable)?;
         db.close().await;
         say("isolation: proven by the self-check and the canary\n");
+        say("keys: the root key is the one of this database\n");
         Ok(Exit::Clean)
     }
     .await;
@@ -156,7 +175,9 @@ pub async fn create_tenant(
         let db = database.connect(settings, Sources::system()).await?;
         self_check(&db).await?;
         let (_, board) = market::open(&settings.market)?;
-        let handles = Handles::new(&db, &board, settings);
+        let opened = keyring::open(&db, &settings.keys).await?;
+        let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        seal_clear_users(&handles).await?;
         // Before anything is made: a tenant without an administrator would be of no use.
         EmailAddress::parse(&new.admin).or_refuse(Exit::Usage)?;
         let known = match new.slug.parse() {
@@ -194,6 +215,61 @@ pub async fn create_tenant(
     .await;
     database.stop().await;
     made
+}
+
+/// Does a task of the operator's on keys, says what it did and ends.
+///
+/// # Errors
+/// [`Refusal`] when it was not done.
+pub async fn keys(settings: &Settings, path: Option<OsString>, task: &KeysTask) -> Result<Exit, Refusal> {
+    if let KeysTask::NewRoot { file } = task {
+        say(&tasks::new_root(file.as_deref(), &Sources::system())?);
+        return Ok(Exit::Clean);
+    }
+    let database = Database::for_operating(settings, path).await?;
+    let done = async {
+        database.migrate().await?;
+        let db = database.connect(settings, Sources::system()).await?;
+        self_check(&db).await?;
+        let (_, board) = market::open(&settings.market)?;
+        let opened = keyring::open(&db, &settings.keys).await?;
+        let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        let done = tasks::run(task, &db, &handles).await;
+        db.close().await;
+        say(&done?);
+        Ok(Exit::Clean)
+    }
+    .await;
+    database.stop().await;
+    done
+}
+
+/// Seals what an older release stored in the clear, as the application. `None` where its login or the root key is not known.
+async fn seal_after_migrating(settings: &Settings, database: &Database) -> Result<Option<u64>, Refusal> {
+    let has_login = database.is_embedded() || settings.database.url.is_some();
+    if !has_login || settings.keys.root.is_none() || settings.keys.erasure.is_none() {
+        return Ok(None);
+    }
+    let db = database.connect(settings, Sources::system()).await?;
+    let (_, board) = market::open(&settings.market)?;
+    let opened = keyring::open(&db, &settings.keys).await?;
+    let sealed = seal_clear_users(&Handles::new(&db, &opened.keyring, &board, settings)).await;
+    db.close().await;
+    sealed.map(Some)
+}
+
+async fn seal_clear_users(handles: &Handles) -> Result<u64, Refusal> {
+    let sealed = handles.auth.seal_clear_users().await.map_err(|error| {
+        let exit = match &error {
+            SealClearError::Fault(_) => Exit::Unavailable,
+            _ => Exit::Findings,
+        };
+        Refusal::new(exit, error)
+    })?;
+    if sealed > 0 {
+        tracing::info!(users = sealed, "sealed {sealed} users of an older release");
+    }
+    Ok(sealed)
 }
 
 /// Prints the OpenAPI document and ends.

@@ -12,6 +12,7 @@ use platform_core::http::{HttpConfig, RateLimit};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
 use platform_core::runtime::{MetricsAccess, Parts, Platform, Worker, metrics_worker};
+use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
 use trading::{MarketFeed, QuoteBoard, TRADE, Trading};
@@ -31,6 +32,8 @@ pub struct Handles {
     pub tenants: Tenants,
     /// The audit trail.
     pub audit: AuditLog,
+    /// The keys that personal fields are sealed under.
+    pub keyring: Keyring,
     /// Users and sessions.
     pub auth: Auth,
     /// The brokerage.
@@ -38,19 +41,23 @@ pub struct Handles {
 }
 
 impl Handles {
-    /// The handles over one database and one market.
-    pub fn new(db: &Db, board: &QuoteBoard, settings: &Settings) -> Self {
-        let sources = db.sources().clone();
+    /// The handles over one database, its keys and one market.
+    pub fn new(db: &Db, keyring: &Keyring, board: &QuoteBoard, settings: &Settings) -> Self {
         let tenants = Tenants::new(db);
-        let audit = AuditLog::new(sources.clone());
+        let audit = AuditLog::new(db.sources().clone());
         let config = AuthConfig::default()
             .grant(Role::User, TRADE)
-            .grant(Role::Admin, TRADE);
-        let auth = Auth::new(db.clone(), tenants.clone(), audit.clone(), sources, config);
+            .grant(Role::Admin, TRADE)
+            .grant(Role::Admin, KEYS_READ)
+            .grant(Role::Admin, KEYS_MANAGE)
+            .grant(Role::Admin, SUBJECTS_ERASE)
+            .grant(Role::Admin, SUBJECTS_HOLD);
+        let auth = Auth::new(db, keyring, &audit, config);
         let trading = Trading::new(db, &audit, board, market::trading_config(settings));
         Self {
             tenants,
             audit,
+            keyring: keyring.clone(),
             auth,
             trading,
         }
@@ -64,6 +71,8 @@ pub struct Beside {
     pub metrics_listener: Option<TcpListener>,
     /// The worker that keeps the embedded database up, where there is one.
     pub keeper: Option<Worker>,
+    /// The worker that keeps the token of the Vault alive, where there is one.
+    pub renewal: Option<Worker>,
 }
 
 /// The platform that serves.
@@ -82,10 +91,14 @@ pub fn platform(
         .metrics_listener
         .map(|listener| metrics_worker(listener, &metrics));
     let own = Parts {
-        workers: beside.keeper.into_iter().chain(metrics_listener).collect(),
+        workers: [beside.keeper, beside.renewal, metrics_listener]
+            .into_iter()
+            .flatten()
+            .collect(),
         ..Parts::default()
     };
     Platform::builder(db.clone(), db.sources().clone(), metrics)
+        .module(handles.keyring.clone())
         .module(handles.auth.clone())
         .module(TradingModule::new(&handles.trading, feed).tick(settings.market.tick))
         .parts(own)
@@ -118,7 +131,7 @@ pub fn document(settings: &Settings) -> Result<String, Refusal> {
     let sources = Sources::system();
     let (feed, board) = market::open(&settings.market)?;
     let db = Db::unconnected(sources);
-    let handles = Handles::new(&db, &board, settings);
+    let handles = Handles::new(&db, &Keyring::unconnected(&db), &board, settings);
     let platform = platform(&db, &handles, feed, settings, Beside::default())?;
     platform.openapi().to_pretty_json().or_refuse(Exit::Internal)
 }

@@ -27,7 +27,8 @@ const APPLICATION: &str = "platform_server";
 const CONNECTIONS: u32 = 100;
 
 /// The tables of every crate in the server, in the order in which they refer to each other.
-pub const MIGRATIONS: [&Migrations; 3] = [
+pub const MIGRATIONS: [&Migrations; 4] = [
+    &platform_crypto::MIGRATIONS,
     &platform_audit::MIGRATIONS,
     &platform_auth::MIGRATIONS,
     &trading::MIGRATIONS,
@@ -225,7 +226,7 @@ pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
         return Err(Refusal::new(Exit::Configuration, error));
     }
     let report = db
-        .self_check(&AllowList::core())
+        .self_check(&AllowList::core().with(platform_crypto::ROOT_KEY_TABLE))
         .await
         .or_refuse(Exit::Unavailable)?;
     if report.passes() {

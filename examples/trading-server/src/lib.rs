@@ -11,6 +11,8 @@ pub mod demo;
 pub mod docs;
 pub mod exit;
 pub mod keeper;
+pub mod keyring;
+pub mod keys;
 pub mod market;
 pub mod refusal;
 pub mod telemetry;

@@ -19,8 +19,7 @@ fn every_kind_of_key_event_is_an_action() {
 async fn what_happens_to_a_key_is_found_under_it() {
     let test = Box::pin(TestDb::shared(&[&MIGRATIONS, &platform_crypto::MIGRATIONS])).await;
     let (_, ctx) = context(&test).await;
-    let root = include_str!("../../../platform-crypto/tests/root.key");
-    let root = LocalRoot::from_text(root, test.sources()).unwrap();
+    let root = LocalRoot::insecure_for_tests(test.sources());
     let keyring = Keyring::builder(&test.db(), Arc::new(root)).log(Arc::new(log()));
     let keyring = keyring.open().await.unwrap();
     let key = keyring

@@ -59,7 +59,7 @@ pub struct SignedInBody {
 }
 
 /// A user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UserBody {
     id: PrincipalId,
     #[schema(example = "ada@example.com")]
@@ -101,6 +101,15 @@ impl fmt::Debug for Token {
     }
 }
 
+/// Leaves out what is personal.
+impl fmt::Debug for UserBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserBody")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl From<RegisterBody> for Registration {
     fn from(body: RegisterBody) -> Self {
         Self {
@@ -135,9 +144,9 @@ impl UserBody {
     pub(super) fn new(user: User, tenant: &Tenant) -> Self {
         Self {
             id: user.id,
-            email: user.email,
-            first_name: user.first_name,
-            last_name: user.last_name,
+            email: user.email.expose().clone(),
+            first_name: user.first_name.map(|name| name.expose().clone()),
+            last_name: user.last_name.map(|name| name.expose().clone()),
             role: user.role,
             tenant: TenantBody {
                 id: tenant.id,

@@ -7,6 +7,11 @@
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `GET /auth/me` | who has signed in | 200, the user |
 //! | `GET /users` | an admin | 200, a page of users |
+//! | `POST /users/{id}/erasure` | `subjects:erase` | 200 when the user is erased |
+//! | `GET /users/{id}/erasure` | `subjects:erase` | 200, how far it is |
+//! | `POST /users/{id}/holds` | `subjects:hold` | 201, a legal hold |
+//! | `GET /users/{id}/holds` | `subjects:hold` | 200, the legal holds |
+//! | `DELETE /users/{id}/holds/{hold_id}` | `subjects:hold` | 200, the hold that was released |
 //!
 //! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for the header `Authorization: Bearer`, and
 //! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`.
@@ -14,11 +19,14 @@
 mod account;
 mod authenticate;
 mod body;
+mod erasure;
 mod module;
 mod problem;
+mod tags;
 mod users;
 
 pub use body::{RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody};
+pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -54,6 +62,9 @@ impl Auth {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(users::list))
+            .routes(routes!(erasure::erase, erasure::erasure))
+            .routes(routes!(erasure::place_hold, erasure::list_holds))
+            .routes(routes!(erasure::release_hold))
             .with_state(self.clone())
     }
 }

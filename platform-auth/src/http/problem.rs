@@ -2,10 +2,11 @@
 
 use axum::http::StatusCode;
 use platform_core::http::Problem;
+use serde_json::json;
 
 use crate::{
-    AccessError, AuthenticateError, Fault, HashError, InvalidRegistration, RegisterError, SignInError,
-    TenantRefused,
+    AccessError, AuthenticateError, EraseUserError, Fault, HashError, HoldUserError, InvalidRegistration,
+    RegisterError, SignInError, TenantRefused,
 };
 
 impl From<RegisterError> for Problem {
@@ -68,6 +69,38 @@ impl From<AccessError> for Problem {
         match error {
             AccessError::Forbidden(forbidden) => forbidden.into(),
             AccessError::Fault(fault) => of_fault(fault),
+        }
+    }
+}
+
+impl From<EraseUserError> for Problem {
+    fn from(error: EraseUserError) -> Self {
+        match error {
+            EraseUserError::Forbidden(forbidden) => forbidden.into(),
+            EraseUserError::NotFound => Self::not_found(),
+            EraseUserError::Held { holds } => {
+                let ids: Vec<_> = holds.iter().map(|hold| hold.id).collect();
+                let detail = "the user is under a legal hold and cannot be erased until it is released";
+                Self::new(StatusCode::CONFLICT, "legal_hold", detail).with("holds", json!(ids))
+            }
+            EraseUserError::Fault(fault) => of_fault(fault),
+        }
+    }
+}
+
+impl From<HoldUserError> for Problem {
+    fn from(error: HoldUserError) -> Self {
+        match error {
+            HoldUserError::Forbidden(forbidden) => forbidden.into(),
+            HoldUserError::NotFound => Self::not_found(),
+            HoldUserError::InvalidReason => {
+                Self::invalid_body().field("reason", "invalid_reason", "has 1 to 200 characters")
+            }
+            HoldUserError::Erased => {
+                let detail = "the user has been erased, there is nothing left to hold";
+                Self::new(StatusCode::CONFLICT, "user_erased", detail)
+            }
+            HoldUserError::Fault(fault) => of_fault(fault),
         }
     }
 }
@@ -137,6 +170,10 @@ fn of_fault(fault: Fault) -> Problem {
         }
         Fault::Db(error) => error.into(),
         Fault::Audit(error) => error.into(),
+        Fault::Keys(error) => error.into(),
+        Fault::Seal(error) => error.into(),
+        Fault::Open(error) => error.into(),
+        Fault::Tag(_) => Problem::internal(),
         Fault::Hash(error) => {
             tracing::error!(%error, "a password was not hashed");
             Problem::internal()

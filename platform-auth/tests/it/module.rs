@@ -27,6 +27,7 @@ async fn platform() -> Platform {
     Platform::builder(app.db.clone(), Sources::system(), Metrics::new())
         .module(Dependent)
         .module(app.auth.clone())
+        .module(app.keys.clone())
         .authenticate_with(Arc::new(app.auth.clone()))
         .build()
         .unwrap()
@@ -61,7 +62,12 @@ async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
     }
 
     let expected = [
+        ("delete /admin/v1/users/{id}/holds/{hold_id}", true),
         ("get /admin/v1/users", true),
+        ("get /admin/v1/users/{id}/erasure", true),
+        ("get /admin/v1/users/{id}/holds", true),
+        ("post /admin/v1/users/{id}/erasure", true),
+        ("post /admin/v1/users/{id}/holds", true),
         ("get /api/v1/auth/me", true),
         ("post /api/v1/auth/login", false),
         ("post /api/v1/auth/logout", true),

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -10,12 +12,18 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_audit::AuditLog;
 use platform_auth::{Auth, AuthConfig, Role};
+use platform_core::embedded::{Binaries, SearchPath};
 use platform_core::http::{HttpConfig, HttpStack};
 use platform_core::metrics::Metrics;
-use platform_core::pg::{Db, Tenants};
+use platform_core::pg::{Db, Migrations, Tenants};
 use platform_core::sqlx::{Connection, PgConnection};
 use platform_core::testing::TestDb;
 use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum};
+use platform_crypto::testing::MemoryErasureStore;
+use platform_crypto::{
+    DataKey, ErasureStore, ErasureStoreError, KeyProvider, Keyring, LocalRoot, ProviderError, Revision, RootKeyRef,
+    SUBJECTS_ERASE, SUBJECTS_HOLD, SegmentId, StoredSegment, WrapContext, WrappedKey,
+};
 use serde_json::{Value, json};
 use time::macros::datetime;
 use tower::ServiceExt;
@@ -27,8 +35,27 @@ pub(crate) struct App {
     pub(crate) test: TestDb,
     pub(crate) db: Db,
     pub(crate) auth: Auth,
+    pub(crate) keys: Keyring,
+    /// The provider of the root key, to be switched off.
+    pub(crate) root: Arc<Switched>,
+    /// The store of erasures, to be switched off.
+    pub(crate) erasures: Arc<SwitchedStore>,
     pub(crate) clock: Arc<ManualClock>,
     router: Router,
+}
+
+/// The schemas that users need.
+pub(crate) const SCHEMAS: [&Migrations; 3] = [
+    &platform_crypto::MIGRATIONS,
+    &platform_audit::MIGRATIONS,
+    &platform_auth::MIGRATIONS,
+];
+
+/// A provider of root keys that can be away.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    root: LocalRoot,
+    away: AtomicBool,
 }
 
 /// A tenant and the slug that names it.
@@ -59,21 +86,13 @@ impl App {
 
     // The futures of `TestDb` are large, hence the boxes.
     pub(crate) async fn with(config: AuthConfig) -> Self {
-        let test = Box::pin(TestDb::shared(&[
-            &platform_audit::MIGRATIONS,
-            &platform_auth::MIGRATIONS,
-        ]))
-        .await;
+        let test = Box::pin(TestDb::shared(&SCHEMAS)).await;
         Self::on(test, config).await
     }
 
     /// With a database that no other test uses.
     pub(crate) async fn own() -> Self {
-        let test = Box::pin(TestDb::own(&[
-            &platform_audit::MIGRATIONS,
-            &platform_auth::MIGRATIONS,
-        ]))
-        .await;
+        let test = Box::pin(TestDb::own(&SCHEMAS)).await;
         Self::on(test, AuthConfig::default()).await
     }
 
@@ -84,7 +103,21 @@ impl App {
         let db = test.connect_with_sources(sources.clone()).await;
         let tenants = Tenants::new(&db);
         let audit = AuditLog::new(sources.clone());
-        let auth = Auth::new(db.clone(), tenants.clone(), audit, sources.clone(), config);
+        let root = Arc::new(Switched {
+            root: platform_crypto::testing::root(&sources),
+            away: AtomicBool::new(false),
+        });
+        let erasures = Arc::new(SwitchedStore::default());
+        let keys = Keyring::builder(&db, root.clone())
+            .erasure(erasures.clone())
+            .log(Arc::new(audit.clone()))
+            .open()
+            .await
+            .unwrap();
+        let config = config
+            .grant(Role::Admin, SUBJECTS_ERASE)
+            .grant(Role::Admin, SUBJECTS_HOLD);
+        let auth = Auth::new(&db, &keys, &audit, config);
         let http = HttpConfig {
             rate_limit: None,
             ..HttpConfig::default()
@@ -101,6 +134,9 @@ impl App {
             test,
             db,
             auth,
+            keys,
+            root,
+            erasures,
             clock,
             router,
         }
@@ -172,9 +208,99 @@ impl App {
         self.sign_in(place, "admin@example.com", PASSWORD).await.token()
     }
 
+    /// Everything that is in the database, as PostgreSQL writes it out.
+    pub(crate) async fn dump(&self) -> String {
+        let path = |name| std::env::var_os(name);
+        let search = SearchPath::new(path("PG_BIN_DIR").map(Into::into), path("PATH"));
+        let binaries = Binaries::find(&search).await.unwrap();
+        let dumped = tokio::process::Command::new(binaries.folder().join("pg_dump"))
+            .arg(format!("--dbname={}", self.test.superuser_url()))
+            .output()
+            .await
+            .unwrap();
+        assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+        String::from_utf8(dumped.stdout).unwrap()
+    }
+
     /// A connection that row-level security does not bind, to look behind the service's back.
     pub(crate) async fn superuser(&self) -> PgConnection {
         PgConnection::connect(&self.test.superuser_url()).await.unwrap()
+    }
+}
+
+/// A store of erasures that can be away.
+#[derive(Debug, Default)]
+pub(crate) struct SwitchedStore {
+    away: AtomicBool,
+}
+
+impl SwitchedStore {
+    /// Goes away, or comes back.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn here(&self) -> Result<MemoryErasureStore, ErasureStoreError> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(ErasureStoreError::Unavailable("switched off".into())),
+            false => Ok(MemoryErasureStore),
+        }
+    }
+}
+
+#[async_trait]
+impl ErasureStore for SwitchedStore {
+    async fn load(&self, id: SegmentId) -> Result<Option<StoredSegment>, ErasureStoreError> {
+        self.here()?.load(id).await
+    }
+
+    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+        self.here()?.store(id, over, bytes).await
+    }
+}
+
+impl Switched {
+    /// Goes away, or comes back.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn here(&self) -> Result<&LocalRoot, ProviderError> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(ProviderError::unavailable("switched off")),
+            false => Ok(&self.root),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Switched {
+    fn current(&self) -> RootKeyRef {
+        self.root.current()
+    }
+
+    fn holds(&self, root: &RootKeyRef) -> bool {
+        self.root.holds(root)
+    }
+
+    async fn wrap(&self, context: &WrapContext, key: &DataKey) -> Result<WrappedKey, ProviderError> {
+        self.here()?.wrap(context, key).await
+    }
+
+    async fn unwrap(&self, context: &WrapContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
+        self.here()?.unwrap(context, wrapped).await
+    }
+
+    async fn rewrap(
+        &self,
+        context: &WrapContext,
+        wrapped: &WrappedKey,
+    ) -> Result<Option<WrappedKey>, ProviderError> {
+        self.here()?.rewrap(context, wrapped).await
+    }
+
+    async fn health(&self) -> Result<(), ProviderError> {
+        self.here().map(|_| ())
     }
 }
 

@@ -12,9 +12,9 @@ use super::padding::{pad, padded_len, unpadded_len};
 use super::{FieldContext, OpenError, PLAINTEXT_BYTES_MAX, Plaintext, SealError, Sealed, nonce};
 use crate::{DataKey, KeyId, Secret};
 
-/// A data key ready for work, cheap to clone. The cipher of a column is derived at its first use and kept.
+/// A data key ready for work, cheap to clone. The cipher of a column is derived at its first use and kept: about 1 KiB for each.
 ///
-/// The last clone overwrites the key and all that was derived from it.
+/// Dropping the last clone overwrites the key and all that was derived from it.
 ///
 /// ```
 /// use platform_core::{Sources, TenantId};
@@ -111,6 +111,11 @@ impl FieldKey {
         let tag = column.cipher.seal(&nonce, aad.as_bytes(), &mut bytes[body_at..]);
         let tag = tag.expect("GCM takes up to 64 GiB");
         bytes.extend_from_slice(&tag);
+        debug_assert_eq!(
+            bytes.len(),
+            OVERHEAD_BYTES + body_len,
+            "a buffer that grew left plaintext behind"
+        );
         Ok(Sealed::from_bytes(bytes))
     }
 

@@ -1,6 +1,6 @@
 //! The keys of a tenant at one moment.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
@@ -65,9 +65,15 @@ pub struct Keys(Arc<Inner>);
 struct Inner {
     tenant: TenantId,
     sealing: Option<(FieldKey, Budget)>,
-    opening: HashMap<KeyId, FieldKey>,
-    destroyed: HashSet<KeyId>,
-    unavailable: HashSet<KeyId>,
+    others: HashMap<KeyId, Known>,
+}
+
+/// What is known of a key that does not seal.
+#[derive(Clone)]
+enum Known {
+    Opens(FieldKey),
+    Destroyed,
+    Unavailable,
 }
 
 impl Keys {
@@ -83,25 +89,20 @@ impl Keys {
 
     /// The same keys, and one more that opens.
     #[must_use]
-    pub fn with_opening(mut self, key: FieldKey) -> Self {
-        Arc::make_mut(&mut self.0).opening.insert(key.id(), key);
-        self
+    pub fn with_opening(self, key: FieldKey) -> Self {
+        self.with(key.id(), Known::Opens(key))
     }
 
     /// The same keys, and the knowledge that one more was destroyed.
     #[must_use]
-    pub fn with_destroyed(mut self, key: KeyId) -> Self {
-        let inner = Arc::make_mut(&mut self.0);
-        inner.opening.remove(&key);
-        inner.destroyed.insert(key);
-        self
+    pub fn with_destroyed(self, key: KeyId) -> Self {
+        self.with(key, Known::Destroyed)
     }
 
     /// The same keys, and the knowledge that there is one more, which cannot be had.
     #[must_use]
-    pub fn with_unavailable(mut self, key: KeyId) -> Self {
-        Arc::make_mut(&mut self.0).unavailable.insert(key);
-        self
+    pub fn with_unavailable(self, key: KeyId) -> Self {
+        self.with(key, Known::Unavailable)
     }
 
     /// Whose keys they are.
@@ -116,14 +117,14 @@ impl Keys {
 
     /// Whether values under this key can be opened.
     pub fn contains(&self, key: KeyId) -> bool {
-        self.key(key).is_some()
+        self.key(key).is_ok()
     }
 
     /// Those of `ids` of which nothing is known here, each once: what has to be loaded before a list of values is opened.
     pub fn missing(&self, ids: impl IntoIterator<Item = KeyId>) -> Vec<KeyId> {
-        let unknown = ids.into_iter().filter(|id| {
-            !self.contains(*id) && !self.0.destroyed.contains(id) && !self.0.unavailable.contains(id)
-        });
+        let unknown = ids
+            .into_iter()
+            .filter(|id| matches!(self.key(*id), Err(OpenError::UnknownKey(_))));
         unknown.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -147,36 +148,41 @@ impl Keys {
     ///
     /// # Errors
     /// [`OpenError::Tampered`] when the value belongs elsewhere or was altered, [`OpenError::KeyDestroyed`] when it is gone for
-    /// ever, [`OpenError::KeyUnavailable`] when its key could not be had, [`OpenError::UnknownKey`] when nothing is known of it, and the others of [`OpenError`].
+    /// ever, [`OpenError::KeyUnavailable`] when its key could not be had, [`OpenError::UnknownKey`] when nothing is known of it, and
+    /// the others of [`OpenError`].
     pub fn open<T: Plaintext>(
         &self,
         at: &FieldContext<'_, T>,
         sealed: &Sealed<T>,
     ) -> Result<Secret<T>, OpenError> {
         let parts = Parts::of(sealed.as_bytes())?;
-        let id = parts.header.key;
-        match self.key(id) {
-            Some(key) => key.open_parts(at, &parts),
-            None if self.0.destroyed.contains(&id) => Err(OpenError::KeyDestroyed(id)),
-            None if self.0.unavailable.contains(&id) => Err(OpenError::KeyUnavailable),
-            None => Err(OpenError::UnknownKey(id)),
-        }
+        self.key(parts.header.key)?.open_parts(at, &parts)
     }
 
     fn of(tenant: TenantId, sealing: Option<(FieldKey, Budget)>) -> Self {
         Self(Arc::new(Inner {
             tenant,
             sealing,
-            opening: HashMap::new(),
-            destroyed: HashSet::new(),
-            unavailable: HashSet::new(),
+            others: HashMap::new(),
         }))
     }
 
-    fn key(&self, id: KeyId) -> Option<&FieldKey> {
-        match &self.0.sealing {
-            Some((key, _)) if key.id() == id => Some(key),
-            _ => self.0.opening.get(&id),
+    fn with(mut self, id: KeyId, known: Known) -> Self {
+        Arc::make_mut(&mut self.0).others.insert(id, known);
+        self
+    }
+
+    fn key(&self, id: KeyId) -> Result<&FieldKey, OpenError> {
+        if let Some((key, _)) = &self.0.sealing
+            && key.id() == id
+        {
+            return Ok(key);
+        }
+        match self.0.others.get(&id) {
+            Some(Known::Opens(key)) => Ok(key),
+            Some(Known::Destroyed) => Err(OpenError::KeyDestroyed(id)),
+            Some(Known::Unavailable) => Err(OpenError::KeyUnavailable),
+            None => Err(OpenError::UnknownKey(id)),
         }
     }
 }
@@ -218,8 +224,7 @@ impl Debug for Keys {
         f.debug_struct("Keys")
             .field("tenant", &self.0.tenant)
             .field("sealing", &self.sealing_id())
-            .field("opening", &self.0.opening.len())
-            .field("destroyed", &self.0.destroyed.len())
+            .field("others", &self.0.others.len())
             .finish()
     }
 }

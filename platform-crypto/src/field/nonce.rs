@@ -65,6 +65,8 @@ impl Nonces {
         if self.guard.is_none() {
             self.guard = Some(Guard::try_new().ok()?);
         }
+        // Nothing of the old content is used if the operating system has none to give and panics.
+        self.used = BUFFERED;
         OsRandom.fill(&mut self.bytes);
         self.used = 0;
         Some(())

@@ -11,6 +11,11 @@ const PREFIX: &[u8] = b"platform-crypto/v1";
 /// | first part | then | key for |
 /// |---|---|---|
 /// | `field` | table, column | AES-256-GCM of a sealed column |
+/// | `blind-index` | index, normaliser, its version | HMAC-SHA256 of the tags of an index |
+/// | `subject` | | one half of what wraps the keys of data subjects |
+/// | `subject-wrap` | tenant, subject, key id, segment, slot | the wrapping of one subject's key |
+/// | `wrap` | tenant, purpose, key id | the wrapping of a tenant's data key, from a local root key |
+/// | `passphrase-check` | | telling a wrong passphrase, from a local root key |
 ///
 /// ```
 /// use platform_crypto::{DataKey, Label};

@@ -145,8 +145,13 @@ impl KeyringBuilder {
     /// [`KeyError::RootKeyMissing`] and [`KeyError::WrongRootKey`] when it has not: the service must not start, because it would seal
     /// under another root key. [`KeyError::Db`] and [`KeyError::Provider`] when they fail.
     pub async fn open(self) -> Result<Keyring, KeyError> {
+        roots::open(&self.db, &*self.provider, self.db.sources()).await?;
+        Ok(self.unchecked())
+    }
+
+    /// The keyring without a look at the root keys.
+    pub(super) fn unchecked(self) -> Keyring {
         let sources = self.db.sources().clone();
-        roots::open(&self.db, &*self.provider, &sources).await?;
         let config = self.config;
         // Keys that nobody has used for so long could not be used any more; the cache's own clock is good enough for that.
         let forgotten = config.ttl.max(config.grace).saturating_add(config.ttl);
@@ -166,8 +171,8 @@ impl KeyringBuilder {
             slots,
             subjects: Subjects::new(self.erasure, config.ttl, config.capacity),
         };
-        Ok(Keyring {
+        Keyring {
             inner: Arc::new(inner),
-        })
+        }
     }
 }

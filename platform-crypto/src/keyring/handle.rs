@@ -12,7 +12,7 @@ use super::slot::Slot;
 use super::tenant_keys::TenantKeys;
 use super::{KeyError, KeyInfo, KeyLog, store};
 use crate::subject::Subjects;
-use crate::{KeyId, KeyProvider, Keys, Purpose, SealedTable};
+use crate::{KeyId, KeyProvider, Keys, Purpose, RootKeyRef, SealedTable};
 
 /// The keys of all tenants: makes them, hands them out, rotates and destroys them. Cheap to clone.
 ///
@@ -123,6 +123,11 @@ impl Keyring {
     /// [`KeyError::Provider`] says what a load would be told.
     pub async fn health(&self) -> Result<(), KeyError> {
         Ok(self.inner.provider.health().await?)
+    }
+
+    /// The root key that wraps from now on.
+    pub fn current_root(&self) -> RootKeyRef {
+        self.inner.provider.current()
     }
 
     /// How many tenants' keys are in memory.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use platform_core::{RequestContext, error_chain};
 
 use super::handle::Inner;
+use super::single::Waited;
 use super::slot::Slot;
 use super::tenant_keys::{Sealing, TenantKeys};
 use super::{KeyError, store};
@@ -65,32 +66,45 @@ impl Inner {
     ) -> Result<Leased, KeyError> {
         let some_left = || sealing.budget.left() != Some(0);
         // One caller leases for all. Those who can still seal do not wait for it.
-        let _turn = match slot.try_leasing() {
+        let turn = match slot.leasing.try_turn() {
             Some(turn) => turn,
             None if some_left() => return Ok(Leased::Enough),
-            None => slot.leasing().await,
+            None => match slot.leasing.wait(|| self.has_enough(sealing).then_some(())).await {
+                Waited::Done(()) => return Ok(Leased::Enough),
+                Waited::Failed(error) => return Err(error),
+                Waited::Turn(turn) => turn,
+            },
         };
         if self.has_enough(sealing) {
             return Ok(Leased::Enough);
         }
-        let uses = match self.count_lease(sealing, ctx).await {
-            Ok(uses) => uses,
+        let leased = self.lease_now(loaded, sealing, ctx).await;
+        turn.end(&leased);
+        match leased {
             Err(error) if some_left() => {
                 tracing::warn!(error = %error_chain(&error), "cannot reserve more seals yet, going on with those left");
-                return Ok(Leased::Enough);
+                Ok(Leased::Enough)
             }
-            Err(error) => return Err(error),
-        };
-        let Some(uses) = uses else {
+            leased => leased,
+        }
+    }
+
+    async fn lease_now(
+        &self,
+        loaded: &TenantKeys,
+        sealing: &Sealing<'_>,
+        ctx: &RequestContext,
+    ) -> Result<Leased, KeyError> {
+        let Some(uses) = self.count_lease(sealing, ctx).await? else {
             return Ok(Leased::Gone);
         };
         sealing.budget.add(uses.after - uses.before);
         if uses.after >= self.config.soft {
             self.replace_worn(loaded, sealing, ctx).await;
         }
-        match some_left() {
-            true => Ok(Leased::Enough),
-            false => Err(KeyError::BudgetSpent(sealing.id)),
+        match sealing.budget.left() {
+            Some(0) => Err(KeyError::BudgetSpent(sealing.id)),
+            _ => Ok(Leased::Enough),
         }
     }
 
@@ -99,7 +113,9 @@ impl Inner {
         sealing: &Sealing<'_>,
         ctx: &RequestContext,
     ) -> Result<Option<store::Uses>, KeyError> {
-        let mut tx = self.db.begin(ctx).await?;
+        // In the name of the keyring: others wait for it, who have more time.
+        let ctx = RequestContext::system(ctx.tenant(), "reserve seals", &self.sources);
+        let mut tx = self.db.begin(&ctx).await?;
         let uses = store::lease(&mut tx, sealing.id, self.config.block, self.config.hard).await?;
         tx.commit().await?;
         Ok(uses)

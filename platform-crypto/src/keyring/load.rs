@@ -8,7 +8,8 @@ use platform_core::pg::{TenantRead, TenantTx};
 use platform_core::{RequestContext, TenantId, Timestamp, error_chain};
 
 use super::handle::Inner;
-use super::slot::{Slot, Waited};
+use super::single::Waited;
+use super::slot::Slot;
 use super::store::Row;
 use super::tenant_keys::{LoadedKey, Lost, TenantKeys, Validity};
 use super::{KeyError, KeyInfo, store};
@@ -33,8 +34,8 @@ impl Inner {
         if let Some(keys) = slot.fresh(self.sources.now()) {
             return Ok(keys);
         }
-        let turn = match slot.wait(|| self.sources.now()).await {
-            Waited::Loaded(keys) => return Ok(keys),
+        let turn = match slot.loading.wait(|| slot.fresh(self.sources.now())).await {
+            Waited::Done(keys) => return Ok(keys),
             Waited::Failed(error) => return Err(error),
             Waited::Turn(turn) => turn,
         };

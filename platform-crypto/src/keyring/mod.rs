@@ -14,9 +14,11 @@ mod make;
 mod rewrap;
 mod roots;
 mod rotate;
+mod single;
 mod slot;
 mod store;
 mod tenant_keys;
+mod unconnected;
 mod worker;
 
 pub use builder::KeyringBuilder;

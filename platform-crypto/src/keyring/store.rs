@@ -62,11 +62,12 @@ pub(super) struct NewKey<'a> {
 /// Stores a version unless there is one of that number; was there none?
 pub(super) async fn insert(tx: &mut TenantTx, new: &NewKey<'_>) -> Result<bool, KeyError> {
     let tenant = tx.tenant();
+    // No conflict target: with one, the other unique indexes would raise an error when two insert the same version at once.
     let inserted = sqlx::query(
         "insert into platform_crypto.tenant_key
            (tenant_id, purpose, version, key_id, state, wrapped, root_key, created_at, activates_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         on conflict (tenant_id, purpose, version) do nothing",
+         on conflict do nothing",
     )
     .bind(tenant)
     .bind(new.purpose.as_str())

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::RootKeyError;
 use super::root_key::RootKey;
-use super::weak::key_weakness;
+use super::weak::{KEY_OF_TESTS, key_weakness};
 use super::{KeyProvider, ProviderError, RootKeyRef, WrapContext, WrappedKey, key_file, key_text};
 use crate::DataKey;
 
@@ -95,6 +95,17 @@ impl LocalRoot {
     pub fn ephemeral(sources: &Sources) -> Self {
         Self {
             current: RootKey::new("key", &Zeroizing::new(sources.bytes())),
+            older: Vec::new(),
+            sources: sources.clone(),
+        }
+    }
+
+    /// The root key that stands in the source of this crate: for tests and databases whose content everybody may read.
+    ///
+    /// No text and no file can name it; [`LocalRoot::from_text`] refuses it.
+    pub fn insecure_for_tests(sources: &Sources) -> Self {
+        Self {
+            current: RootKey::new("key", &Zeroizing::new(KEY_OF_TESTS)),
             older: Vec::new(),
             sources: sources.clone(),
         }

@@ -1,5 +1,6 @@
 //! Making and loading the key of a data subject.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use platform_core::pg::TenantTx;
@@ -171,6 +172,19 @@ impl Inner {
     pub(super) async fn segment_of(&self, id: SegmentId) -> Result<Arc<LoadedSegment>, KeyError> {
         let segment = self.subjects.segment(id, &self.sources).await?;
         segment.ok_or(KeyError::ErasureKeyLost(id.number))
+    }
+
+    /// The segments of these subjects.
+    pub(super) async fn segments_of(
+        &self,
+        rows: impl Iterator<Item = &SubjectRow>,
+    ) -> Result<HashMap<SegmentId, Arc<LoadedSegment>>, KeyError> {
+        let ids: HashSet<SegmentId> = rows.map(|row| row.place.segment).collect();
+        let mut segments = HashMap::with_capacity(ids.len());
+        for id in ids {
+            segments.insert(id, self.segment_of(id).await?);
+        }
+        Ok(segments)
     }
 
     async fn segment_or_new(&self, id: SegmentId) -> Result<Arc<LoadedSegment>, KeyError> {

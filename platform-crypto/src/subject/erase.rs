@@ -1,6 +1,6 @@
 //! Erasing a data subject.
 
-use platform_core::pg::DbError;
+use platform_core::pg::{DbError, TenantTx};
 use platform_core::{RequestContext, Timestamp};
 use serde_json::json;
 
@@ -78,8 +78,70 @@ impl Keyring {
     /// # Errors
     /// [`EraseError`].
     pub async fn erase(&self, ctx: &RequestContext, subject: SubjectId) -> Result<Erased, EraseError> {
-        let row = Box::pin(self.inner.begin_erasure(ctx, subject)).await?;
-        Ok(Box::pin(self.inner.finish_erasure(ctx, &row)).await?)
+        let mut tx = self.inner.db.begin(ctx).await?;
+        match self.begin_erasure(&mut tx, ctx, subject).await {
+            Ok(()) => tx.commit().await?,
+            Err(EraseError::Held { holds }) => {
+                tx.rollback().await?;
+                self.record_refused_erasure(ctx, subject, &holds).await?;
+                return Err(EraseError::Held { holds });
+            }
+            Err(error) => return Err(error),
+        }
+        self.finish_erasure(ctx, subject).await
+    }
+
+    /// The first step of an [erasure](Self::erase), in a transaction of the caller's in which more is taken away: marks the subject,
+    /// so that its fields are refused once the transaction commits, and deletes its tags in blind indexes. Go on with
+    /// [`finish_erasure`](Self::finish_erasure) after the commit.
+    ///
+    /// # Errors
+    /// [`EraseError`]; roll the transaction back. After [`EraseError::Held`] call
+    /// [`record_refused_erasure`](Self::record_refused_erasure).
+    pub async fn begin_erasure(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        subject: SubjectId,
+    ) -> Result<(), EraseError> {
+        Box::pin(self.inner.begin_erasure(tx, ctx, subject)).await
+    }
+
+    /// The other steps of an erasure that has begun: destroys the subject's slot outside the database, then drops the wrapped key.
+    ///
+    /// # Errors
+    /// [`EraseError::NotFound`] when it has not begun, [`EraseError::Keys`] when it has to be called again.
+    pub async fn finish_erasure(
+        &self,
+        ctx: &RequestContext,
+        subject: SubjectId,
+    ) -> Result<Erased, EraseError> {
+        let inner = &*self.inner;
+        let mut read = inner.db.read(ctx).await?;
+        let row = rows::by_subject(&mut read, ctx.tenant(), subject).await?;
+        read.finish().await?;
+        let row = row
+            .filter(|row| row.state != SubjectState::Live)
+            .ok_or(EraseError::NotFound)?;
+        // Once more, because the commit was the caller's.
+        inner.apply(Change::Subject(ctx.tenant(), row.place.key)).await;
+        Ok(Box::pin(inner.finish_erasure(ctx, &row)).await?)
+    }
+
+    /// Records that an erasure was refused, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it could not be recorded.
+    pub async fn record_refused_erasure(
+        &self,
+        ctx: &RequestContext,
+        subject: SubjectId,
+        holds: &[Hold],
+    ) -> Result<(), KeyError> {
+        let ids: Vec<_> = holds.iter().map(|hold| hold.id).collect();
+        let event = KeyEvent::new(KeyEventKind::SubjectEraseRefused, "subject", subject.to_string());
+        let event = event.detail(json!({ "holds": ids })).denied("legal_hold");
+        self.inner.record_alone(ctx, &event).await
     }
 
     /// Finishes up to `limit` erasures of the tenant that were interrupted; how many. [`maintain`](Keyring::maintain) does it too.
@@ -107,41 +169,31 @@ impl Keyring {
 }
 
 impl Inner {
-    /// The first step. The row as it is after it.
+    /// The first step.
     async fn begin_erasure(
         &self,
+        tx: &mut TenantTx,
         ctx: &RequestContext,
         subject: SubjectId,
-    ) -> Result<SubjectRow, EraseError> {
-        let mut tx = self.db.begin(ctx).await?;
-        hold::lock(&mut tx, subject).await?;
-        let mut row = rows::lock(&mut tx, subject).await?.ok_or(EraseError::NotFound)?;
-        if row.state != SubjectState::Live {
-            return Ok(row);
+    ) -> Result<(), EraseError> {
+        if tx.tenant() != ctx.tenant() {
+            return Err(KeyError::ForeignTransaction.into());
         }
-        let holds = hold::standing(&mut tx, ctx, subject).await?;
+        hold::lock(tx, subject).await?;
+        let row = rows::lock(tx, subject).await?.ok_or(EraseError::NotFound)?;
+        if row.state != SubjectState::Live {
+            return Ok(());
+        }
+        let holds = hold::standing(&mut *tx, ctx, subject).await?;
         if !holds.is_empty() {
-            tx.rollback().await?;
-            let ids: Vec<_> = holds.iter().map(|hold| hold.id).collect();
-            let event = event(KeyEventKind::SubjectEraseRefused, &row).detail(json!({ "holds": ids }));
-            self.record_alone(ctx, &event.denied("legal_hold")).await?;
             return Err(EraseError::Held { holds });
         }
-        let now = self.sources.now();
-        rows::begin_erasure(&mut tx, subject, now).await?;
-        let tags = index::delete_of_subject(&mut tx, subject).await?;
+        rows::begin_erasure(tx, subject, self.sources.now()).await?;
+        let tags = index::delete_of_subject(tx, subject).await?;
         let event = event(KeyEventKind::SubjectEraseRequest, &row).detail(json!({ "tags": tags }));
-        self.log
-            .record(&mut tx, ctx, &event)
-            .await
-            .map_err(KeyError::from)?;
-        let change = Change::Subject(ctx.tenant(), row.place.key);
-        notify(&mut tx, &change).await?;
-        tx.commit().await?;
-        self.apply(change).await;
-        row.state = SubjectState::Erasing;
-        row.erase_requested_at = Some(now);
-        Ok(row)
+        self.log.record(tx, ctx, &event).await.map_err(KeyError::from)?;
+        notify(tx, &Change::Subject(ctx.tenant(), row.place.key)).await?;
+        Ok(())
     }
 
     /// The second and the third step.

@@ -4,6 +4,8 @@ mod puncturable;
 mod segment;
 mod store;
 mod store_file;
+#[cfg(feature = "vault")]
+mod store_vault;
 
 #[cfg(feature = "pg")]
 mod cache;
@@ -30,6 +32,8 @@ pub use puncturable::{PuncturableKey, Slot, SlotKey};
 pub use segment::{InvalidSegment, SegmentId};
 pub use store::{ErasureStore, ErasureStoreError, Revision, StoredSegment};
 pub use store_file::FileErasureStore;
+#[cfg(feature = "vault")]
+pub use store_vault::VaultErasureStore;
 
 #[cfg(feature = "pg")]
 pub use erase::{EraseError, Erased, SubjectInfo};

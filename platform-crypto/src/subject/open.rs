@@ -1,11 +1,7 @@
 //! The keys of data subjects behind a list of sealed values.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use platform_core::RequestContext;
 
-use super::cache::LoadedSegment;
 use super::ensure::{is_unavailable, knows_wrapping, open_row};
 use super::rows::{self, SubjectRow, SubjectState};
 use crate::keyring::Inner;
@@ -71,19 +67,14 @@ impl Inner {
             self.invalidate(ctx.tenant()).await;
             keys = self.tenant_keys(ctx).await?;
         }
-        let mut segments: HashMap<u32, Arc<LoadedSegment>> = HashMap::new();
+        let segments = self.segments_of(rows.iter().filter(is_live)).await?;
         for (done, row) in rows.iter().filter(is_live).enumerate() {
             if is_unavailable(&keys, row) {
                 opened.push((row.place.key, Opened::Unavailable));
                 continue;
             }
-            let id = row.place.segment;
-            let segment = match segments.get(&id.number) {
-                Some(segment) => Arc::clone(segment),
-                None => self.segment_of(id).await?,
-            };
-            segments.insert(id.number, Arc::clone(&segment));
-            let key = open_row(row, &keys, &segment)?;
+            let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
+            let key = open_row(row, &keys, segment)?;
             let key = key.map_or(Opened::Destroyed, |key| Opened::Key(FieldKey::new(key)));
             opened.push((row.place.key, key));
             if done % UNWRAPS_AT_A_TIME == UNWRAPS_AT_A_TIME - 1 {

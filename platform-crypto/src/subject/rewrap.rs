@@ -1,8 +1,5 @@
 //! Moving the keys of data subjects under the tenant's newest key.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use platform_core::RequestContext;
 
 use super::ensure::open_row;
@@ -23,6 +20,23 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// How many of the tenant's subject keys are still under another key than the one that wraps now.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn subjects_to_rewrap(&self, ctx: &RequestContext) -> Result<u64, KeyError> {
+        let keys = self.inner.tenant_keys(ctx).await?;
+        let Some(sealing) = keys.sealing(self.inner.sources.now()).map(|sealing| sealing.id) else {
+            return Ok(0);
+        };
+        let mut read = self.inner.db.read(ctx).await?;
+        let left = rows::count_not_wrapped_by(&mut read, ctx.tenant(), sealing).await?;
+        read.finish().await?;
+        Ok(left)
+    }
+}
+
 impl Inner {
     pub(crate) async fn rewrap_subjects(&self, ctx: &RequestContext, limit: u32) -> Result<usize, KeyError> {
         let keys = self.tenant_keys(ctx).await?;
@@ -35,26 +49,23 @@ impl Inner {
             return Ok(0);
         }
         let mut read = self.db.read(ctx).await?;
-        let rows = rows::wrapped_by(&mut read, ctx.tenant(), &older, limit).await?;
+        let mut rows = rows::wrapped_by(&mut read, ctx.tenant(), &older, limit).await?;
         read.finish().await?;
+        // In the same order for everybody who does this at the same time.
+        rows.sort_unstable_by_key(|row| row.place.subject);
         let new = keys.find(sealing).ok_or(KeyError::Corrupt)?;
-        let mut segments = HashMap::new();
+        let segments = self.segments_of(rows.iter()).await?;
         let mut wrapped = Vec::with_capacity(rows.len());
         let mut punctured = Vec::new();
         for row in &rows {
-            let id = row.place.segment;
-            let segment = match segments.entry(id) {
-                Entry::Occupied(loaded) => loaded.into_mut(),
-                Entry::Vacant(place) => place.insert(self.segment_of(id).await?),
+            let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
+            let Some(slot_key) = segment.key.slot_key(row.place.slot) else {
+                punctured.push(row.clone());
+                continue;
             };
-            let slot_key = segment.key.slot_key(row.place.slot);
-            match open_row(row, &keys, segment)?.zip(slot_key) {
-                Some((key, slot_key)) => {
-                    let bytes = row.place.wrap(&key, new.key.data_key(), &slot_key, &self.sources);
-                    wrapped.push((row, bytes));
-                }
-                None => punctured.push(row.clone()),
-            }
+            let key = open_row(row, &keys, segment)?.ok_or(KeyError::Corrupt)?;
+            let bytes = row.place.wrap(&key, new.key.data_key(), &slot_key, &self.sources);
+            wrapped.push((row, bytes));
         }
         let mut tx = self.db.begin(ctx).await?;
         for (row, bytes) in &wrapped {

@@ -325,6 +325,22 @@ pub(crate) async fn count_wrapped_by(tx: &mut TenantTx, key: KeyId) -> Result<u6
     u64::try_from(count).map_err(|_| KeyError::Corrupt)
 }
 
+/// How many live subjects' keys are wrapped under another key of the tenant.
+pub(super) async fn count_not_wrapped_by<'c>(
+    executor: impl Executor<'c, Database = Postgres>,
+    tenant: TenantId,
+    key: KeyId,
+) -> Result<u64, KeyError> {
+    let count: i64 = sqlx::query_scalar(
+        "select count(*) from platform_crypto.subject_key where tenant_id = $1 and state = 'live' and wrapped_by <> $2",
+    )
+    .bind(tenant)
+    .bind(key.as_bytes().as_slice())
+    .fetch_one(executor)
+    .await?;
+    u64::try_from(count).map_err(|_| KeyError::Corrupt)
+}
+
 fn read(tenant: TenantId, stored: Stored) -> Result<SubjectRow, KeyError> {
     let key = |bytes: &[u8]| KeyId::try_from(bytes).map_err(|_| KeyError::Corrupt);
     let state = match stored.state.as_str() {

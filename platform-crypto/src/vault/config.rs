@@ -7,7 +7,7 @@ use vaultrs::client::VaultClientSettings;
 
 /// Where Vault is, how long to wait for it and how often to ask again.
 ///
-/// Nothing is read from the environment. `http://` is accepted for this machine alone, where an agent may listen, unless
+/// Nothing is read from the environment, and no proxy is asked. `http://` is accepted for this machine alone, where an agent may listen, unless
 /// [`VaultConfig::with_clear_text`] says otherwise.
 ///
 /// ```
@@ -119,13 +119,10 @@ impl VaultConfig {
     }
 
     pub(super) fn settings(&self) -> Result<VaultClientSettings, InvalidVaultConfig> {
-        let ca_certs = self
-            .ca_files
-            .iter()
-            .map(|path| path.to_string_lossy().into_owned());
         Ok(VaultClientSettings {
             address: self.address.parse().map_err(|_| InvalidVaultConfig::Address)?,
-            ca_certs: ca_certs.collect(),
+            // The HTTP client is made here and has them.
+            ca_certs: Vec::new(),
             identity: None,
             timeout: Some(self.timeout),
             token: String::new(),

@@ -13,7 +13,8 @@ pub enum VaultError {
     /// Vault cannot be reached, is sealed, overloaded or too slow. Ask again later.
     #[error("Vault is unavailable")]
     Unavailable(#[source] Source),
-    /// The login was refused, the token may not do this, or it has ended and cannot be replaced. An operator has to act.
+    /// The login was refused, the token may not do this or has ended and cannot be replaced, or the mount does not exist. An operator has
+    /// to act.
     #[error("Vault denies access")]
     Denied(#[source] Source),
     /// Vault understood the request and refuses it: a ciphertext that does not open, say. Asking again does not help.
@@ -78,9 +79,10 @@ impl From<ClientError> for VaultError {
         };
         match status {
             400 if answer.message.contains("check-and-set") => Self::Conflict,
-            401 | 403 => Self::Denied(answer.into()),
-            // Not ready: a standby that does not forward, a secondary without its primary, too many requests.
-            412 | 429 | 472 | 473 | 500..=599 => Self::Unavailable(answer.into()),
+            // There is no such mount, or it is of another kind: what is asked for is not there for this service.
+            401 | 403 | 404 | 405 => Self::Denied(answer.into()),
+            // Not ready: a standby that does not forward or sends elsewhere, a secondary without its primary, too many requests.
+            300..=399 | 412 | 429 | 472 | 473 | 500..=599 => Self::Unavailable(answer.into()),
             _ => Self::Refused(answer.into()),
         }
     }

@@ -147,9 +147,9 @@ impl KvV2 {
     pub async fn destroy(&self, path: &str, versions: &[u64]) -> Result<(), VaultError> {
         let path = &checked("the path of a secret", path)?;
         let answer = self.vault.call(Repeat::Harmless, |session| async move {
-            kv2::destroy_versions(&*session, &self.mount, path, versions.to_vec()).await
+            or_absent(kv2::destroy_versions(&*session, &self.mount, path, versions.to_vec()).await)
         });
-        answer.await
+        answer.await.map(|_| ())
     }
 
     /// Takes a secret with all its versions away for good.
@@ -159,9 +159,9 @@ impl KvV2 {
     pub async fn remove(&self, path: &str) -> Result<(), VaultError> {
         let path = &checked("the path of a secret", path)?;
         let answer = self.vault.call(Repeat::Harmless, |session| async move {
-            kv2::delete_metadata(&*session, &self.mount, path).await
+            or_absent(kv2::delete_metadata(&*session, &self.mount, path).await)
         });
-        answer.await
+        answer.await.map(|_| ())
     }
 
     /// The versions of a secret; `None` where there never was one.

@@ -3,6 +3,7 @@
 mod client;
 mod config;
 mod error;
+mod keeper;
 mod kv;
 mod lease;
 mod login;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use reqwest::Certificate;
+use reqwest::redirect::Policy;
 use rustify::clients::reqwest::Client as HttpClient;
 use vaultrs::api::EndpointMiddleware;
-use vaultrs::client::{Client, VaultClient, VaultClientSettings};
+use vaultrs::client::{Client, VaultClientSettings};
 use zeroize::Zeroize as _;
 
 use super::config::{InvalidVaultConfig, VaultConfig};
@@ -30,13 +32,29 @@ impl Transport {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let settings = config.settings()?;
-        let client =
-            VaultClient::new(settings.clone()).map_err(|error| InvalidVaultConfig::Client(error.into()))?;
+        let http = http_client(config).map_err(InvalidVaultConfig::Client)?;
         Ok(Self {
-            http: client.http,
+            http: HttpClient::new(settings.address.as_str(), http),
             settings,
         })
     }
+}
+
+/// The client library would make one that takes a proxy from the environment and follows a redirection, with the token, to `http://`.
+fn http_client(config: &VaultConfig) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
+    let mut client = reqwest::Client::builder()
+        .tls_backend_rustls()
+        .no_proxy()
+        .timeout(config.timeout);
+    // A standby sends its callers to the active server.
+    client = match config.address.starts_with("https://") {
+        true => client.https_only(true).redirect(Policy::limited(3)),
+        false => client.tls_certs_only([]).redirect(Policy::none()),
+    };
+    for path in &config.ca_files {
+        client = client.tls_certs_merge(Certificate::from_pem_bundle(&std::fs::read(path)?)?);
+    }
+    Ok(client.build()?)
 }
 
 impl Session {

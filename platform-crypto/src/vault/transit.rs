@@ -27,6 +27,16 @@ const DIGEST_BYTES: usize = 32;
 /// it as well, but Vault's `rewrap` does not take any, and re-wrapping must not bring a key out of Vault.
 ///
 /// To rotate, rotate the transit key and have the keyring wrap everything anew; then `min_decryption_version` can be raised.
+///
+/// The policy of the service needs three paths, and needs neither to read nor to make keys:
+///
+/// ```text
+/// path "transit/encrypt/platform" { capabilities = ["update"] }
+/// path "transit/decrypt/platform" { capabilities = ["update"] }
+/// path "transit/rewrap/platform"  { capabilities = ["update"] }
+/// ```
+///
+/// With `create` on the first of them Vault would make a missing key on its first use, which hides a wrong name.
 #[derive(Debug, Clone)]
 pub struct VaultTransit {
     vault: Arc<Vault>,

@@ -179,6 +179,17 @@ fn a_destroyed_key_is_said_to_be_destroyed() {
 }
 
 #[test]
+fn a_key_that_cannot_be_had_is_not_said_to_be_unknown() {
+    let at = somewhere(&EMAIL);
+    let away = field_key();
+    let sealed = away.seal(&at, &text("ada@example.com")).unwrap();
+    let keys = keys(at.tenant()).with_unavailable(away.id());
+
+    assert_eq!(keys.open(&at, &sealed).unwrap_err(), OpenError::KeyUnavailable);
+    assert!(keys.missing([away.id()]).is_empty());
+}
+
+#[test]
 fn a_column_that_changed_its_type_says_so() {
     const AS_BYTES: Column<Vec<u8>> = Column::new("crm.customer", "email");
     let (tenant, row, key) = (tenant(), row(), field_key());

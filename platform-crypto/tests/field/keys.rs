@@ -45,12 +45,11 @@ fn the_longest_value_is_sealed_and_a_longer_one_is_not() {
     let at = somewhere(&NOTE);
     let key = field_key();
 
-    let longest = vec![7; PLAINTEXT_BYTES_MAX];
-    let sealed = key.seal(&at, &longest).unwrap();
-    assert!(key.open(&at, &sealed).unwrap().ct_eq(&longest));
+    let mut value = vec![7; PLAINTEXT_BYTES_MAX];
+    assert!(key.seal(&at, &value).is_ok());
 
-    let longer = vec![7; PLAINTEXT_BYTES_MAX + 1];
-    assert_eq!(key.seal(&at, &longer).unwrap_err(), SealError::TooLong);
+    value.push(7);
+    assert_eq!(key.seal(&at, &value).unwrap_err(), SealError::TooLong);
 }
 
 #[test]

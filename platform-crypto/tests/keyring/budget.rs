@@ -1,6 +1,7 @@
 //! No key seals more often than is safe.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use platform_crypto::{KeyError, KeyState, SealError};
@@ -181,4 +182,22 @@ async fn what_was_leased_is_used_up_when_no_more_can_be_had() {
     }
 
     assert!(keyring.keys(&world.ctx()).await.unwrap_err().is_unavailable());
+}
+
+#[tokio::test]
+async fn a_thousand_who_wait_for_a_lease_do_not_try_one_after_the_other() {
+    let world = World::own().await;
+    let keyring = world.impatient_process(|builder| builder.lease(10)).await;
+    for _ in 0..10 {
+        seal(&keyring.keys(&world.ctx()).await.unwrap(), &world.sources);
+        // Its lease is used up, and no other is made.
+        world.cut_connections().await;
+    }
+
+    let (begun, ctx) = (Instant::now(), world.ctx());
+    let all = join_all((0..1000).map(|_| keyring.keys(&ctx))).await;
+
+    assert!(all.iter().all(|keys| keys.as_ref().unwrap_err().is_unavailable()));
+    // One try takes 100 ms.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }

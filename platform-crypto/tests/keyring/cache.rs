@@ -1,10 +1,12 @@
 //! How long keys stay in memory, and how many.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use platform_crypto::Purpose;
 
-use crate::support::{ADA, TTL, World, seal};
+use crate::support::{ADA, TTL, World, root, seal};
 
 // C8
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -80,10 +82,7 @@ async fn the_cache_is_bounded_in_keys_not_in_tenants() {
         let tenant = world.test.tenant().await;
         maker.keys(&world.ctx_of(tenant)).await.unwrap();
         for _ in 0..3 {
-            maker
-                .rotate(&world.ctx_of(tenant), platform_crypto::Purpose::Data)
-                .await
-                .unwrap();
+            maker.rotate(&world.ctx_of(tenant), Purpose::Data).await.unwrap();
         }
         tenants.push(tenant);
     }
@@ -127,4 +126,33 @@ async fn a_caller_who_gives_up_takes_nobodys_keys_with_him() {
     let keys = keyring.keys(&ctx).await.unwrap();
     assert_eq!(seal(&keys, &world.sources).open(&keys).unwrap(), ADA);
     assert_eq!(keyring.list(&ctx).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_change_that_is_heard_of_during_a_load_is_not_missed() {
+    let world = World::shared().await;
+    let other = world
+        .builder_with(Arc::new(root(&world.sources)))
+        .open()
+        .await
+        .unwrap();
+    other.keys(&world.ctx()).await.unwrap();
+    let keyring = world.keyring().await;
+    let (asked, held) = (world.provider.unwraps(), world.provider.hold().await);
+    let (ctx, loading) = (world.ctx(), keyring.clone());
+    let loading = tokio::spawn(async move { loading.keys(&ctx).await.unwrap() });
+    while world.provider.unwraps() == asked {
+        tokio::task::yield_now().await;
+    }
+
+    // The rows have been read, the key is being unwrapped, and now there is another.
+    let new = other.rotate_now(&world.ctx(), Purpose::Data).await.unwrap();
+    keyring.invalidate(world.tenant).await;
+    drop(held);
+
+    assert_ne!(loading.await.unwrap().sealing_id(), Some(new.id));
+    assert_eq!(
+        keyring.keys(&world.ctx()).await.unwrap().sealing_id(),
+        Some(new.id)
+    );
 }

@@ -289,3 +289,22 @@ async fn rotations_and_a_first_use_at_once_leave_one_first_version() {
         assert_eq!(created.iter().filter(|event| event.0 == "key.create").count(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_due_version_seals_though_its_activation_cannot_be_recorded_yet() {
+    let world = World::shared().await;
+    let keyring = world.keyring().await;
+    keyring.keys(&world.ctx()).await.unwrap();
+    let new = keyring.rotate(&world.ctx(), Purpose::Data).await.unwrap();
+    world.log.set_refusing(true);
+
+    world.pass(TTL);
+
+    assert_eq!(
+        keyring.keys(&world.ctx()).await.unwrap().sealing_id(),
+        Some(new.id)
+    );
+    assert!(keyring.promote(&world.ctx()).await.is_err());
+    world.log.set_refusing(false);
+    assert_eq!(keyring.promote(&world.ctx()).await.unwrap(), 1);
+}

@@ -14,7 +14,10 @@ use crate::support::{ADA, Customer, TTL, World, seal};
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn outages_and_rotations_lose_no_value_and_no_version() {
     let world = World::own().await;
-    let processes = [world.impatient_process().await, world.impatient_process().await];
+    let processes = [
+        world.impatient_process(|builder| builder).await,
+        world.impatient_process(|builder| builder).await,
+    ];
     let stop = CancellationToken::new();
     let workers = processes.clone().map(|process| {
         let (worker, stop) = (process.worker(Duration::from_secs(1)), stop.clone());

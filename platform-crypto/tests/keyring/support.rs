@@ -85,12 +85,15 @@ impl World {
     }
 
     /// A process that does not wait long for a connection.
-    pub(crate) async fn impatient_process(&self) -> Keyring {
+    pub(crate) async fn impatient_process(
+        &self,
+        set: impl FnOnce(KeyringBuilder) -> KeyringBuilder,
+    ) -> Keyring {
         let mut config = DbConfig::new(self.test.app_url()).with_max_connections(8);
         config.acquire_timeout = Duration::from_millis(100);
         let db = Db::connect(&config, self.sources.clone()).await.unwrap();
         let builder = Keyring::builder(&db, self.provider.clone()).ttl(TTL).grace(GRACE);
-        builder.open().await.unwrap()
+        set(builder).open().await.unwrap()
     }
 
     /// A process with a clock of its own.
@@ -169,7 +172,7 @@ impl World {
 
 /// The root key of every test that shares a database.
 pub(crate) fn root(sources: &Sources) -> LocalRoot {
-    LocalRoot::from_text(include_str!("../root.key"), sources).unwrap()
+    LocalRoot::insecure_for_tests(sources)
 }
 
 /// A value sealed at a row of its own.
@@ -202,6 +205,7 @@ impl Customer {
 #[derive(Debug)]
 pub(crate) struct Switched {
     inner: Mutex<Arc<dyn KeyProvider>>,
+    gate: tokio::sync::RwLock<()>,
     down: AtomicBool,
     denied: AtomicBool,
     wraps: AtomicUsize,
@@ -212,11 +216,17 @@ impl Switched {
     pub(crate) fn new(inner: impl KeyProvider) -> Self {
         Self {
             inner: Mutex::new(Arc::new(inner)),
+            gate: tokio::sync::RwLock::default(),
             down: AtomicBool::new(false),
             denied: AtomicBool::new(false),
             wraps: AtomicUsize::new(0),
             unwraps: AtomicUsize::new(0),
         }
+    }
+
+    /// Lets everybody wait for an answer until the guard goes.
+    pub(crate) async fn hold(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.gate.write().await
     }
 
     pub(crate) fn set_down(&self, down: bool) {
@@ -242,6 +252,7 @@ impl Switched {
     async fn answer(&self) -> Result<(), ProviderError> {
         // A provider is far away: whoever asks it gives others the time to ask as well.
         tokio::task::yield_now().await;
+        drop(self.gate.read().await);
         if self.down.load(Ordering::SeqCst) {
             return Err(ProviderError::unavailable("switched off"));
         }

@@ -143,6 +143,21 @@ fn well_known_and_patterned_keys_are_refused() {
     }
 }
 
+// C11
+#[test]
+fn the_root_key_of_the_tests_cannot_be_configured() {
+    let published = include_str!("../root.key");
+    let tests = LocalRoot::insecure_for_tests(&sources());
+
+    let read = LocalRoot::from_text(published, &sources());
+
+    assert!(
+        matches!(read, Err(RootKeyError::Weak(Weakness::WellKnown))),
+        "{read:?}"
+    );
+    assert_eq!(tests.current().to_string(), "key:4dd77e3d");
+}
+
 // C9, C10
 #[test]
 fn no_error_shows_a_character_of_a_key() {

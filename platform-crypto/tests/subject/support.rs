@@ -130,7 +130,7 @@ impl World {
 }
 
 pub(crate) async fn keyring_on(db: &Db, store: Arc<dyn ErasureStore>, log: Arc<dyn KeyLog>) -> Keyring {
-    let root = LocalRoot::from_text(include_str!("../root.key"), db.sources()).unwrap();
+    let root = LocalRoot::insecure_for_tests(db.sources());
     Keyring::builder(db, Arc::new(root))
         .ttl(TTL)
         .log(log)
@@ -288,4 +288,16 @@ impl KeyLog for Remembered {
         self.events.lock().unwrap().push((tx.tenant(), event.clone()));
         Ok(())
     }
+}
+
+/// Asks again until it is so. Every question goes to the database, which is what the time is given to.
+pub(crate) async fn wait_until(mut so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), asking)
+        .await
+        .unwrap();
 }

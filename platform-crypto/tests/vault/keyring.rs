@@ -4,7 +4,7 @@ use std::time::Duration;
 use platform_core::RequestContext;
 use platform_core::testing::TestDb;
 use platform_core::uuid::Uuid;
-use platform_crypto::{Column, KeyError, Keyring, MIGRATIONS, OpenKeys as _, ProviderError, SealKeys as _};
+use platform_crypto::{Column, KeyError, Keyring, MIGRATIONS, ProviderError};
 use vaultrs::api::transit::requests::UpdateKeyConfigurationRequestBuilder;
 use vaultrs::transit::key;
 

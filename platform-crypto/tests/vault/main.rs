@@ -7,6 +7,7 @@
 mod vault_double;
 
 mod config;
+mod erasure;
 mod hvac;
 #[cfg(feature = "pg")]
 mod keyring;
@@ -15,4 +16,5 @@ mod login;
 mod logs;
 mod outage;
 mod support;
+mod tls;
 mod transit;

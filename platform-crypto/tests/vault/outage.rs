@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
 use platform_core::error_chain;
-use platform_crypto::{Expected, KeyProvider as _, ProviderError, Vault, VaultError};
+use platform_crypto::{Expected, KeyProvider as _, ProviderError, Vault, VaultError, VaultLogin};
 
-use crate::support::{Server, Tokens, fields, key_of_a_tenant};
-use crate::vault_double::Mood;
+use crate::support::{Server, Tokens, fields, key_of_a_tenant, secret};
+use crate::vault_double::{Mood, ROOT_TOKEN};
 
 const HOURLY: Tokens = Tokens::Periodic(3600);
 
@@ -123,4 +123,16 @@ async fn a_vault_that_forbids_everything_is_denied_and_not_unavailable() {
 
     assert!(matches!(opened, Err(ProviderError::Denied(_))), "{opened:?}");
     assert_eq!(server.logins(), 2);
+}
+
+#[tokio::test]
+async fn a_mount_that_is_not_there_is_for_an_operator_to_see_to() {
+    let server = Server::double(HOURLY).await;
+    let login = VaultLogin::token(secret(ROOT_TOKEN));
+    let transit = server.vault_with(login).transit("elsewhere", "platform").unwrap();
+    let (context, key) = key_of_a_tenant();
+
+    let wrapped = transit.wrap(&context, &key).await;
+
+    assert!(matches!(wrapped, Err(ProviderError::Denied(_))), "{wrapped:?}");
 }

@@ -11,7 +11,7 @@ use vaultrs::api::auth::approle::requests::SetAppRoleRequestBuilder;
 use vaultrs::api::transit::requests::CreateKeyRequestBuilder;
 use vaultrs::auth::approle::role;
 use vaultrs::client::{VaultClient, VaultClientSettings};
-use vaultrs::{sys, transit};
+use vaultrs::{kv2, sys, transit};
 
 use crate::vault_double::{ROOT_TOKEN, VaultDouble};
 
@@ -93,6 +93,7 @@ impl Server {
         sys::mount::enable(&admin, &mounts.transit, "transit", None)
             .await
             .unwrap();
+        wait_for_kv(&admin, &mounts.kv).await;
         let mut derived = CreateKeyRequestBuilder::default();
         derived.derived(true);
         transit::key::create(&admin, &mounts.transit, "platform", Some(&mut derived))
@@ -181,6 +182,17 @@ impl Server {
 
     pub(crate) fn renewals(&self) -> usize {
         self.the_double().requests("auth/token/renew-self")
+    }
+}
+
+/// A real server takes a moment to set a new mount up, and refuses everything meanwhile.
+async fn wait_for_kv(admin: &VaultClient, mount: &str) {
+    let data = BTreeMap::from([("ready", "yes")]);
+    for _ in 0..200 {
+        if kv2::set(admin, mount, "set-up", &data).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -10,7 +10,8 @@ use super::{Answer, Call, refused, written};
 
 pub(crate) struct Tokens {
     tokens: BTreeMap<String, Token>,
-    roles: BTreeMap<String, Role>,
+    /// By mount and name.
+    roles: BTreeMap<(String, String), Role>,
     /// The paths that a policy opens.
     policies: BTreeMap<String, Vec<String>>,
 }
@@ -97,10 +98,11 @@ impl Tokens {
                 Ok(Value::Null)
             }
             ["token", "create" | "create-orphan"] => Ok(self.issued(call.body, call.sources)),
-            [_, "login"] => self.logged_in(call),
-            [_, "role", name] => {
+            [mount, "login"] => self.logged_in(call, mount),
+            [mount, "role", name] => {
                 let id = format!("role-{name}-{:x}", u32::from_be_bytes(call.sources.bytes()));
-                let role = self.roles.entry((*name).to_owned()).or_insert(Role {
+                let at = ((*mount).to_owned(), (*name).to_owned());
+                let role = self.roles.entry(at).or_insert(Role {
                     id,
                     secrets: Vec::new(),
                     settings: Value::Null,
@@ -108,8 +110,9 @@ impl Tokens {
                 role.settings = call.body.clone();
                 Ok(Value::Null)
             }
-            [_, "role", name, what] => {
-                let role = self.roles.get_mut(*name).ok_or_else(|| refused(404, ""))?;
+            [mount, "role", name, what] => {
+                let at = ((*mount).to_owned(), (*name).to_owned());
+                let role = self.roles.get_mut(&at).ok_or_else(|| refused(404, ""))?;
                 if *what == "role-id" {
                     return Ok(json!({ "data": { "role_id": role.id } }));
                 }
@@ -127,10 +130,15 @@ impl Tokens {
         }
     }
 
-    fn logged_in(&mut self, call: &Call<'_>) -> Answer {
+    fn logged_in(&mut self, call: &Call<'_>, mount: &str) -> Answer {
         let given = |name: &str| call.body[name].as_str().unwrap_or_default();
-        let role = self.roles.values().find(|role| role.id == given("role_id"));
-        let role = role.filter(|role| role.secrets.iter().any(|secret| secret == given("secret_id")));
+        let of_this_mount = self
+            .roles
+            .iter()
+            .filter(|((at, _), _)| at == mount)
+            .map(|(_, role)| role);
+        let mut named = of_this_mount.filter(|role| role.id == given("role_id"));
+        let role = named.find(|role| role.secrets.iter().any(|secret| secret == given("secret_id")));
         let settings = role
             .ok_or_else(|| refused(400, "invalid role or secret ID"))?
             .settings

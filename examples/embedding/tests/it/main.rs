@@ -24,7 +24,8 @@ struct App {
 impl App {
     async fn new() -> Self {
         let test = TestDb::shared(&ALL_MIGRATIONS).await;
-        let router = service(&test.db(), HttpConfig::default()).unwrap().router();
+        let keyring = platform_crypto::testing::keyring(&test.db()).await;
+        let router = service(&test.db(), &keyring, HttpConfig::default()).unwrap().router();
         Self { test, router }
     }
 
@@ -153,7 +154,8 @@ async fn the_tables_keep_tenants_apart() {
     let (theirs, token) = app.user().await;
     app.post(&token, parcel()).await;
 
-    let report = app.test.db().self_check(&AllowList::core()).await.unwrap();
+    let allow = AllowList::core().with(platform_crypto::ROOT_KEY_TABLE);
+    let report = app.test.db().self_check(&allow).await.unwrap();
     let tables = assert_tables_isolated(&app.test.db(), ours, theirs).await;
 
     assert!(report.passes(), "{report}");

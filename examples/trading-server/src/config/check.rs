@@ -11,7 +11,7 @@ use super::settings::{
     Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis, Replay,
     Settings, Shutdown,
 };
-use super::{Inputs, file, problem, url};
+use super::{Inputs, file, problem, sealing, url};
 use crate::cli::Command;
 
 /// Reads every section. Where `reader` has noted a problem the settings hold stand-ins and must not be used.
@@ -22,6 +22,7 @@ pub(super) fn settings(reader: &mut Reader, inputs: &Inputs<'_>) -> Settings {
     let database = database(reader);
     let settings = Settings {
         listen,
+        keys: sealing::keys(reader, &data_dir, database.is_embedded(), &inputs.command),
         data_dir,
         pg_bin_dir,
         redis: redis(reader),
@@ -268,7 +269,7 @@ fn database_contradictions(reader: &mut Reader, settings: &Settings, command: &C
     let urls = reader.is_sound(&["database.url", "database.owner_url"]);
     let needs_application_role = matches!(
         command,
-        Command::Serve | Command::Check | Command::CreateTenant(_)
+        Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Keys { .. }
     );
     match (&database.url, &database.owner_url) {
         (None, Some(_)) if urls && needs_application_role => reader.problem(

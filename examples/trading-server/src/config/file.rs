@@ -45,6 +45,13 @@ pub(super) fn read(path: &str, origin: &str, problems: &mut Vec<Problem>) -> Lay
     }
 }
 
+/// What a file holds that is a secret and nothing else, without the end of its line.
+pub(super) fn secret(path: &str) -> Result<String, String> {
+    let mut text = text_of(path)?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(text)
+}
+
 fn text_of(path: &str) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| reason(&error))?;

@@ -26,6 +26,7 @@ mod layers;
 mod nearest;
 mod problem;
 mod reader;
+mod sealing;
 mod settings;
 mod url;
 
@@ -34,6 +35,7 @@ use std::ffi::OsString;
 use crate::cli::{Command, Flags};
 
 pub use problem::{Problem, Problems};
+pub use sealing::{ErasurePlace, Keys, Place, RootKey, Vault, VaultLogin};
 pub use settings::{
     Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis, Replay,
     Settings, Shutdown,

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ::config::{Value, ValueKind};
 use secrecy::SecretString;
 
-use super::keys;
 use super::layers::is_text_only;
-use super::problem::{Kind, Problem, describe};
+use super::problem::{Kind, Problem, describe, quote};
+use super::{file, keys};
 
 pub(super) struct Reader {
     values: HashMap<&'static str, Value>,
@@ -69,6 +69,41 @@ impl Reader {
         }
     }
 
+    /// A secret that stands under `name`, or in the file that `file` names.
+    pub(super) fn secret_or_file(
+        &mut self,
+        (name, file): (&str, &str),
+        expected: &str,
+        check: impl FnOnce(&str) -> Result<(), &'static str>,
+    ) -> Option<SecretString> {
+        let Some(path) = self.text(file, "a readable file that holds nothing but the secret") else {
+            return self.secret(name, expected, check);
+        };
+        if self.is_given(name) {
+            self.problem(file, "a file beside the secret itself", format!("{name} or this, not both"));
+            return None;
+        }
+        match file::secret(&path) {
+            Ok(text) => match check(&text) {
+                Ok(()) => Some(SecretString::from(text)),
+                Err(why) => {
+                    self.problem(file, format!("a file whose content {why} (not shown)"), expected);
+                    None
+                }
+            },
+            Err(why) => {
+                let expected = "a readable file that holds nothing but the secret";
+                self.missing(file, format!("{}, {why}", quote(&path)), expected);
+                None
+            }
+        }
+    }
+
+    /// Does any source say something about this key?
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     pub(super) fn whole(&mut self, name: &str, range: RangeInclusive<u64>) -> u64 {
         let number = self.values.get(name).and_then(|value| match &value.kind {
             ValueKind::I64(number) => u64::try_from(*number).ok(),
@@ -96,8 +131,7 @@ impl Reader {
     where
         T: TryFrom<u64> + Default,
     {
-        let is_given = self.values.contains_key(name);
-        is_given.then(|| self.number(name, range))
+        self.is_given(name).then(|| self.number(name, range))
     }
 
     pub(super) fn millis(&mut self, name: &str, range: RangeInclusive<u64>) -> Duration {

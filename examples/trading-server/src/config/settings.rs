@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use super::Keys;
+
 /// The checked configuration of the server. Its `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -18,6 +20,8 @@ pub struct Settings {
     pub pg_bin_dir: Option<PathBuf>,
     /// The database.
     pub database: Database,
+    /// The keys that personal fields are sealed under.
+    pub keys: Keys,
     /// Redis or Valkey.
     pub redis: Redis,
     /// The HTTP stack.

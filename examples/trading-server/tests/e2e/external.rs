@@ -5,10 +5,16 @@ use serde_json::json;
 
 use crate::support::{DataDir, Launch, PASSWORD, Server, buy};
 
+/// The root key of databases that are made by nobody but these tests.
+const ROOT_KEY: &str = "pcroot1_e5afb48871abefc50c4fe3dbb3e0c7118c3c3127cb550344b0e1ee2663df5b92bc8c6864";
+
 /// A production setting: nothing on a data folder, no demo password.
 fn by_url(application: &str) -> Launch {
+    let erasures = std::env::temp_dir().join(format!("trading-e2e-erasures-{}", std::process::id()));
     Launch::bare()
         .env("DATABASE_URL", application)
+        .env("PLATFORM_KEYS_ROOT", ROOT_KEY)
+        .env("PLATFORM_KEYS_ERASURE_DIR", erasures.to_str().unwrap())
         .env("PLATFORM_MARKET_TICK_MS", "200")
         .env("PLATFORM_SHUTDOWN_NOTICE_MS", "0")
 }

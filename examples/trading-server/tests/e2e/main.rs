@@ -9,6 +9,7 @@ mod document;
 mod external;
 mod first_run;
 mod isolation;
+mod keys;
 mod postgres_killed;
 mod refusals;
 mod restart;

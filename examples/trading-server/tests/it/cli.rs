@@ -1,4 +1,4 @@
-use trading_server::cli::{Cli, Command};
+use trading_server::cli::{Cli, Command, KeyPurpose, KeysTask, OfTenant};
 use trading_server::exit::Exit;
 
 fn read(arguments: &[&str]) -> Result<Cli, trading_server::cli::Stop> {
@@ -31,6 +31,7 @@ fn help_goes_to_standard_output_and_names_every_flag_variable_and_exit_code() {
         "serve",
         "migrate",
         "check",
+        "keys",
         "openapi",
         "--listen",
         "--data-dir",
@@ -42,12 +43,67 @@ fn help_goes_to_standard_output_and_names_every_flag_variable_and_exit_code() {
         "DATABASE_OWNER_URL",
         "REDIS_URL",
         "PLATFORM_DEMO_PASSWORD",
+        "PLATFORM_KEYS_",
         "PG_BIN_DIR",
         "75",
         "78",
     ];
     for name in named {
         assert!(stop.text.contains(name), "{name} in {}", stop.text);
+    }
+}
+
+#[test]
+fn the_help_of_keys_names_every_task_and_what_cannot_be_undone_has_to_be_asked_for() {
+    let stop = read(&["keys", "--help"]).unwrap_err();
+
+    assert_eq!(stop.exit, Exit::Clean);
+    for task in ["list", "rotate", "reseal", "destroy", "new-root", "rewrap", "replay", "erase", "hold"] {
+        assert!(stop.text.contains(task), "{task} in {}", stop.text);
+    }
+    for task in ["destroy", "erase"] {
+        let help = read(&["keys", task, "--help"]).unwrap_err();
+        assert!(help.text.contains("--yes"), "{}", help.text);
+    }
+}
+
+#[test]
+fn a_task_on_keys_says_on_which_tenant() {
+    let task = |arguments: &[&str]| match read(arguments).map(|cli| cli.command()) {
+        Ok(Command::Keys { task }) => Some(task),
+        _ => None,
+    };
+    let tenant = || OfTenant {
+        tenant: "acme".to_owned(),
+    };
+
+    assert_eq!(
+        task(&["keys", "rotate", "--tenant", "acme", "--purpose", "index"]),
+        Some(KeysTask::Rotate {
+            tenant: tenant(),
+            purpose: KeyPurpose::Index,
+            now: false,
+        })
+    );
+    assert_eq!(
+        task(&["keys", "destroy", "--tenant=acme", "--version=3", "--yes"]),
+        Some(KeysTask::Destroy {
+            tenant: tenant(),
+            purpose: KeyPurpose::Data,
+            version: 3,
+            yes: true,
+        })
+    );
+    assert_eq!(task(&["keys", "rewrap"]), Some(KeysTask::Rewrap));
+    for incomplete in [
+        &["keys"][..],
+        &["keys", "list"],
+        &["keys", "destroy", "--tenant=acme"],
+        &["keys", "erase", "--tenant=acme"],
+        &["keys", "erase", "--tenant=acme", "--user=ada@example.com"],
+        &["keys", "hold", "place", "--tenant=acme", "--user=018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12"],
+    ] {
+        assert_eq!(read(incomplete).unwrap_err().exit, Exit::Usage, "{incomplete:?}");
     }
 }
 

@@ -102,9 +102,13 @@ fn the_file_can_be_named_by_the_environment() {
 #[test]
 fn a_database_server_switches_the_demo_off_unless_it_is_asked_for() {
     let url = ("DATABASE_URL", "postgres://app:hunter2@db/trading");
+    let keys = [
+        ("PLATFORM_KEYS_FILE", "/etc/trading/root.key"),
+        ("PLATFORM_KEYS_ERASURE_DIR", "/srv/trading/erasure"),
+    ];
 
-    let silent = load(&[], &[url]).unwrap();
-    let asked = load(&["--demo", "on"], &[url]).unwrap();
+    let silent = load(&[], &[url, keys[0], keys[1]]).unwrap();
+    let asked = load(&["--demo", "on"], &[url, keys[0], keys[1]]).unwrap();
 
     assert!(!silent.demo.enabled && !silent.database.is_embedded());
     assert!(asked.demo.enabled);
@@ -219,6 +223,11 @@ fn values_that_contradict_each_other_are_reported() {
         [database]
         owner_url = "postgres://owner:hunter2@db/trading"
         acquire_timeout_ms = 5000
+        [keys]
+        file = "/etc/trading/root.key"
+        erasure_dir = "/srv/trading/erasure"
+        ttl_ms = 60000
+        grace_ms = 30000
         [http]
         deadline_ms = 5000
         rate_limit_per_s = 50
@@ -231,6 +240,7 @@ fn values_that_contradict_each_other_are_reported() {
     );
 
     insta::assert_snapshot!(problems.join("\n"), @r#"
+    keys.grace_ms (file server.toml): found 30000, expected at least keys.ttl_ms, 60000
     database.owner_url (file server.toml): found the owner's URL without the application's (not shown), expected database.url (DATABASE_URL) beside it, or neither of the two
     database.acquire_timeout_ms (file server.toml): found 5000, expected less than http.deadline_ms, 5000
     market.stale_after_ms (default): found 5000, by which every quote is stale before the next one comes, expected more than market.tick_ms, 5000
@@ -251,7 +261,12 @@ fn migrating_needs_the_owner_alone() {
 fn one_role_for_both_urls_is_refused() {
     let url = "postgres://owner:hunter2@db/trading";
 
-    let problems = problems_of_environment(&[("DATABASE_URL", url), ("DATABASE_OWNER_URL", url)]);
+    let problems = problems_of_environment(&[
+        ("DATABASE_URL", url),
+        ("DATABASE_OWNER_URL", url),
+        ("PLATFORM_KEYS_FILE", "/etc/trading/root.key"),
+        ("PLATFORM_KEYS_ERASURE_DIR", "/srv/trading/erasure"),
+    ]);
 
     insta::assert_snapshot!(problems.join("\n"), @"database.url (environment variable DATABASE_URL): found the same value as database.owner_url (not shown), expected the URL of a role that does not own the tables");
 }
@@ -309,6 +324,16 @@ fn a_secret_is_never_shown_however_wrong_it_is() {
         "PLATFORM_HTTP_CORS_ORIGINS",
         "PLATFORM_OTEL_ENDPOINT",
         "PLATFORM_UNKNOWN",
+        "PLATFORM_KEYS_FILE",
+        "PLATFORM_KEYS_PASSPHRASE",
+        "PLATFORM_KEYS_PASSPHRASE_FILE",
+        "PLATFORM_KEYS_ROOT",
+        "PLATFORM_KEYS_PREVIOUS_ROOT",
+        "PLATFORM_KEYS_ERASURE_DIR",
+        "PLATFORM_VAULT_ADDRESS",
+        "PLATFORM_VAULT_TOKEN",
+        "PLATFORM_VAULT_SECRET_ID",
+        "PLATFORM_VAULT_TRANSIT_KEY",
     ];
     let mut said = String::new();
     let mut say = |result: Result<Settings, Problems>| match result {
@@ -327,6 +352,10 @@ fn a_secret_is_never_shown_however_wrong_it_is() {
             "listen",
             "http.cors_origins",
             "log.filter",
+            "keys.passphrase",
+            "keys.root",
+            "vault.token",
+            "vault.secret_id",
         ];
         for key in keys {
             let right = format!("{key} = \"{value}\"\n");

@@ -1,7 +1,8 @@
 //! The command line, the configuration and the logs of the server.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cli;
 mod config;
+mod config_keys;
 mod telemetry;

@@ -1,11 +1,15 @@
 //! The command line.
 
+mod keys;
+
 use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::telemetry::redact;
+
+pub use keys::{HoldTask, KeyPurpose, KeysTask, OfTenant};
 
 /// A multi-tenant brokerage with simulated and replayed markets.
 ///
@@ -58,6 +62,12 @@ pub enum Command {
     Check,
     /// Make a tenant and its first administrator, whose password is made up and printed once
     CreateTenant(NewTenant),
+    /// Look after the keys that personal fields are sealed under, and erase people
+    Keys {
+        /// What to do with them.
+        #[command(subcommand)]
+        task: KeysTask,
+    },
     /// Print the OpenAPI document
     Openapi,
 }
@@ -127,6 +137,7 @@ environment variable: PLATFORM_<SECTION>_<KEY>, for example PLATFORM_HTTP_DEADLI
 Only in the environment or the file, because the arguments of a process are visible to others:
   DATABASE_URL             PostgreSQL server, as the application role; without it the embedded database is used
   DATABASE_OWNER_URL       the same database as the role that owns the tables; used by migrate, and by serve when set
+  PLATFORM_KEYS_…          the root key that personal fields are sealed under; needed beside DATABASE_URL
   REDIS_URL                Redis or Valkey
   PLATFORM_DEMO_PASSWORD   password of the demo users; without it one is made up and printed once
   PG_BIN_DIR               folder with the programs of PostgreSQL 15 or newer for the embedded database

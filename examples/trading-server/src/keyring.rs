@@ -1,0 +1,200 @@
+//! The keyring of the server: its root key, its erasure store, its life.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use platform_audit::AuditLog;
+use platform_core::Sources;
+use platform_core::pg::Db;
+use platform_core::runtime::Worker;
+use platform_core::secrecy::{ExposeSecret, SecretString};
+use platform_crypto::{
+    ErasureStore, FileErasureStore, KeyError, KeyProvider, Keyring, LocalRoot, Passphrase, PassphraseRoot,
+    RootChain, RootKeyError, Secret, Vault, VaultConfig, VaultErasureStore, create_key_file,
+};
+
+use crate::config::{self, ErasurePlace, Keys, Place, RootKey, VaultLogin};
+use crate::exit::Exit;
+use crate::refusal::{OrRefuse, Refusal};
+
+/// The keyring, and the Vault behind it where there is one.
+#[derive(Debug)]
+pub struct Opened {
+    /// The keys of all tenants.
+    pub keyring: Keyring,
+    vault: Option<Arc<Vault>>,
+}
+
+impl Opened {
+    /// Keeps the token of the Vault alive. `None` where there is no Vault.
+    pub fn renewal(&self) -> Option<Worker> {
+        let vault = self.vault.clone()?;
+        Some(Worker::new("vault.token", move |stop| {
+            let vault = Arc::clone(&vault);
+            async move {
+                vault.keep_renewed(stop).await;
+                Ok(())
+            }
+        }))
+    }
+}
+
+/// Opens the keyring over a migrated database.
+///
+/// # Errors
+/// [`Refusal`] when the root key is missing, malformed, or not the one that this database was sealed under.
+pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
+    let (Some(root), Some(place)) = (&keys.root, &keys.erasure) else {
+        let error = anyhow!(
+            "the root key is not configured: set keys.file, keys.passphrase, keys.root or vault.address, and keys.erasure_dir"
+        );
+        return Err(Refusal::new(Exit::Configuration, error));
+    };
+    let vault = match root {
+        RootKey::Vault(vault) => Some((client(vault, db.sources())?, vault)),
+        _ => None,
+    };
+    let mut chain = RootChain::new(provider(db, root, vault.as_ref()).await?);
+    for previous in &keys.previous {
+        chain = chain.with_older(provider(db, previous, None).await?);
+    }
+    let keyring = Keyring::builder(db, Arc::new(chain))
+        .ttl(keys.ttl)
+        .grace(keys.grace)
+        .log(Arc::new(AuditLog::new(db.sources().clone())))
+        .erasure(erasure(place, vault.as_ref())?)
+        .open()
+        .await
+        .map_err(refused)?;
+    Ok(Opened {
+        keyring,
+        vault: vault.map(|(client, _)| client),
+    })
+}
+
+fn refused(error: KeyError) -> Refusal {
+    let exit = match error.is_unavailable() {
+        true => Exit::Unavailable,
+        false => Exit::Configuration,
+    };
+    Refusal::new(exit, error)
+}
+
+type VaultBehind<'a> = (Arc<Vault>, &'a config::Vault);
+
+async fn provider(
+    db: &Db,
+    root: &RootKey,
+    vault: Option<&VaultBehind<'_>>,
+) -> Result<Arc<dyn KeyProvider>, Refusal> {
+    let sources = db.sources();
+    Ok(match root {
+        RootKey::OwnFile(path) => {
+            make_once(db, path).await?;
+            Arc::new(LocalRoot::from_key_file(path, sources).or_refuse(Exit::Configuration)?)
+        }
+        RootKey::File(path) => Arc::new(LocalRoot::from_key_file(path, sources).or_refuse(Exit::Configuration)?),
+        RootKey::Text(text) => {
+            let root = LocalRoot::from_text(text.expose_secret(), sources);
+            Arc::new(root.or_refuse(Exit::Configuration)?)
+        }
+        RootKey::Passphrase(passphrase) => {
+            let passphrase = Passphrase::new(passphrase.expose_secret()).or_refuse(Exit::Configuration)?;
+            Arc::new(PassphraseRoot::new(passphrase, sources))
+        }
+        RootKey::Vault(settings) => {
+            let client = match vault {
+                Some((client, _)) => Arc::clone(client),
+                None => client(settings, sources)?,
+            };
+            let transit = client.transit(&settings.transit_mount, &settings.transit_key);
+            Arc::new(transit.or_refuse(Exit::Configuration)?)
+        }
+    })
+}
+
+fn client(settings: &config::Vault, sources: &Sources) -> Result<Arc<Vault>, Refusal> {
+    let secret = |text: &SecretString| Secret::new(text.expose_secret().to_owned());
+    let login = match &settings.login {
+        VaultLogin::Token(Place::Here(token)) => platform_crypto::VaultLogin::Token(secret(token)),
+        VaultLogin::Token(Place::File(path)) => platform_crypto::VaultLogin::TokenFile(path.clone()),
+        VaultLogin::AppRole {
+            role_id,
+            secret_id: Place::Here(secret_id),
+        } => platform_crypto::VaultLogin::app_role(role_id, secret(secret_id)),
+        VaultLogin::AppRole {
+            role_id,
+            secret_id: Place::File(path),
+        } => platform_crypto::VaultLogin::AppRoleFile {
+            mount: "approle".to_owned(),
+            role_id: role_id.clone(),
+            secret_id: path.clone(),
+        },
+    };
+    let config = VaultConfig::new(&settings.address).or_refuse(Exit::Configuration)?;
+    Vault::new(config, login, sources).or_refuse(Exit::Configuration)
+}
+
+fn erasure(
+    place: &ErasurePlace,
+    vault: Option<&VaultBehind<'_>>,
+) -> Result<Arc<dyn ErasureStore>, Refusal> {
+    Ok(match (place, vault) {
+        (ErasurePlace::Vault, Some((client, settings))) => {
+            let kv = client.kv(&settings.kv_mount).or_refuse(Exit::Configuration)?;
+            Arc::new(VaultErasureStore::new(kv, &settings.kv_path))
+        }
+        (ErasurePlace::Vault, None) => {
+            let error = anyhow!("erasures can be kept in a Vault only where the root key is");
+            return Err(Refusal::new(Exit::Configuration, error));
+        }
+        (ErasurePlace::Folder(folder), _) => {
+            make_folder(folder)?;
+            Arc::new(FileErasureStore::open(folder).or_refuse(Exit::Configuration)?)
+        }
+    })
+}
+
+/// Makes the server's own key file at its first start, and only then: a new key beside a database that has one would hide that the
+/// file was lost.
+async fn make_once(db: &Db, path: &Path) -> Result<(), Refusal> {
+    if path.exists() {
+        return Ok(());
+    }
+    let known = Keyring::root_keys(db).await.or_refuse(Exit::Unavailable)?;
+    if let Some(known) = known.first() {
+        let error = anyhow!(
+            "the key file {} is missing, and this database was sealed under the root key {}: restore the file from its copy",
+            path.display(),
+            known.root
+        );
+        return Err(Refusal::new(Exit::Configuration, error));
+    }
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    match create_key_file(path, db.sources()) {
+        Ok(()) => {
+            tracing::warn!(
+                "made the root key {}: keep a copy of it apart from the copies of the database",
+                path.display()
+            );
+            Ok(())
+        }
+        // Somebody else has made it in the meantime.
+        Err(RootKeyError::Exists { .. }) => Ok(()),
+        Err(error) => Err(Refusal::new(Exit::Configuration, error)),
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Refusal> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("the folder {} cannot be made", folder.display()))
+        .or_refuse(Exit::Configuration)
+}

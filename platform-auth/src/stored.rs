@@ -1,0 +1,189 @@
+//! Users, as they are stored.
+
+use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::{PrincipalId, Timestamp};
+use platform_crypto::RowId;
+
+use crate::identity::SealedIdentity;
+use crate::user::Account;
+use crate::{Role, UserStatus};
+
+/// A user that is to be stored.
+pub(crate) struct NewUser<'a> {
+    pub(crate) account: Account,
+    pub(crate) identity: &'a SealedIdentity,
+    pub(crate) phc: &'a str,
+}
+
+/// A user with the password as it is stored.
+pub(crate) struct Candidate {
+    pub(crate) stored: StoredUser,
+    pub(crate) phc: String,
+    pub(crate) changed_at: Timestamp,
+}
+
+/// A user who has not been erased, still sealed.
+pub(crate) struct StoredUser {
+    pub(crate) account: Account,
+    pub(crate) identity: SealedIdentity,
+}
+
+/// Stores a user with a password. The address has been reserved by its tag before.
+pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<(), DbError> {
+    let NewUser {
+        account, identity, ..
+    } = new;
+    sqlx::query(
+        "insert into platform_auth.subject
+           (tenant_id, id, email_sealed, first_name_sealed, last_name_sealed, role, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(tx.tenant())
+    .bind(account.id)
+    .bind(&identity.email)
+    .bind(&identity.first_name)
+    .bind(&identity.last_name)
+    .bind(account.role.as_str())
+    .bind(account.created_at)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "insert into platform_auth.password_credential (tenant_id, subject_id, phc, changed_at) values ($1, $2, $3, $4)",
+    )
+    .bind(tx.tenant())
+    .bind(account.id)
+    .bind(new.phc)
+    .bind(account.created_at)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// The user who was found under an e-mail address, if there is one with a password. Asks the database in any case, so that an
+/// address that nobody has costs as much.
+pub(crate) async fn candidate(read: &mut TenantRead, found: &[RowId]) -> Result<Option<Candidate>, DbError> {
+    let ids: Vec<_> = found.iter().map(|row| row.as_uuid()).collect();
+    let row: Option<CandidateRow> = sqlx::query_as(
+        "select u.id, u.email_sealed, u.first_name_sealed, u.last_name_sealed, u.role, u.status, u.created_at, c.phc, c.changed_at
+         from platform_auth.subject u
+         join platform_auth.password_credential c on c.tenant_id = u.tenant_id and c.subject_id = u.id
+         where u.tenant_id = $1 and u.id = any($2) and u.erased_at is null and u.email_sealed is not null",
+    )
+    .bind(read.tenant())
+    .bind(ids)
+    .fetch_optional(&mut *read)
+    .await?;
+    row.map(|row| {
+        Ok(Candidate {
+            stored: row.user.try_into()?,
+            phc: row.phc,
+            changed_at: row.changed_at,
+        })
+    })
+    .transpose()
+}
+
+/// Replaces the hash of a password that has not changed since it was read.
+pub(crate) async fn rehash(tx: &mut TenantTx, candidate: &Candidate, phc: &str) -> Result<(), DbError> {
+    sqlx::query(
+        "update platform_auth.password_credential set phc = $4
+         where tenant_id = $1 and subject_id = $2 and changed_at = $3",
+    )
+    .bind(tx.tenant())
+    .bind(candidate.stored.account.id)
+    .bind(candidate.changed_at)
+    .bind(phc)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn by_id(read: &mut TenantRead, id: PrincipalId) -> Result<Option<StoredUser>, DbError> {
+    let row: Option<UserRow> = sqlx::query_as(
+        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
+         from platform_auth.subject
+         where tenant_id = $1 and id = $2 and erased_at is null and email_sealed is not null",
+    )
+    .bind(read.tenant())
+    .bind(id)
+    .fetch_optional(&mut *read)
+    .await?;
+    row.map(StoredUser::try_from).transpose()
+}
+
+/// The users of these rows who have not been erased.
+pub(crate) async fn by_rows(read: &mut TenantRead, rows: &[RowId]) -> Result<Vec<StoredUser>, DbError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.as_uuid()).collect();
+    let rows: Vec<UserRow> = sqlx::query_as(
+        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
+         from platform_auth.subject
+         where tenant_id = $1 and id = any($2) and erased_at is null and email_sealed is not null",
+    )
+    .bind(read.tenant())
+    .bind(ids)
+    .fetch_all(&mut *read)
+    .await?;
+    rows.into_iter().map(StoredUser::try_from).collect()
+}
+
+/// Users in the order in which they were made, without the erased ones.
+pub(crate) async fn list(
+    read: &mut TenantRead,
+    after: Option<PrincipalId>,
+    limit: u32,
+) -> Result<Vec<StoredUser>, DbError> {
+    let rows: Vec<UserRow> = sqlx::query_as(
+        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
+         from platform_auth.subject
+         where tenant_id = $1 and ($2::uuid is null or id > $2) and erased_at is null and email_sealed is not null
+         order by id
+         limit $3",
+    )
+    .bind(read.tenant())
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *read)
+    .await?;
+    rows.into_iter().map(StoredUser::try_from).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct CandidateRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    phc: String,
+    changed_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: PrincipalId,
+    #[sqlx(flatten)]
+    identity: SealedIdentity,
+    role: String,
+    status: String,
+    created_at: Timestamp,
+}
+
+impl TryFrom<UserRow> for StoredUser {
+    type Error = DbError;
+
+    fn try_from(row: UserRow) -> Result<Self, DbError> {
+        let role: Role = row
+            .role
+            .parse()
+            .map_err(|error: crate::UnknownRole| sqlx::Error::ColumnDecode {
+                index: "role".to_owned(),
+                source: error.into(),
+            })?;
+        Ok(Self {
+            account: Account {
+                id: row.id,
+                role,
+                status: UserStatus::of_stored(&row.status),
+                created_at: row.created_at,
+            },
+            identity: row.identity,
+        })
+    }
+}
