@@ -62,7 +62,7 @@
 //! let keys = keyring.keys_for(&ctx, [sealed.key_id()?]).await?;
 //! let email = keys.open(&EMAIL.at(ctx.tenant(), customer), &sealed)?;
 //!
-//! // Rotate the tenant's key while others read and write.
+//! // Rotate the tenant's key while others read and write. Once the new version seals, `reseal` moves what is under older ones.
 //! keyring.rotate(&ctx, Purpose::Data).await?;
 //!
 //! // Erase the customer, beyond every backup.
@@ -71,6 +71,10 @@
 //! ```
 //!
 //! What belongs to the tenant and to no person is sealed with `keyring.keys(&ctx)` instead, as in the first example.
+//!
+//! A struct with several sealed fields opens and seals itself with [`#[derive(SealedRow)]`](SealedRow); the keyring is told of it
+//! with `.sealed::<Row>()`, so that `Keyring::reseal` moves its values after a rotation and no key is destroyed under which one of
+//! them still is. The repository's `examples/sealing` does all of this under load and against a restored backup.
 //!
 //! # Keys
 //!
