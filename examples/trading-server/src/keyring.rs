@@ -96,7 +96,9 @@ async fn provider(
             make_once(db, path).await?;
             Arc::new(LocalRoot::from_key_file(path, sources).or_refuse(Exit::Configuration)?)
         }
-        RootKey::File(path) => Arc::new(LocalRoot::from_key_file(path, sources).or_refuse(Exit::Configuration)?),
+        RootKey::File(path) => {
+            Arc::new(LocalRoot::from_key_file(path, sources).or_refuse(Exit::Configuration)?)
+        }
         RootKey::Text(text) => {
             let root = LocalRoot::from_text(text.expose_secret(), sources);
             Arc::new(root.or_refuse(Exit::Configuration)?)
@@ -138,10 +140,7 @@ fn client(settings: &config::Vault, sources: &Sources) -> Result<Arc<Vault>, Ref
     Vault::new(config, login, sources).or_refuse(Exit::Configuration)
 }
 
-fn erasure(
-    place: &ErasurePlace,
-    vault: Option<&VaultBehind<'_>>,
-) -> Result<Arc<dyn ErasureStore>, Refusal> {
+fn erasure(place: &ErasurePlace, vault: Option<&VaultBehind<'_>>) -> Result<Arc<dyn ErasureStore>, Refusal> {
     Ok(match (place, vault) {
         (ErasurePlace::Vault, Some((client, settings))) => {
             let kv = client.kv(&settings.kv_mount).or_refuse(Exit::Configuration)?;

@@ -31,9 +31,11 @@ pub async fn run(task: &KeysTask, db: &Db, handles: &Handles) -> Result<String, 
     match task {
         KeysTask::List { tenant } => list(at, tenant).await,
         KeysTask::Rotate { tenant, purpose, now } => rotate(at, tenant, *purpose, *now).await,
-        KeysTask::Reseal { tenant, rows, pause_ms } => {
-            reseal(at, tenant, Pacing::new(*rows, Duration::from_millis(*pause_ms))).await
-        }
+        KeysTask::Reseal {
+            tenant,
+            rows,
+            pause_ms,
+        } => reseal(at, tenant, Pacing::new(*rows, Duration::from_millis(*pause_ms))).await,
         KeysTask::Destroy {
             tenant,
             purpose,
@@ -50,7 +52,10 @@ pub async fn run(task: &KeysTask, db: &Db, handles: &Handles) -> Result<String, 
             erase(at, tenant, *user).await
         }
         KeysTask::Hold { task } => hold(at, task).await,
-        KeysTask::NewRoot { .. } => Err(Refusal::new(Exit::Internal, anyhow!("a root key needs no database"))),
+        KeysTask::NewRoot { .. } => Err(Refusal::new(
+            Exit::Internal,
+            anyhow!("a root key needs no database"),
+        )),
     }
 }
 
@@ -71,7 +76,9 @@ pub fn new_root(file: Option<&Path>, sources: &Sources) -> Result<String, Refusa
     let shown = file.display();
     if !file.exists() {
         create_key_file(file, sources).or_refuse(Exit::NoInput)?;
-        return Ok(format!("made {shown} with a root key; keep a copy of it apart from the copies of the database\n"));
+        return Ok(format!(
+            "made {shown} with a root key; keep a copy of it apart from the copies of the database\n"
+        ));
     }
     let root = prepend_key(file, sources).or_refuse(Exit::NoInput)?;
     Ok(format!(
@@ -131,7 +138,13 @@ async fn reseal(at: &At<'_>, tenant: &OfTenant, pacing: Pacing) -> Result<String
     let resealed = at.handles.keyring.reseal(&ctx, pacing).await.map_err(refused)?;
     let mut people = 0;
     loop {
-        match at.handles.keyring.rewrap_subjects(&ctx, pacing.rows()).await.map_err(refused)? {
+        match at
+            .handles
+            .keyring
+            .rewrap_subjects(&ctx, pacing.rows())
+            .await
+            .map_err(refused)?
+        {
             0 => break,
             some => people += some,
         }
@@ -139,7 +152,13 @@ async fn reseal(at: &At<'_>, tenant: &OfTenant, pacing: Pacing) -> Result<String
     }
     let mut tags = 0;
     loop {
-        match at.handles.auth.renew_tags(&ctx, pacing.rows()).await.map_err(faulty)? {
+        match at
+            .handles
+            .auth
+            .renew_tags(&ctx, pacing.rows())
+            .await
+            .map_err(faulty)?
+        {
             0 => break,
             some => tags += some,
         }
@@ -150,7 +169,10 @@ async fn reseal(at: &At<'_>, tenant: &OfTenant, pacing: Pacing) -> Result<String
         resealed.moved
     );
     if resealed.failed > 0 {
-        let error = anyhow!("{report}{} values cannot be opened and stay under their old keys", resealed.failed);
+        let error = anyhow!(
+            "{report}{} values cannot be opened and stay under their old keys",
+            resealed.failed
+        );
         return Err(Refusal::new(Exit::Findings, error));
     }
     Ok(report)
@@ -163,8 +185,17 @@ async fn destroy(
     version: u32,
 ) -> Result<String, Refusal> {
     let ctx = context(at, tenant, "destroy a key").await?;
-    let key = at.handles.keyring.destroy(&ctx, of(purpose), version).await.map_err(refused)?;
-    Ok(format!("{} key, version {version}: destroyed ({})\n", key.purpose.as_str(), key.id))
+    let key = at
+        .handles
+        .keyring
+        .destroy(&ctx, of(purpose), version)
+        .await
+        .map_err(refused)?;
+    Ok(format!(
+        "{} key, version {version}: destroyed ({})\n",
+        key.purpose.as_str(),
+        key.id
+    ))
 }
 
 /// Every tenant, and the older root keys out of the database's list when nothing is under them any more.
@@ -181,7 +212,11 @@ async fn rewrap(at: &At<'_>) -> Result<String, Refusal> {
             continue;
         }
         Keyring::retire_root(at.db, &known.root).await.map_err(refused)?;
-        let _ = writeln!(report, "nothing is under {} any more: take it out of the configuration", known.root);
+        let _ = writeln!(
+            report,
+            "nothing is under {} any more: take it out of the configuration",
+            known.root
+        );
     }
     Ok(report)
 }
@@ -261,13 +296,14 @@ fn confirmed(yes: bool) -> Result<(), Refusal> {
     }
 }
 
-async fn context(
-    at: &At<'_>,
-    tenant: &OfTenant,
-    reason: &'static str,
-) -> Result<RequestContext, Refusal> {
+async fn context(at: &At<'_>, tenant: &OfTenant, reason: &'static str) -> Result<RequestContext, Refusal> {
     let slug = tenant.tenant.parse().or_refuse(Exit::Usage)?;
-    let found = at.handles.tenants.by_slug(&slug).await.or_refuse(Exit::Unavailable)?;
+    let found = at
+        .handles
+        .tenants
+        .by_slug(&slug)
+        .await
+        .or_refuse(Exit::Unavailable)?;
     let Some(found) = found else {
         let error = anyhow!("there is no tenant {}", tenant.tenant);
         return Err(Refusal::new(Exit::Usage, error));
@@ -279,7 +315,12 @@ async fn tenants(at: &At<'_>) -> Result<Vec<Tenant>, Refusal> {
     let mut all: Vec<Tenant> = Vec::new();
     loop {
         let after = all.last().map(|tenant| tenant.id);
-        let page = at.handles.tenants.list(after, TENANTS).await.or_refuse(Exit::Unavailable)?;
+        let page = at
+            .handles
+            .tenants
+            .list(after, TENANTS)
+            .await
+            .or_refuse(Exit::Unavailable)?;
         if page.is_empty() {
             return Ok(all);
         }

@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use platform_auth::SealClearError;
-use platform_core::{PrincipalId, TenantId, axum, sqlx};
 use platform_core::sqlx::{Connection, PgConnection};
+use platform_core::{PrincipalId, TenantId, axum, sqlx};
 
 use crate::support::{App, Call, PASSWORD, Place};
 
@@ -17,11 +17,12 @@ impl OldRelease {
     async fn on(app: &App, place: &Place) -> Self {
         let model = app.register(place, "model@example.com").await.user_id();
         let mut superuser = app.superuser().await;
-        let phc = sqlx::query_scalar("select phc from platform_auth.password_credential where subject_id = $1")
-            .bind(model)
-            .fetch_one(&mut superuser)
-            .await
-            .unwrap();
+        let phc =
+            sqlx::query_scalar("select phc from platform_auth.password_credential where subject_id = $1")
+                .bind(model)
+                .fetch_one(&mut superuser)
+                .await
+                .unwrap();
         Self { superuser, phc }
     }
 
@@ -93,10 +94,21 @@ async fn what_an_older_release_stored_in_the_clear_is_sealed_and_its_users_sign_
     let user = &signed_in.json()["user"];
     assert_eq!(user["id"], theirs.to_string());
     assert_eq!(user["email"], "Grace.Hopper0@Navy.example");
-    assert_eq!((&user["first_name"], &user["last_name"]), (&"Grace".into(), &"Hopper".into()));
-    assert_eq!(app.sign_in(&acme, "grace.hopper119@navy.example", PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(
+        (&user["first_name"], &user["last_name"]),
+        (&"Grace".into(), &"Hopper".into())
+    );
+    assert_eq!(
+        app.sign_in(&acme, "grace.hopper119@navy.example", PASSWORD)
+            .await
+            .status,
+        StatusCode::OK
+    );
     let admin = app.admin(&acme).await;
-    let listed = app.send(Call::get("/admin/v1/users?limit=200").bearer(&admin)).await.json();
+    let listed = app
+        .send(Call::get("/admin/v1/users?limit=200").bearer(&admin))
+        .await
+        .json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 122);
     // Once more there is nothing to do.
     assert_eq!(app.auth.seal_clear_users().await.unwrap(), 0);
@@ -108,7 +120,8 @@ async fn several_instances_that_start_at_once_seal_everybody_once() {
     let place = app.place().await;
     let mut old = OldRelease::on(&app, &place).await;
     for number in 0..60 {
-        old.stores(&app, place.id, &format!("user{number}@example.com")).await;
+        old.stores(&app, place.id, &format!("user{number}@example.com"))
+            .await;
     }
 
     let sealing = (0..4).map(|_| app.auth.seal_clear_users());
@@ -117,7 +130,9 @@ async fn several_instances_that_start_at_once_seal_everybody_once() {
     let sealed: u64 = sealed.into_iter().map(Result::unwrap).sum();
     assert_eq!(sealed, 60);
     for number in [0, 30, 59] {
-        let answer = app.sign_in(&place, &format!("user{number}@example.com"), PASSWORD).await;
+        let answer = app
+            .sign_in(&place, &format!("user{number}@example.com"), PASSWORD)
+            .await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
 }
@@ -161,5 +176,8 @@ async fn an_instance_of_the_older_release_stores_nobody_in_the_clear_any_more() 
 
     let refused = stored.unwrap_err();
     let constraint = refused.as_database_error().and_then(|error| error.constraint());
-    assert!(constraint.is_some_and(|name| name.starts_with("subject_")), "{refused}");
+    assert!(
+        constraint.is_some_and(|name| name.starts_with("subject_")),
+        "{refused}"
+    );
 }

@@ -51,25 +51,38 @@ async fn an_erased_user_is_gone_from_everywhere_and_the_id_stays() {
     let body = json!({
         "email": "ada@example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Lovelace",
     });
-    let register = Call::post("/api/v1/auth/register").at(&place).from("192.0.2.7").json(&body);
+    let register = Call::post("/api/v1/auth/register")
+        .at(&place)
+        .from("192.0.2.7")
+        .json(&body);
     let ada = app.send(register).await;
     let user = ada.user_id();
-    assert_eq!(traces(&app, &place, user).await, ["identity", "password", "session", "tag", "key"]);
+    assert_eq!(
+        traces(&app, &place, user).await,
+        ["identity", "password", "session", "tag", "key"]
+    );
 
     let erased = erase(&app, &admin, user).await;
 
     assert_eq!(erased.status, StatusCode::OK, "{}", erased.text);
     let answer = erased.json();
-    assert_eq!((&answer["state"], &answer["user_id"]), (&json!("erased"), &json!(user)));
+    assert_eq!(
+        (&answer["state"], &answer["user_id"]),
+        (&json!("erased"), &json!(user))
+    );
     assert_eq!(answer["requested_at"], "2026-01-02T03:04:05Z");
     assert_eq!(traces(&app, &place, user).await, Vec::<String>::new());
     app.me(&ada.token()).await.refused(401, "invalid_token");
-    app.sign_in(&place, "ada@example.com", PASSWORD).await.refused(401, "invalid_credentials");
+    app.sign_in(&place, "ada@example.com", PASSWORD)
+        .await
+        .refused(401, "invalid_credentials");
     let listed = app.send(Call::get("/admin/v1/users").bearer(&admin)).await;
     assert!(!listed.text.contains(&user.to_string()), "{}", listed.text);
     // Once more it is the same.
     assert_eq!(erase(&app, &admin, user).await.json(), answer);
-    let seen = app.send(Call::get(&format!("/admin/v1/users/{user}/erasure")).bearer(&admin)).await;
+    let seen = app
+        .send(Call::get(&format!("/admin/v1/users/{user}/erasure")).bearer(&admin))
+        .await;
     assert_eq!(seen.json(), answer);
     // The address is free for somebody new, who is somebody else.
     let again = app.register(&place, "ada@example.com").await;
@@ -90,7 +103,12 @@ async fn an_erased_user_is_gone_on_other_instances_that_had_the_key() {
 
     other.me(&ada.token()).await.refused(401, "invalid_token");
     let listed = other.send(Call::get("/admin/v1/users").bearer(&admin)).await;
-    assert_eq!(listed.json()["data"].as_array().unwrap().len(), 1, "{}", listed.text);
+    assert_eq!(
+        listed.json()["data"].as_array().unwrap().len(),
+        1,
+        "{}",
+        listed.text
+    );
 }
 
 #[tokio::test]
@@ -118,9 +136,13 @@ async fn a_legal_hold_keeps_a_user_from_being_erased_until_it_is_released() {
     let path = format!("{path}/{}", hold.json()["id"].as_str().unwrap());
     let released = app.send(Call::new(Method::DELETE, &path).bearer(&admin)).await;
     assert_eq!(released.status, StatusCode::OK, "{}", released.text);
-    app.send(Call::new(Method::DELETE, &path).bearer(&admin)).await.refused(404, "not_found");
+    app.send(Call::new(Method::DELETE, &path).bearer(&admin))
+        .await
+        .refused(404, "not_found");
     assert_eq!(erase(&app, &admin, user).await.status, StatusCode::OK);
-    place_hold(&app, &admin, user, "too late").await.refused(409, "user_erased");
+    place_hold(&app, &admin, user, "too late")
+        .await
+        .refused(409, "user_erased");
 }
 
 #[tokio::test]
@@ -147,7 +169,14 @@ async fn the_trail_tells_of_holds_refusals_and_the_erasure_and_names_nobody() {
 
     let told: Vec<_> = trail
         .iter()
-        .map(|(action, outcome, reason, actor)| (action.as_str(), outcome.as_str(), reason.as_deref(), actor.as_str()))
+        .map(|(action, outcome, reason, actor)| {
+            (
+                action.as_str(),
+                outcome.as_str(),
+                reason.as_deref(),
+                actor.as_str(),
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -178,10 +207,15 @@ async fn an_erasure_that_breaks_off_shows_nothing_any_more_and_is_finished_later
 
     broken.refused(503, "keys_unavailable");
     app.me(&ada.token()).await.refused(401, "invalid_token");
-    app.sign_in(&place, "ada@example.com", PASSWORD).await.refused(401, "invalid_credentials");
+    app.sign_in(&place, "ada@example.com", PASSWORD)
+        .await
+        .refused(401, "invalid_credentials");
     let path = format!("/admin/v1/users/{user}/erasure");
     let seen = app.send(Call::get(&path).bearer(&admin)).await.json();
-    assert_eq!((&seen["state"], &seen["destroyed_at"]), (&json!("erasing"), &json!(null)));
+    assert_eq!(
+        (&seen["state"], &seen["destroyed_at"]),
+        (&json!("erasing"), &json!(null))
+    );
 
     app.erasures.set_away(false);
     app.keys.maintain(&app.test.context(place.id)).await.unwrap();
@@ -199,7 +233,8 @@ async fn a_session_that_is_opened_while_its_user_is_erased_is_worth_nothing() {
         let email = format!("ada{round}@example.com");
         let user = app.register(&place, &email).await.user_id();
 
-        let (erased, signed_in) = tokio::join!(erase(&app, &admin, user), app.sign_in(&place, &email, PASSWORD));
+        let (erased, signed_in) =
+            tokio::join!(erase(&app, &admin, user), app.sign_in(&place, &email, PASSWORD));
 
         assert_eq!(erased.status, StatusCode::OK, "{}", erased.text);
         if signed_in.status == StatusCode::OK {
@@ -226,7 +261,9 @@ async fn a_user_and_another_tenants_admin_erase_nobody() {
         (their_admin, nobody, (404, "not_found")),
     ] {
         erase(&app, &token, id).await.refused(verdict.0, verdict.1);
-        place_hold(&app, &token, id, "mine").await.refused(verdict.0, verdict.1);
+        place_hold(&app, &token, id, "mine")
+            .await
+            .refused(verdict.0, verdict.1);
         for path in ["erasure", "holds"] {
             let call = Call::get(&format!("/admin/v1/users/{id}/{path}")).bearer(&token);
             app.send(call).await.refused(verdict.0, verdict.1);
@@ -266,7 +303,10 @@ async fn a_user_who_comes_back_with_a_backup_is_nobody_and_is_erased_again() {
         "platform_crypto.blind_tag",
     ] {
         let sql = format!("create table public.{} as table {table}", table.replace('.', "_"));
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut superuser).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut superuser)
+            .await
+            .unwrap();
     }
     erase(&app, &admin, user).await;
     for sql in [
@@ -288,7 +328,9 @@ async fn a_user_who_comes_back_with_a_backup_is_nobody_and_is_erased_again() {
     let listed = app.send(Call::get("/admin/v1/users").bearer(&admin)).await;
     assert!(!listed.text.contains("ada@example.com"), "{}", listed.text);
     app.me(&ada.token()).await.refused(404, "not_found");
-    app.sign_in(&place, "ada@example.com", PASSWORD).await.refused(401, "invalid_credentials");
+    app.sign_in(&place, "ada@example.com", PASSWORD)
+        .await
+        .refused(401, "invalid_credentials");
 
     let replayed = app.keys.replay_erasures(&ctx).await.unwrap();
     let users = app.auth.replay_erasures(&ctx).await.unwrap();
@@ -301,7 +343,9 @@ async fn a_user_who_comes_back_with_a_backup_is_nobody_and_is_erased_again() {
         Ok(erasure) if erasure.destroyed_at.is_some()
     ));
     assert!(matches!(
-        app.auth.erase_user(&ctx, PrincipalId::generate(app.test.sources())).await,
+        app.auth
+            .erase_user(&ctx, PrincipalId::generate(app.test.sources()))
+            .await,
         Err(EraseUserError::NotFound)
     ));
 }

@@ -38,13 +38,20 @@ async fn without_keys_whatever_needs_one_is_503_and_nothing_is_written() {
         rest.split_once("\n\\.\n").unwrap().0.lines().count()
     };
     let after = app.dump().await;
-    for table in ["platform_auth.subject", "platform_auth.session", "platform_audit.event"] {
+    for table in [
+        "platform_auth.subject",
+        "platform_auth.session",
+        "platform_audit.event",
+    ] {
         assert_eq!(rows(&after, table), rows(&before, table), "{table}");
     }
     // Nothing of it needs a restart.
     app.root.set_away(false);
     assert_eq!(app.me(&admin).await.status, StatusCode::OK);
-    assert_eq!(app.register(&place, "bob@example.com").await.status, StatusCode::CREATED);
+    assert_eq!(
+        app.register(&place, "bob@example.com").await.status,
+        StatusCode::CREATED
+    );
 }
 
 #[tokio::test]
@@ -59,7 +66,10 @@ async fn an_outage_shorter_than_the_grace_is_noticed_by_nobody() {
     let signed_in = app.sign_in(&place, "ada@example.com", PASSWORD).await;
 
     assert_eq!(signed_in.status, StatusCode::OK, "{}", signed_in.text);
-    assert_eq!(app.register(&place, "bob@example.com").await.status, StatusCode::CREATED);
+    assert_eq!(
+        app.register(&place, "bob@example.com").await.status,
+        StatusCode::CREATED
+    );
 }
 
 #[tokio::test]
@@ -103,7 +113,11 @@ async fn a_row_that_was_exchanged_in_the_database_opens_for_nobody() {
     let answer = app.me(&ada.token()).await;
 
     answer.refused(409, "unreadable");
-    assert!(!answer.text.contains("grace") && !answer.text.contains("ada@"), "{}", answer.text);
+    assert!(
+        !answer.text.contains("grace") && !answer.text.contains("ada@"),
+        "{}",
+        answer.text
+    );
     assert_eq!(app.me(&bob.token()).await.status, StatusCode::OK);
 }
 
@@ -123,12 +137,18 @@ async fn spellings_of_one_address_share_one_user_and_one_count_of_failures() {
     // Wide letters, which look alike and count alike.
     let spellings = ["ada@example.com", "ＡＤＡ@example.com", "ada@ｅxample.com"];
 
-    app.register(&place, spellings[1]).await.refused(409, "email_taken");
+    app.register(&place, spellings[1])
+        .await
+        .refused(409, "email_taken");
     for spelling in spellings {
-        app.sign_in(&place, spelling, "wrong horse").await.refused(401, "invalid_credentials");
+        app.sign_in(&place, spelling, "wrong horse")
+            .await
+            .refused(401, "invalid_credentials");
     }
 
-    app.sign_in(&place, "ada@example.com", PASSWORD).await.refused(429, "too_many_attempts");
+    app.sign_in(&place, "ada@example.com", PASSWORD)
+        .await
+        .refused(429, "too_many_attempts");
 }
 
 #[tokio::test]
@@ -141,7 +161,9 @@ async fn an_instance_that_has_seen_nobody_opens_a_whole_page_of_users() {
     }
     let fresh = App::on(app.test.clone(), AuthConfig::default()).await;
 
-    let listed = fresh.send(Call::get("/admin/v1/users?limit=41").bearer(&admin)).await;
+    let listed = fresh
+        .send(Call::get("/admin/v1/users?limit=41").bearer(&admin))
+        .await;
 
     assert_eq!(listed.status, StatusCode::OK, "{}", listed.text);
     let listed = listed.json();

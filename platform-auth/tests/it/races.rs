@@ -22,8 +22,15 @@ async fn of_32_registrations_of_one_address_exactly_one_succeeds() {
         let answers = futures::future::join_all(emails.iter().map(|email| app.register(&place, email))).await;
 
         let of = |status| answers.iter().filter(|answer| answer.status == status).count();
-        let verdicts: Vec<_> = answers.iter().map(|answer| (answer.status, answer.code())).collect();
-        assert_eq!((of(StatusCode::CREATED), of(StatusCode::CONFLICT)), (1, 31), "{verdicts:?}");
+        let verdicts: Vec<_> = answers
+            .iter()
+            .map(|answer| (answer.status, answer.code()))
+            .collect();
+        assert_eq!(
+            (of(StatusCode::CREATED), of(StatusCode::CONFLICT)),
+            (1, 31),
+            "{verdicts:?}"
+        );
     }
     let mut superuser = app.superuser().await;
     let rows: (i64, i64, i64, i64) = sqlx::query_as(

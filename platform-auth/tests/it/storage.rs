@@ -71,18 +71,25 @@ async fn a_pg_dump_of_the_database_holds_no_address_and_no_name() {
             "email": format!("Ada.Lovelace+{number}@Example.com"), "password": PASSWORD,
             "first_name": "Adelaide", "last_name": "Lovelace-Byron",
         });
-        let registered = app.send(Call::post("/api/v1/auth/register").at(&place).json(&body)).await;
+        let registered = app
+            .send(Call::post("/api/v1/auth/register").at(&place).json(&body))
+            .await;
         assert_eq!(registered.status, StatusCode::CREATED, "{}", registered.text);
     }
     app.admin(&place).await;
-    app.sign_in(&place, "ada.lovelace+1@example.com", PASSWORD).await.token();
+    app.sign_in(&place, "ada.lovelace+1@example.com", PASSWORD)
+        .await
+        .token();
 
     let dump = app.dump().await.to_lowercase();
 
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     for personal in ["lovelace", "adelaide", "byron", "@example.com", "admin@"] {
         assert!(!dump.contains(personal), "{personal} is in the dump");
-        assert!(!dump.contains(&hex(personal)), "{personal} is in the dump, in hexadecimal digits");
+        assert!(
+            !dump.contains(&hex(personal)),
+            "{personal} is in the dump, in hexadecimal digits"
+        );
     }
     assert!(dump.contains("$argon2id$"), "the dump shows what is stored");
 }

@@ -21,8 +21,8 @@ use platform_core::testing::TestDb;
 use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum};
 use platform_crypto::testing::MemoryErasureStore;
 use platform_crypto::{
-    DataKey, ErasureStore, ErasureStoreError, KeyProvider, Keyring, LocalRoot, ProviderError, Revision, RootKeyRef,
-    SUBJECTS_ERASE, SUBJECTS_HOLD, SegmentId, StoredSegment, WrapContext, WrappedKey,
+    DataKey, ErasureStore, ErasureStoreError, KeyProvider, Keyring, LocalRoot, ProviderError, Revision,
+    RootKeyRef, SUBJECTS_ERASE, SUBJECTS_HOLD, SegmentId, StoredSegment, WrapContext, WrappedKey,
 };
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -218,7 +218,11 @@ impl App {
             .output()
             .await
             .unwrap();
-        assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+        assert!(
+            dumped.status.success(),
+            "{}",
+            String::from_utf8_lossy(&dumped.stderr)
+        );
         String::from_utf8(dumped.stdout).unwrap()
     }
 
@@ -254,7 +258,12 @@ impl ErasureStore for SwitchedStore {
         self.here()?.load(id).await
     }
 
-    async fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
+    async fn store(
+        &self,
+        id: SegmentId,
+        over: Revision,
+        bytes: &[u8],
+    ) -> Result<Revision, ErasureStoreError> {
         self.here()?.store(id, over, bytes).await
     }
 }

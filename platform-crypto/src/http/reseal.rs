@@ -175,7 +175,11 @@ impl Resealing {
         let pacing = Pacing::default();
         while let Some(step) = Box::pin(self.keyring.reseal_step(&ctx, pacing.rows())).await? {
             tracing::debug!(tenant.id = %tenant, moved = step.moved, failed = step.failed, "sealed values anew");
-            if stop.run_until_cancelled(tokio::time::sleep(pacing.pause())).await.is_none() {
+            if stop
+                .run_until_cancelled(tokio::time::sleep(pacing.pause()))
+                .await
+                .is_none()
+            {
                 return Ok(());
             }
         }

@@ -25,7 +25,9 @@ impl App {
     async fn new() -> Self {
         let test = TestDb::shared(&ALL_MIGRATIONS).await;
         let keyring = platform_crypto::testing::keyring(&test.db()).await;
-        let router = service(&test.db(), &keyring, HttpConfig::default()).unwrap().router();
+        let router = service(&test.db(), &keyring, HttpConfig::default())
+            .unwrap()
+            .router();
         Self { test, router }
     }
 

@@ -80,7 +80,11 @@ impl Reader {
             return self.secret(name, expected, check);
         };
         if self.is_given(name) {
-            self.problem(file, "a file beside the secret itself", format!("{name} or this, not both"));
+            self.problem(
+                file,
+                "a file beside the secret itself",
+                format!("{name} or this, not both"),
+            );
             return None;
         }
         match file::secret(&path) {

@@ -167,7 +167,12 @@ const SECTION: [&str; 9] = [
 ];
 
 fn needs_keys(command: &Command) -> bool {
-    let new_root = matches!(command, Command::Keys { task: KeysTask::NewRoot { .. } });
+    let new_root = matches!(
+        command,
+        Command::Keys {
+            task: KeysTask::NewRoot { .. }
+        }
+    );
     !new_root && !matches!(command, Command::Migrate | Command::Openapi)
 }
 
@@ -180,17 +185,16 @@ fn the_one_configured(reader: &mut Reader) -> Option<Provider> {
     let (first, provider) = *given.first()?;
     if let Some((other, _)) = given.iter().find(|(_, other)| *other != provider) {
         let found = format!("auto beside {first} and {other}");
-        reader.problem("keys.provider", found, "file, passphrase, env or vault, to say which of them");
+        reader.problem(
+            "keys.provider",
+            found,
+            "file, passphrase, env or vault, to say which of them",
+        );
     }
     Some(provider)
 }
 
-fn root(
-    reader: &mut Reader,
-    provider: Option<Provider>,
-    data_dir: &Path,
-    embedded: bool,
-) -> Option<RootKey> {
+fn root(reader: &mut Reader, provider: Option<Provider>, data_dir: &Path, embedded: bool) -> Option<RootKey> {
     let own = || embedded.then(|| RootKey::OwnFile(data_dir.join("keys").join("root.key")));
     match provider {
         None | Some(Provider::Auto) => own(),
@@ -202,7 +206,11 @@ fn root(
             let passphrase = passphrase(reader, ("keys.passphrase", "keys.passphrase_file"));
             let given = reader.is_given("keys.passphrase") || reader.is_given("keys.passphrase_file");
             if !given {
-                wanting(reader, "keys.passphrase", "a passphrase, or its file in keys.passphrase_file");
+                wanting(
+                    reader,
+                    "keys.passphrase",
+                    "a passphrase, or its file in keys.passphrase_file",
+                );
             }
             passphrase.map(RootKey::Passphrase)
         }
@@ -272,7 +280,11 @@ fn vault(reader: &mut Reader) -> Option<Vault> {
 }
 
 fn vault_login(reader: &mut Reader) -> Option<VaultLogin> {
-    let token = place(reader, ("vault.token", "vault.token_file"), "a token of the Vault");
+    let token = place(
+        reader,
+        ("vault.token", "vault.token_file"),
+        "a token of the Vault",
+    );
     let names = ("vault.secret_id", "vault.secret_id_file");
     let secret_id = place(reader, names, "the secret id of the role");
     let role_id = reader.parsed("vault.role_id", "the id of a role", |text| {
@@ -295,11 +307,19 @@ fn vault_login(reader: &mut Reader) -> Option<VaultLogin> {
             None
         }
         (None, Some(_), None) if reader.is_sound(&["vault.secret_id", "vault.secret_id_file"]) => {
-            wanting(reader, "vault.secret_id", "the credential of vault.role_id, in place or by file");
+            wanting(
+                reader,
+                "vault.secret_id",
+                "the credential of vault.role_id, in place or by file",
+            );
             None
         }
         (None, None, Some(_)) if reader.is_sound(&["vault.role_id"]) => {
-            wanting(reader, "vault.role_id", "the role that vault.secret_id belongs to");
+            wanting(
+                reader,
+                "vault.role_id",
+                "the role that vault.secret_id belongs to",
+            );
             None
         }
         _ => None,
@@ -329,10 +349,12 @@ fn vault_path(text: &str, bytes_max: usize) -> Option<String> {
 }
 
 fn passphrase(reader: &mut Reader, names: (&str, &str)) -> Option<SecretString> {
-    reader.secret_or_file(names, "a passphrase of 15 to 1024 bytes", |text| match text.len() {
-        0..15 => Err("is too short"),
-        15..=1024 => Ok(()),
-        _ => Err("is too long"),
+    reader.secret_or_file(names, "a passphrase of 15 to 1024 bytes", |text| {
+        match text.len() {
+            0..15 => Err("is too short"),
+            15..=1024 => Ok(()),
+            _ => Err("is too long"),
+        }
     })
 }
 

@@ -28,12 +28,20 @@ async fn user_id(api: &Api) -> String {
 
 /// Everything that the embedded database holds, as PostgreSQL writes it out.
 async fn dump(data: &DataDir) -> String {
-    let endpoint = platform_core::embedded::Cluster::attach(data.path()).await.unwrap().unwrap();
+    let endpoint = platform_core::embedded::Cluster::attach(data.path())
+        .await
+        .unwrap()
+        .unwrap();
     let path = |name| std::env::var_os(name);
     let search = platform_core::embedded::SearchPath::new(path("PG_BIN_DIR").map(Into::into), path("PATH"));
-    let binaries = platform_core::embedded::Binaries::find_for(&search, data.path()).await.unwrap();
+    let binaries = platform_core::embedded::Binaries::find_for(&search, data.path())
+        .await
+        .unwrap();
     let dumped = std::process::Command::new(binaries.folder().join("pg_dump"))
-        .arg(format!("--dbname={}", endpoint.url("platform_superuser", "platform")))
+        .arg(format!(
+            "--dbname={}",
+            endpoint.url("platform_superuser", "platform")
+        ))
         .output()
         .unwrap();
     assert!(dumped.status.success(), "{dumped:?}");
@@ -41,13 +49,19 @@ async fn dump(data: &DataDir) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_start_makes_a_root_key_that_nobody_else_can_read_and_nothing_personal_is_in_the_database() {
+async fn the_first_start_makes_a_root_key_that_nobody_else_can_read_and_nothing_personal_is_in_the_database()
+{
     let data = DataDir::new();
     let server = launch(&data).start().await;
     let body = json!({
         "email": "Ada.Lovelace@Example.com", "password": PASSWORD, "first_name": "Ada", "last_name": "Lovelace",
     });
-    server.api().tenant("acme").post("/api/v1/auth/register", &body).await.expect(201);
+    server
+        .api()
+        .tenant("acme")
+        .post("/api/v1/auth/register", &body)
+        .await
+        .expect(201);
 
     let root = data.path().join("keys/root.key");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -64,9 +78,15 @@ async fn the_first_start_makes_a_root_key_that_nobody_else_can_read_and_nothing_
     assert!(!ended.output().contains(&key[8..40]), "{ended:?}");
     // The next start finds everything.
     let server = launch(&data).start().await;
-    let ada = server.api().sign_in("acme", "ada.lovelace@example.com", PASSWORD).await;
+    let ada = server
+        .api()
+        .sign_in("acme", "ada.lovelace@example.com", PASSWORD)
+        .await;
     let me = ada.get("/api/v1/auth/me").await.expect(200).json();
-    assert_eq!((&me["email"], &me["last_name"]), (&json!("Ada.Lovelace@Example.com"), &json!("Lovelace")));
+    assert_eq!(
+        (&me["email"], &me["last_name"]),
+        (&json!("Ada.Lovelace@Example.com"), &json!("Lovelace"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,11 +97,23 @@ async fn a_lost_or_exchanged_root_key_stops_the_server_with_its_name() {
     let kept = data.path().join("root.key.kept");
     std::fs::rename(&root, &kept).unwrap();
 
-    launch(&data).run().await.expect(78, &["root.key is missing", "restore the file"]);
+    launch(&data)
+        .run()
+        .await
+        .expect(78, &["root.key is missing", "restore the file"]);
     assert!(!root.exists(), "a new key was made in place of the lost one");
-    let made = Launch::bare().arg("keys").arg("new-root").arg("--file").arg(&root).run().await;
+    let made = Launch::bare()
+        .arg("keys")
+        .arg("new-root")
+        .arg("--file")
+        .arg(&root)
+        .run()
+        .await;
     made.expect(0, &["made"]);
-    launch(&data).run().await.expect(78, &["the database has keys under the root key key:"]);
+    launch(&data)
+        .run()
+        .await
+        .expect(78, &["the database has keys under the root key key:"]);
     std::fs::rename(&kept, &root).unwrap();
 
     let server = launch(&data).start().await;
@@ -98,15 +130,26 @@ async fn an_operator_rotates_reseals_and_destroys_a_key_beside_a_running_server(
         .run()
         .await
         .expect(0, &["data          1  active", "index         1  active"]);
-    keys(&data, &["rotate", "--tenant", "acme"]).run().await.expect(0, &["version 2: published"]);
-    let refused = keys(&data, &["destroy", "--tenant", "acme", "--version", "1"]).run().await;
+    keys(&data, &["rotate", "--tenant", "acme"])
+        .run()
+        .await
+        .expect(0, &["version 2: published"]);
+    let refused = keys(&data, &["destroy", "--tenant", "acme", "--version", "1"])
+        .run()
+        .await;
     refused.expect(2, &["--yes"]);
-    eventually("the key to be replaced and everything to be under the new one", || async {
-        let resealed = keys(&data, &["reseal", "--tenant", "acme"]).run().await;
-        resealed.expect(0, &["sealed anew"]);
-        let listed = keys(&data, &["list", "--tenant", "acme"]).run().await;
-        listed.stdout.contains("data          1  decrypt_only").then_some(())
-    })
+    eventually(
+        "the key to be replaced and everything to be under the new one",
+        || async {
+            let resealed = keys(&data, &["reseal", "--tenant", "acme"]).run().await;
+            resealed.expect(0, &["sealed anew"]);
+            let listed = keys(&data, &["list", "--tenant", "acme"]).run().await;
+            listed
+                .stdout
+                .contains("data          1  decrypt_only")
+                .then_some(())
+        },
+    )
     .await;
     eventually("the old key to be destroyed", || async {
         let destroy = ["destroy", "--tenant", "acme", "--version", "1", "--yes"];
@@ -122,7 +165,10 @@ async fn an_operator_rotates_reseals_and_destroys_a_key_beside_a_running_server(
         .run()
         .await
         .expect(2, &["there is no version 9"]);
-    keys(&data, &["list", "--tenant", "umbrella"]).run().await.expect(2, &["no tenant umbrella"]);
+    keys(&data, &["list", "--tenant", "umbrella"])
+        .run()
+        .await
+        .expect(2, &["no tenant umbrella"]);
     server.stop().await.expect(0, &[]);
 }
 
@@ -132,10 +178,16 @@ async fn a_reseal_that_is_killed_goes_on_where_it_was() {
     let data = DataDir::new();
     let server = launch(&data).start().await;
     for number in 0..12 {
-        server.api().register("acme", &format!("user{number}@example.com")).await;
+        server
+            .api()
+            .register("acme", &format!("user{number}@example.com"))
+            .await;
     }
     server.stop().await.expect(0, &[]);
-    keys(&data, &["rotate", "--tenant", "acme"]).run().await.expect(0, &[]);
+    keys(&data, &["rotate", "--tenant", "acme"])
+        .run()
+        .await
+        .expect(0, &[]);
     tokio::time::sleep(Duration::from_millis(400)).await;
     let slowly = ["reseal", "--tenant", "acme", "--rows", "1", "--pause-ms", "400"];
 
@@ -147,7 +199,11 @@ async fn a_reseal_that_is_killed_goes_on_where_it_was() {
     again.expect(0, &["sealed anew"]);
     let (_, rest) = again.stdout.split_once("the keys of ").unwrap();
     let left: u32 = rest.split(' ').next().unwrap().parse().unwrap();
-    assert!((1..14).contains(&left), "the process was not killed in the middle: {}", again.stdout);
+    assert!(
+        (1..14).contains(&left),
+        "the process was not killed in the middle: {}",
+        again.stdout
+    );
     let destroyed = eventually("the old key to be destroyed", || async {
         let destroy = ["destroy", "--tenant", "acme", "--version", "1", "--yes"];
         let ended = keys(&data, &destroy).run().await;
@@ -157,7 +213,10 @@ async fn a_reseal_that_is_killed_goes_on_where_it_was() {
     destroyed.expect(0, &["version 1: destroyed"]);
     let server = launch(&data).start().await;
     for number in 0..12 {
-        let api = server.api().sign_in("acme", &format!("user{number}@example.com"), PASSWORD).await;
+        let api = server
+            .api()
+            .sign_in("acme", &format!("user{number}@example.com"), PASSWORD)
+            .await;
         api.get("/api/v1/auth/me").await.expect(200);
     }
 }
@@ -168,10 +227,22 @@ async fn a_root_key_is_replaced_without_sealing_anything_anew() {
     launch(&data).start().await.stop().await.expect(0, &[]);
     let root = data.path().join("keys/root.key");
 
-    let made = Launch::bare().arg("keys").arg("new-root").arg("--file").arg(&root).run().await;
+    let made = Launch::bare()
+        .arg("keys")
+        .arg("new-root")
+        .arg("--file")
+        .arg(&root)
+        .run()
+        .await;
     made.expect(0, &["stands in front of"]);
     let rewrapped = keys(&data, &["rewrap"]).run().await;
-    rewrapped.expect(0, &["4 keys are under the current root key now", "take it out of the configuration"]);
+    rewrapped.expect(
+        0,
+        &[
+            "4 keys are under the current root key now",
+            "take it out of the configuration",
+        ],
+    );
     let text = std::fs::read_to_string(&root).unwrap();
     let newest = text.lines().find(|line| line.starts_with("pcroot1_")).unwrap();
     std::fs::write(&root, format!("{newest}\n")).unwrap();
@@ -187,23 +258,50 @@ async fn an_operator_erases_a_user_unless_a_hold_forbids_it() {
     let ada = server.api().register("acme", "ada@example.com").await;
     let id = user_id(&ada).await;
     let of_ada = |words: &[&str]| {
-        let all: Vec<&str> = words.iter().copied().chain(["--tenant", "acme", "--user", &id]).collect();
+        let all: Vec<&str> = words
+            .iter()
+            .copied()
+            .chain(["--tenant", "acme", "--user", &id])
+            .collect();
         keys(&data, &all)
     };
 
-    of_ada(&["hold", "place", "--reason", "case 2026-118"]).run().await.expect(0, &["case 2026-118"]);
+    of_ada(&["hold", "place", "--reason", "case 2026-118"])
+        .run()
+        .await
+        .expect(0, &["case 2026-118"]);
     of_ada(&["erase"]).run().await.expect(2, &["--yes"]);
-    of_ada(&["erase", "--yes"]).run().await.expect(1, &["legal hold", "case 2026-118"]);
+    of_ada(&["erase", "--yes"])
+        .run()
+        .await
+        .expect(1, &["legal hold", "case 2026-118"]);
     ada.get("/api/v1/auth/me").await.expect(200);
     let listed = of_ada(&["hold", "list"]).run().await;
     let hold = listed.stdout.split(' ').next().unwrap().to_owned();
-    of_ada(&["hold", "release", "--hold", &hold]).run().await.expect(0, &["released"]);
+    of_ada(&["hold", "release", "--hold", &hold])
+        .run()
+        .await
+        .expect(0, &["released"]);
     of_ada(&["erase", "--yes"]).run().await.expect(0, &["is erased"]);
 
-    assert_eq!(ada.get("/api/v1/auth/me").await.verdict(), (401, "invalid_token".to_owned()));
-    assert!(!server.api().tenant("acme").post("/api/v1/auth/login", &json!({
-        "email": "ada@example.com", "password": PASSWORD,
-    })).await.text.contains("token\""));
+    assert_eq!(
+        ada.get("/api/v1/auth/me").await.verdict(),
+        (401, "invalid_token".to_owned())
+    );
+    assert!(
+        !server
+            .api()
+            .tenant("acme")
+            .post(
+                "/api/v1/auth/login",
+                &json!({
+                    "email": "ada@example.com", "password": PASSWORD,
+                })
+            )
+            .await
+            .text
+            .contains("token\"")
+    );
     of_ada(&["erase", "--yes"]).run().await.expect(0, &["is erased"]);
 }
 
@@ -217,21 +315,38 @@ async fn an_admin_sees_rotates_and_erases_by_route_and_a_user_does_not() {
 
     let listed = admin.get("/admin/v1/keys").await.expect(200).json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 2, "{listed}");
-    let rotated = admin.post("/admin/v1/keys/rotations", &json!({ "purpose": "data" })).await;
+    let rotated = admin
+        .post("/admin/v1/keys/rotations", &json!({ "purpose": "data" }))
+        .await;
     let rotated = rotated.expect(201).json();
-    assert_eq!((&rotated["version"], &rotated["state"]), (&json!(2), &json!("pre_active")));
+    assert_eq!(
+        (&rotated["version"], &rotated["state"]),
+        (&json!(2), &json!("pre_active"))
+    );
     let destroy = |version: u32| format!("/admin/v1/keys/data/{version}");
     let refused = admin.delete(&destroy(2)).await;
     assert_eq!(refused.verdict(), (409, "key_not_destroyable".to_owned()));
-    assert_eq!(admin.delete(&destroy(9)).await.verdict(), (404, "not_found".to_owned()));
-    let erased = admin.post(&format!("/admin/v1/users/{id}/erasure"), &json!({})).await;
+    assert_eq!(
+        admin.delete(&destroy(9)).await.verdict(),
+        (404, "not_found".to_owned())
+    );
+    let erased = admin
+        .post(&format!("/admin/v1/users/{id}/erasure"), &json!({}))
+        .await;
     assert_eq!(erased.expect(200).json()["state"], "erased");
-    assert_eq!(ada.get("/api/v1/auth/me").await.verdict(), (401, "invalid_token".to_owned()));
+    assert_eq!(
+        ada.get("/api/v1/auth/me").await.verdict(),
+        (401, "invalid_token".to_owned())
+    );
 
     let user = server.sign_in("acme", "demo@example.com").await;
     for (method, path, body) in [
         (Method::GET, "/admin/v1/keys".to_owned(), None),
-        (Method::POST, "/admin/v1/keys/rotations".to_owned(), Some(json!({ "purpose": "data" }))),
+        (
+            Method::POST,
+            "/admin/v1/keys/rotations".to_owned(),
+            Some(json!({ "purpose": "data" })),
+        ),
         (Method::DELETE, destroy(1), None),
         (Method::POST, format!("/admin/v1/users/{id}/erasure"), None),
         (Method::GET, format!("/admin/v1/users/{id}/holds"), None),
@@ -249,7 +364,13 @@ async fn a_user_who_is_erased_beside_a_server_is_gone_there_too() {
     let admin = server.sign_in("acme", "admin@example.com").await;
     let ada = server.api().register("acme", "ada@example.com").await;
     let id = user_id(&ada).await;
-    assert!(admin.get("/admin/v1/users").await.text.contains("ada@example.com"));
+    assert!(
+        admin
+            .get("/admin/v1/users")
+            .await
+            .text
+            .contains("ada@example.com")
+    );
 
     let erase = ["keys", "erase", "--tenant", "acme", "--user", &id, "--yes"];
     erase
@@ -259,5 +380,12 @@ async fn a_user_who_is_erased_beside_a_server_is_gone_there_too() {
         .await
         .expect(0, &["is erased"]);
 
-    assert!(!admin.get("/admin/v1/users").await.expect(200).text.contains("ada@example.com"));
+    assert!(
+        !admin
+            .get("/admin/v1/users")
+            .await
+            .expect(200)
+            .text
+            .contains("ada@example.com")
+    );
 }

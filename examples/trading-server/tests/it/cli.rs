@@ -58,7 +58,9 @@ fn the_help_of_keys_names_every_task_and_what_cannot_be_undone_has_to_be_asked_f
     let stop = read(&["keys", "--help"]).unwrap_err();
 
     assert_eq!(stop.exit, Exit::Clean);
-    for task in ["list", "rotate", "reseal", "destroy", "new-root", "rewrap", "replay", "erase", "hold"] {
+    for task in [
+        "list", "rotate", "reseal", "destroy", "new-root", "rewrap", "replay", "erase", "hold",
+    ] {
         assert!(stop.text.contains(task), "{task} in {}", stop.text);
     }
     for task in ["destroy", "erase"] {
@@ -101,7 +103,13 @@ fn a_task_on_keys_says_on_which_tenant() {
         &["keys", "destroy", "--tenant=acme"],
         &["keys", "erase", "--tenant=acme"],
         &["keys", "erase", "--tenant=acme", "--user=ada@example.com"],
-        &["keys", "hold", "place", "--tenant=acme", "--user=018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12"],
+        &[
+            "keys",
+            "hold",
+            "place",
+            "--tenant=acme",
+            "--user=018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12",
+        ],
     ] {
         assert_eq!(read(incomplete).unwrap_err().exit, Exit::Usage, "{incomplete:?}");
     }

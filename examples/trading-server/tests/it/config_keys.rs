@@ -51,7 +51,10 @@ fn with_the_embedded_database_a_key_file_and_the_erasures_lie_in_the_data_folder
     assert_eq!(path, Path::new("/srv/data/keys/root.key"));
     let folder = Path::new("/srv/data/keys/erasure").to_owned();
     assert_eq!(keys.erasure, Some(ErasurePlace::Folder(folder)));
-    assert_eq!((keys.ttl, keys.grace), (Duration::from_secs(300), Duration::from_secs(900)));
+    assert_eq!(
+        (keys.ttl, keys.grace),
+        (Duration::from_secs(300), Duration::from_secs(900))
+    );
 }
 
 #[test]
@@ -144,7 +147,10 @@ fn everything_that_is_wrong_with_the_keys_is_reported_at_once_and_no_secret_is_s
         ]),
         problems(&[("PLATFORM_KEYS_PROVIDER", "env")]),
         problems(&[("PLATFORM_KEYS_PROVIDER", "passphrase")]),
-        problems(&[("PLATFORM_KEYS_PROVIDER", "vault"), ("PLATFORM_VAULT_ADDRESS", "vault:8200")]),
+        problems(&[
+            ("PLATFORM_KEYS_PROVIDER", "vault"),
+            ("PLATFORM_VAULT_ADDRESS", "vault:8200"),
+        ]),
         problems(&[
             ("PLATFORM_VAULT_ADDRESS", "http://127.0.0.1:8200"),
             ("PLATFORM_VAULT_TOKEN", "hvs.x"),
