@@ -26,7 +26,8 @@ create table platform_crypto.reseal_failure (
     to_version  bigint not null,
     row_id      uuid not null,
     column_name text not null check (length(column_name) between 1 and 63),
-    reason      text not null check (reason in ('unreadable', 'unknown_key', 'key_destroyed', 'tampered', 'subject_erased')),
+    reason      text not null check (reason in
+        ('unreadable', 'unknown_key', 'key_unavailable', 'key_destroyed', 'tampered', 'subject_erased')),
     key_id      bytea check (length(key_id) = 16),
     found_at    timestamptz not null,
     primary key (tenant_id, table_name, to_version, row_id, column_name),

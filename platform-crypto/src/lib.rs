@@ -62,7 +62,7 @@
 //! let keys = keyring.keys_for(&ctx, [sealed.key_id()?]).await?;
 //! let email = keys.open(&EMAIL.at(ctx.tenant(), customer), &sealed)?;
 //!
-//! // Rotate the tenant's key while others read and write; what it has sealed stays readable.
+//! // Rotate the tenant's key while others read and write; what it has sealed stays readable, and `reseal` moves it to the new one.
 //! keyring.rotate(&ctx, Purpose::Data).await?;
 //!
 //! // Erase the customer, beyond every backup.
@@ -71,6 +71,10 @@
 //! ```
 //!
 //! What belongs to the tenant and to no person is sealed with `keyring.keys(&ctx)` instead, as in the first example.
+//!
+//! A struct with several sealed fields opens and seals itself with [`#[derive(SealedRow)]`](SealedRow); the keyring is told of it
+//! with `.sealed::<Row>()`, so that `Keyring::reseal` moves its values after a rotation and no key is destroyed under which one of
+//! them still is. The repository's `examples/sealing` does all of this under load and against a restored backup.
 //!
 //! # Keys
 //!
@@ -141,7 +145,7 @@ pub use reseal::{FailureReason, Pacing, ResealFailure, ResealProgress, ResealSta
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table};
+    pub use crate::row::{ColumnParts, TableParts, sealed_column, sealed_table, subject_id};
     pub use platform_core::TenantId;
 }
 

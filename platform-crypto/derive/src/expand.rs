@@ -204,7 +204,7 @@ fn sealed_row(row: &Row<'_>, opened: &Ident) -> TokenStream {
         None => quote!(::core::option::Option::None),
         Some(field) => {
             let copied = copied(field);
-            let into = quote!(::core::convert::Into::into);
+            let into = quote!(::platform_crypto::__private::subject_id);
             match argument_of(&field.source.ty, "Option") {
                 Some(_) => quote_spanned!(at_type(field) => ::core::option::Option::map(#copied, #into)),
                 None => quote_spanned!(at_type(field) => ::core::option::Option::Some(#into(#copied))),
@@ -235,7 +235,7 @@ fn sealed_row(row: &Row<'_>, opened: &Ident) -> TokenStream {
                 ::core::convert::Into::into(#id)
             }
 
-            fn subject(&self) -> ::core::option::Option<::platform_crypto::RowId> {
+            fn subject(&self) -> ::core::option::Option<::platform_crypto::SubjectId> {
                 #subject
             }
 
@@ -260,11 +260,18 @@ fn table(row: &Row<'_>) -> TokenStream {
     let columns = row.sealed().map(|(field, sealed)| {
         let raw = column(row, field, sealed);
         let fetch = statements::fetch(row, &field.column.value());
+        let hold = statements::hold(row, &field.column.value());
         let swap = statements::swap(row, &field.column.value());
+        let index = match &sealed.index {
+            Some(index) => quote!(::core::option::Option::Some(#index)),
+            None => quote!(::core::option::Option::None),
+        };
         quote! {
             ::platform_crypto::__private::sealed_column(::platform_crypto::__private::ColumnParts {
                 column: #raw,
+                index: #index,
                 fetch: #fetch,
+                hold: #hold,
                 swap: #swap,
             })
         }

@@ -18,9 +18,11 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `#[sealed(table = "shop.customer")]` | the struct | the table, with its schema |
 /// | `#[sealed(tenant)]` | one field | the `TenantId` whose row it is |
 /// | `#[sealed(row)]` | one field | the row's id: an `id_type!` or a `Uuid` |
-/// | `#[sealed(subject)]` | a field, if any | whom the row is about, an id or an `Option` of one: it is sealed under that person's key |
+/// | `#[sealed(subject)]` | a field, if any | whom the row is about, an id or an `Option` of one, which may be the row's own id: it is sealed under that subject's key |
 /// | `#[sealed(column = "full_name")]` | any field above | the column's name where it is not the field's |
 /// | `#[sealed(padded = 64)]` | a sealed field | hides the length: plaintexts are padded to a multiple of 16, 64 or 256 bytes |
+/// | `#[sealed(index = EMAIL_INDEX)]` | a sealed field of text | the constant of the `BlindIndex` it is tagged in, so that the job tags it anew |
+/// | `#[sealed(index = EMAIL)]` | a sealed field of text | the `BlindIndex` it is tagged in, for the re-sealing job to tag anew |
 ///
 /// For `struct Customer` with a field `email: Sealed<String>` it makes:
 ///

@@ -1,8 +1,10 @@
 //! What the derive was put on, checked.
 
+use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 use syn::{
-    Data, DeriveInput, Error, Field, Fields, GenericArgument, Ident, LitInt, LitStr, PathArguments, Type,
+    Data, DeriveInput, Error, Field, Fields, GenericArgument, Ident, LitInt, LitStr, Path, PathArguments,
+    Type,
 };
 
 use crate::names::{self, TableName};
@@ -23,7 +25,7 @@ pub(crate) struct RowField<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) column: LitStr,
     pub(crate) sealed: Option<SealedType<'a>>,
-    role: Option<Role>,
+    roles: Vec<Role>,
 }
 
 /// The type of a sealed field.
@@ -33,6 +35,8 @@ pub(crate) struct SealedType<'a> {
     /// May the column be null?
     pub(crate) optional: bool,
     pub(crate) padded: Option<LitInt>,
+    /// The constant that declares its blind index.
+    pub(crate) index: Option<Path>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,7 +149,7 @@ impl<'a> Row<'a> {
 impl<'a> RowField<'a> {
     /// Does its column appear in statements or sealed values?
     fn is_bound(&self) -> bool {
-        self.role.is_some() || self.sealed.is_some()
+        !self.roles.is_empty() || self.sealed.is_some()
     }
 
     fn parse(field: &'a Field) -> Result<Self, Error> {
@@ -155,21 +159,26 @@ impl<'a> RowField<'a> {
             .ok_or_else(|| Error::new_spanned(field, "a field has a name"))?;
         let attributes = FieldAttributes::parse(field)?;
         let sealed_type = sealed_type(&field.ty);
-        if let Some((role, span)) = attributes.role
+        if let Some((role, span)) = attributes.roles.first()
             && sealed_type.is_some()
         {
             let message = format!(
                 "the {} of a row cannot be sealed: it is what opens the row",
                 role.word()
             );
-            return Err(Error::new(span, message));
+            return Err(Error::new(*span, message));
         }
         if let Some(padded) = &attributes.padded
             && sealed_type.is_none()
         {
             return Err(Error::new(padded.span(), "only a sealed field is padded"));
         }
-        let is_plain = attributes.role.is_none() && sealed_type.is_none();
+        if let Some(index) = &attributes.index
+            && sealed_type.is_none()
+        {
+            return Err(Error::new_spanned(index, "only a sealed field has a blind index"));
+        }
+        let is_plain = attributes.roles.is_empty() && sealed_type.is_none();
         let column = match attributes.column {
             Some(column) if is_plain => {
                 return Err(Error::new(
@@ -192,17 +201,19 @@ impl<'a> RowField<'a> {
                 inner,
                 optional,
                 padded: attributes.padded,
+                index: attributes.index,
             }),
-            role: attributes.role.map(|(role, _)| role),
+            roles: attributes.roles.iter().map(|(role, _)| *role).collect(),
         })
     }
 }
 
 #[derive(Default)]
 struct FieldAttributes {
-    role: Option<(Role, proc_macro2::Span)>,
+    roles: Vec<(Role, Span)>,
     column: Option<LitStr>,
     padded: Option<LitInt>,
+    index: Option<Path>,
 }
 
 impl FieldAttributes {
@@ -214,10 +225,12 @@ impl FieldAttributes {
                     .into_iter()
                     .find(|role| meta.path.is_ident(role.word()));
                 if let Some(role) = role {
-                    if found.role.is_some() {
-                        return Err(meta.error("a field is one of tenant, row and subject"));
+                    // A row may be about the very subject it is named by.
+                    let goes_with = |other: Role| role != other && role != Role::Tenant && other != Role::Tenant;
+                    if !found.roles.iter().all(|(other, _)| goes_with(*other)) {
+                        return Err(meta.error("a field is the tenant, or the row or the subject or both"));
                     }
-                    found.role = Some((role, meta.path.segments[0].ident.span()));
+                    found.roles.push((role, meta.path.segments[0].ident.span()));
                 } else if meta.path.is_ident("column") {
                     once(&mut found.column, meta.value()?.parse()?, &meta)?;
                 } else if meta.path.is_ident("padded") {
@@ -226,11 +239,13 @@ impl FieldAttributes {
                         return Err(Error::new(bucket.span(), "a value is padded to 16, 64 or 256 bytes"));
                     }
                     once(&mut found.padded, bucket, &meta)?;
+                } else if meta.path.is_ident("index") {
+                    once(&mut found.index, meta.value()?.parse()?, &meta)?;
                 } else if meta.path.is_ident("table") {
                     return Err(meta.error("the table is named on the struct, not on a field"));
                 } else {
                     return Err(meta.error(
-                        "a field is marked tenant, row or subject, or has column = \"…\" or padded = 16, 64 or 256",
+                        "a field is marked tenant, row or subject, or has column = \"…\", padded = 16, 64 or 256 or index = CONSTANT",
                     ));
                 }
                 Ok(())
@@ -304,7 +319,7 @@ fn once<T>(slot: &mut Option<T>, value: T, meta: &syn::meta::ParseNestedMeta<'_>
 
 /// The one field with this role, if any.
 fn only(fields: &[RowField<'_>], role: Role, mistakes: &mut Mistakes) -> Option<usize> {
-    let mut with_role = (0..fields.len()).filter(|index| fields[*index].role == Some(role));
+    let mut with_role = (0..fields.len()).filter(|index| fields[*index].roles.contains(&role));
     let first = with_role.next();
     for other in with_role {
         mistakes.add(Error::new(

@@ -43,6 +43,11 @@ pub(crate) fn fetch(row: &Row<'_>, column: &str) -> String {
     )
 }
 
+/// The same, and nobody changes these rows until the transaction ends.
+pub(crate) fn hold(row: &Row<'_>, column: &str) -> String {
+    format!("{} for no key update", fetch(row, column))
+}
+
 /// Puts values in the place of those that were read, where they still stand. `$1` tenant, `$2` rows, `$3` old, `$4` new.
 pub(crate) fn swap(row: &Row<'_>, column: &str) -> String {
     format!(

@@ -19,8 +19,8 @@ pub(super) enum Class {
 }
 
 impl Plan {
-    /// Judges a value by its header.
-    pub(super) fn classify(&self, glance: &Glance) -> Class {
+    /// Judges a value by its header; `about_subject` says whether its row is about a data subject.
+    pub(super) fn classify(&self, glance: &Glance, about_subject: bool) -> Class {
         let Some(key) = key_of(glance) else {
             return Class::Broken(FailureReason::Unreadable, None);
         };
@@ -28,7 +28,8 @@ impl Plan {
             return Class::Stale;
         }
         if self.fresh.contains(&key) {
-            return Class::Fine;
+            // What is about a subject belongs under the subject's key: erasing the subject would leave it otherwise.
+            return if about_subject { Class::Stale } else { Class::Fine };
         }
         if self.destroyed.contains(&key) {
             return Class::Broken(FailureReason::KeyDestroyed, Some(key));

@@ -33,6 +33,8 @@ pub enum FailureReason {
     Unreadable,
     /// There is no key of that id.
     UnknownKey,
+    /// Its key is there and cannot be unwrapped: it was damaged, or the provider of root keys refuses it.
+    KeyUnavailable,
     /// Its key was destroyed before it was sealed anew.
     KeyDestroyed,
     /// It was altered, or belongs to another row, column, table or tenant.
@@ -42,9 +44,10 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Unreadable,
         Self::UnknownKey,
+        Self::KeyUnavailable,
         Self::KeyDestroyed,
         Self::Tampered,
         Self::SubjectErased,
@@ -55,19 +58,20 @@ impl FailureReason {
         match self {
             Self::Unreadable => "unreadable",
             Self::UnknownKey => "unknown_key",
+            Self::KeyUnavailable => "key_unavailable",
             Self::KeyDestroyed => "key_destroyed",
             Self::Tampered => "tampered",
             Self::SubjectErased => "subject_erased",
         }
     }
 
-    /// Why opening failed for good; `None` when it may succeed later.
-    pub(super) fn of(error: &OpenError) -> Option<Self> {
+    pub(super) fn of(error: &OpenError) -> Self {
         match error {
-            OpenError::KeyUnavailable | OpenError::UnknownKey(_) => None,
-            OpenError::KeyDestroyed(_) => Some(Self::KeyDestroyed),
-            OpenError::Tampered => Some(Self::Tampered),
-            _ => Some(Self::Unreadable),
+            OpenError::UnknownKey(_) => Self::UnknownKey,
+            OpenError::KeyUnavailable => Self::KeyUnavailable,
+            OpenError::KeyDestroyed(_) => Self::KeyDestroyed,
+            OpenError::Tampered => Self::Tampered,
+            _ => Self::Unreadable,
         }
     }
 

@@ -6,6 +6,7 @@ mod job;
 mod page;
 mod plan;
 mod progress;
+mod retag;
 mod run;
 mod sealing;
 mod step;

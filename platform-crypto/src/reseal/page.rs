@@ -1,15 +1,18 @@
 //! Reading and writing the rows of a table, through the statements that it was compiled with.
 
+use std::collections::HashSet;
+
 use platform_core::pg::{TenantRead, TenantTx};
 use platform_core::uuid::Uuid;
 
 use crate::keyring::KeyError;
 use crate::row::{ColumnParts, TableParts};
+use crate::{KeyId, SubjectId};
 
 /// A row as it is first looked at.
 pub(super) struct Row {
     pub(super) id: Uuid,
-    pub(super) subject: Option<Uuid>,
+    pub(super) subject: Option<SubjectId>,
     /// Its sealed values, in the order of the table's columns; null is `None`.
     pub(super) values: Vec<Option<Glance>>,
 }
@@ -56,7 +59,7 @@ fn row((id, subject, headers, sizes): StoredRow) -> Row {
     };
     Row {
         id,
-        subject,
+        subject: subject.map(SubjectId::from_stored),
         values: headers.into_iter().zip(sizes).map(glance).collect(),
     }
 }
@@ -73,6 +76,38 @@ pub(super) async fn fetch(
         .fetch_all(tx)
         .await?;
     Ok(values)
+}
+
+/// The same, and nobody changes these rows until the transaction ends.
+pub(super) async fn hold(
+    tx: &mut TenantTx,
+    column: &ColumnParts,
+    rows: &[Uuid],
+) -> Result<Vec<(Uuid, Vec<u8>)>, KeyError> {
+    let values = sqlx::query_as(column.hold)
+        .bind(tx.tenant())
+        .bind(rows)
+        .fetch_all(tx)
+        .await?;
+    Ok(values)
+}
+
+/// Those of these keys that are no data subject's.
+pub(super) async fn of_nobody(tx: &mut TenantTx, keys: &HashSet<KeyId>) -> Result<HashSet<KeyId>, KeyError> {
+    if keys.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
+    let nobodys: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select one.key_id from unnest($2::bytea[]) as one (key_id) where not exists (
+             select from platform_crypto.subject_key s where s.tenant_id = $1 and s.key_id = one.key_id)",
+    )
+    .bind(tx.tenant())
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    let nobodys = nobodys.iter().map(|key| KeyId::try_from(key.as_slice()));
+    nobodys.collect::<Result<_, _>>().map_err(|_| KeyError::Corrupt)
 }
 
 /// Makes the moves whose old values still stand; how many did.

@@ -1,5 +1,7 @@
 //! A step of a job: some rows of a table, in one transaction.
 
+use std::collections::HashMap;
+
 use platform_core::RequestContext;
 use platform_core::pg::TenantTx;
 use platform_core::uuid::Uuid;
@@ -10,9 +12,10 @@ use super::job::Job;
 use super::page;
 use super::plan::Plan;
 use super::progress::ResealState;
-use super::{ResealFailure, ResealStep, failure};
+use super::sealing::Sealers;
+use super::{FailureReason, ResealFailure, ResealStep, failure};
 use crate::keyring::{KeyError, KeyEvent, KeyEventKind, Keyring};
-use crate::{KeyId, SealedColumn, SealedTable};
+use crate::{KeyId, SealedColumn, SealedTable, SubjectId};
 
 /// Stale values that a step reads, in bytes; a single larger one is a step of its own.
 const STEP_BYTES_MAX: usize = 4 << 20;
@@ -21,6 +24,8 @@ const STEP_BYTES_MAX: usize = 4 << 20;
 struct Found {
     /// What is sealed anew, for each column of the table.
     stale: Vec<Vec<Uuid>>,
+    /// Whom these rows are about, where they say so.
+    subjects: HashMap<Uuid, SubjectId>,
     failures: Vec<ResealFailure>,
     /// Where the next step goes on; `None` at the end of the table.
     next_row: Option<Uuid>,
@@ -79,9 +84,14 @@ impl Keyring {
             return Ok(Some(ResealStep::default()));
         }
         let found = look(&mut tx, plan, table, job.next_row, rows).await?;
+        let mut sealers = Sealers::new(plan);
+        sealers
+            .load(self, &mut tx, ctx, found.subjects.values().copied())
+            .await?;
         let mut made = Made::default();
         for (column, stale) in table.columns().iter().zip(&found.stale) {
-            made.reseal(&mut tx, plan, column, stale).await?;
+            made.reseal(&mut tx, &sealers, column, stale, &found.subjects)
+                .await?;
         }
         if let (Some(key), 0) = (made.spent, made.moved) {
             return Err(KeyError::BudgetSpent(key));
@@ -91,6 +101,7 @@ impl Keyring {
         let step = ResealStep {
             moved: made.moved,
             failed: u64::try_from(failures.len()).unwrap_or(u64::MAX),
+            ..ResealStep::default()
         };
         job.pass_moved += made.tried;
         job.pass_failed += step.failed;
@@ -146,36 +157,59 @@ async fn look(
     let columns = table.columns();
     let mut found = Found {
         stale: columns.iter().map(|_| Vec::new()).collect(),
+        subjects: HashMap::new(),
         failures: Vec::new(),
         next_row: None,
     };
+    // Under keys that are none of the tenant's own.
+    let mut others = Vec::new();
     let mut bytes = 0_usize;
+    let mut looked_at = 0;
     for row in &rows {
         if bytes >= STEP_BYTES_MAX {
-            found.next_row = Some(row.id);
-            return Ok(found);
+            break;
         }
+        looked_at += 1;
         for (index, glance) in row.values.iter().enumerate() {
             let Some(glance) = glance else { continue };
-            match plan.classify(glance) {
-                Class::Fine | Class::Other(_) => {}
+            match plan.classify(glance, row.subject.is_some()) {
+                Class::Fine => {}
+                Class::Other(key) => others.push((row.id, index, key)),
                 Class::Stale => {
                     bytes = bytes.saturating_add(glance.size);
                     found.stale[index].push(row.id);
+                    found
+                        .subjects
+                        .extend(row.subject.map(|subject| (row.id, subject)));
                 }
-                Class::Broken(reason, key) => found.failures.push(ResealFailure {
-                    row: row.id.into(),
-                    column: columns[index].name().to_owned(),
-                    reason,
-                    key,
-                }),
+                Class::Broken(reason, key) => found.fail(row.id, &columns[index], reason, key),
             }
         }
     }
-    if !is_last_page {
-        found.next_row = rows.last().and_then(|last| after(last.id));
+    let keys = others.iter().map(|(_, _, key)| *key).collect();
+    let nobodys = page::of_nobody(tx, &keys).await?;
+    for (row, index, key) in others {
+        if nobodys.contains(&key) {
+            found.fail(row, &columns[index], FailureReason::UnknownKey, Some(key));
+        }
     }
+    found.next_row = match rows.get(looked_at) {
+        Some(next) => Some(next.id),
+        None if is_last_page => None,
+        None => rows.last().and_then(|last| after(last.id)),
+    };
     Ok(found)
+}
+
+impl Found {
+    fn fail(&mut self, row: Uuid, column: &SealedColumn, reason: FailureReason, key: Option<KeyId>) {
+        self.failures.push(ResealFailure {
+            row: row.into(),
+            column: column.name().to_owned(),
+            reason,
+            key,
+        });
+    }
 }
 
 /// The id that follows; none after the highest.
@@ -197,24 +231,25 @@ impl Made {
     async fn reseal(
         &mut self,
         tx: &mut TenantTx,
-        plan: &Plan,
+        sealers: &Sealers<'_>,
         column: &SealedColumn,
         stale: &[Uuid],
+        subjects: &HashMap<Uuid, SubjectId>,
     ) -> Result<(), KeyError> {
         if stale.is_empty() {
             return Ok(());
         }
         let values = page::fetch(tx, column.parts(), stale).await?;
-        let tried = values.len();
-        let resealed = plan.reseal(column.parts(), values)?;
+        let found = values.len();
+        let outcome = sealers.reseal(column.parts(), values, subjects)?;
         // What does not open is no reason for another pass.
-        let tried = tried.saturating_sub(resealed.failures.len());
+        let tried = found.saturating_sub(outcome.failures.len());
         self.tried += u64::try_from(tried).unwrap_or(u64::MAX);
-        if !resealed.moves.is_empty() {
-            self.moved += page::swap(tx, column.parts(), &resealed.moves).await?;
+        if !outcome.moves.is_empty() {
+            self.moved += page::swap(tx, column.parts(), &outcome.moves).await?;
         }
-        self.failures.extend(resealed.failures);
-        self.spent = self.spent.or(resealed.spent);
+        self.failures.extend(outcome.failures);
+        self.spent = self.spent.or(outcome.spent);
         Ok(())
     }
 }

@@ -6,4 +6,6 @@ mod sealed_row;
 mod table;
 
 pub use sealed_row::SealedRow;
-pub use table::{ColumnParts, SealedColumn, SealedTable, TableParts, sealed_column, sealed_table};
+pub use table::{
+    ColumnParts, SealedColumn, SealedTable, TableParts, sealed_column, sealed_table, subject_id,
+};

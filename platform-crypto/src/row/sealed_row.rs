@@ -2,7 +2,7 @@
 
 use platform_core::TenantId;
 
-use crate::{KeyId, OpenError, OpenKeys, RowId, SealedTable};
+use crate::{KeyId, OpenError, OpenKeys, RowId, SealedTable, SubjectId};
 
 /// A row of a table with sealed columns. Derive it: `#[derive(SealedRow)]`, feature `derive`.
 ///
@@ -65,7 +65,7 @@ pub trait SealedRow: Sized {
     fn row(&self) -> RowId;
 
     /// Whom it is about, when the row says so: its values are sealed under that subject's key.
-    fn subject(&self) -> Option<RowId>;
+    fn subject(&self) -> Option<SubjectId>;
 
     /// The keys its values name, for `Keyring::keys_for`. A value whose header cannot be read names none; opening it says why.
     fn key_ids(&self) -> Vec<KeyId>;

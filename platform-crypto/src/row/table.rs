@@ -1,6 +1,6 @@
 //! What is known of a table with sealed columns when the program is compiled.
 
-use crate::Column;
+use crate::{BlindIndex, Column, RowId, SubjectId};
 
 /// A table with sealed columns: its name, the columns, and statements whose texts are fixed when the program is compiled.
 ///
@@ -18,8 +18,12 @@ pub struct SealedColumn(ColumnParts);
 pub struct ColumnParts {
     /// The column, whatever its values are.
     pub column: Column<Vec<u8>>,
+    /// In which its rows are tagged.
+    pub index: Option<BlindIndex>,
     /// The values of some rows. `$1` tenant, `$2` rows.
     pub fetch: &'static str,
+    /// The same, locked.
+    pub hold: &'static str,
     /// Puts values where others were read and still stand. `$1` tenant, `$2` rows, `$3` old, `$4` new.
     pub swap: &'static str,
 }
@@ -82,4 +86,9 @@ pub const fn sealed_table(parts: TableParts) -> SealedTable {
 #[doc(hidden)]
 pub const fn sealed_column(parts: ColumnParts) -> SealedColumn {
     SealedColumn(parts)
+}
+
+#[doc(hidden)]
+pub fn subject_id(id: impl Into<RowId>) -> SubjectId {
+    SubjectId::from_stored(id.into().as_uuid())
 }

@@ -3,5 +3,6 @@
 mod bad_rows;
 mod destroying;
 mod moving;
+mod persons;
 mod racing;
 mod support;

@@ -1,5 +1,6 @@
 //! What the tests of this binary share.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use platform_core::testing::TestDb;
 use platform_core::time::OffsetDateTime;
 use platform_core::{ManualClock, OsRandom, RequestContext, Sources, TenantId};
 use platform_crypto::{
-    KeyInfo, Keyring, LocalRoot, MIGRATIONS, Pacing, Purpose, ResealProgress, Sealed, SealedRow, Secret,
+    BlindIndex, FileErasureStore, KeyInfo, Keyring, LocalRoot, MIGRATIONS, Normalizer, Pacing, Purpose,
+    ResealProgress, RowId, Sealed, SealedRow, Secret, SubjectId, Tagged,
 };
+use tempfile::TempDir;
 
 static SHOP: Migrations = Migrations {
     schema: "shop",
@@ -39,6 +42,21 @@ pub(crate) struct Customer {
     pub(crate) visits: i64,
 }
 
+pub(crate) const EMAIL: BlindIndex = BlindIndex::unique("shop.member.email", Normalizer::Email);
+
+#[derive(Clone, FromRow, SealedRow)]
+#[sealed(table = "shop.member")]
+pub(crate) struct Member {
+    #[sealed(tenant)]
+    pub(crate) tenant_id: TenantId,
+    #[sealed(row)]
+    pub(crate) id: CustomerId,
+    #[sealed(subject)]
+    pub(crate) person_id: Option<SubjectId>,
+    #[sealed(index = EMAIL)]
+    pub(crate) email: Option<Sealed<String>>,
+}
+
 /// A shop with a keyring, on a clock that stands still.
 pub(crate) struct Shop {
     pub(crate) test: TestDb,
@@ -47,6 +65,7 @@ pub(crate) struct Shop {
     pub(crate) sources: Sources,
     pub(crate) tenant: TenantId,
     pub(crate) keyring: Keyring,
+    erasure: TempDir,
 }
 
 impl Shop {
@@ -61,7 +80,8 @@ impl Shop {
         let sources = Sources::shared(clock.clone(), Arc::new(OsRandom));
         let db = test.connect_with_sources(sources.clone()).await;
         let tenant = test.tenant().await;
-        let keyring = keyring(&db, block).await;
+        let erasure = tempfile::tempdir().unwrap();
+        let keyring = keyring(&db, erasure.path(), block).await;
         Self {
             test,
             db,
@@ -69,13 +89,14 @@ impl Shop {
             sources,
             tenant,
             keyring,
+            erasure,
         }
     }
 
     /// A keyring with a cache and connections of its own: another process.
     pub(crate) async fn other_process(&self) -> Keyring {
         let db = self.test.connect_with_sources(self.sources.clone()).await;
-        keyring(&db, 1 << 16).await
+        keyring(&db, self.erasure.path(), 1 << 16).await
     }
 
     pub(crate) fn ctx(&self) -> RequestContext {
@@ -126,6 +147,75 @@ impl Shop {
         tx.commit().await.unwrap();
     }
 
+    /// A member, tagged, and sealed under the person's key or, where `under_tenant` says so, under the tenant's.
+    pub(crate) async fn join(
+        &self,
+        email: &str,
+        person: Option<SubjectId>,
+        under_tenant: bool,
+    ) -> CustomerId {
+        self.clock.advance(Duration::from_millis(1));
+        let ctx = self.ctx();
+        let keys = self.keyring.keys(&ctx).await.unwrap();
+        let member = OpenedMember {
+            tenant_id: self.tenant,
+            id: CustomerId::generate(&self.sources),
+            person_id: person,
+            email: Some(Secret::new(email.to_owned())),
+        };
+        let mut tx = self.db.begin(&ctx).await.unwrap();
+        let row = match person {
+            Some(person) if !under_tenant => {
+                let key = self.keyring.ensure_subject(&mut tx, &ctx, person).await.unwrap();
+                member.seal(&key).unwrap()
+            }
+            _ => member.seal(&keys).unwrap(),
+        };
+        sqlx::query("insert into shop.member (tenant_id, id, person_id, email) values ($1, $2, $3, $4)")
+            .bind(row.tenant_id)
+            .bind(row.id)
+            .bind(row.person_id)
+            .bind(&row.email)
+            .execute(&mut tx)
+            .await
+            .unwrap();
+        let tagged = Tagged::new(row.id, email);
+        self.keyring.tag(&mut tx, &ctx, &EMAIL, &tagged).await.unwrap();
+        tx.commit().await.unwrap();
+        row.id
+    }
+
+    pub(crate) async fn members(&self) -> Vec<Member> {
+        let mut read = self.db.read(&self.ctx()).await.unwrap();
+        sqlx::query_as(
+            "select tenant_id, id, person_id, email from shop.member where tenant_id = $1 order by id",
+        )
+        .bind(self.tenant)
+        .fetch_all(&mut read)
+        .await
+        .unwrap()
+    }
+
+    /// Replaces the stored bytes of a member's e-mail.
+    pub(crate) async fn overwrite_member(&self, id: CustomerId, email: &[u8]) {
+        let mut tx = self.db.begin(&self.ctx()).await.unwrap();
+        sqlx::query("update shop.member set email = $3 where tenant_id = $1 and id = $2")
+            .bind(self.tenant)
+            .bind(id)
+            .bind(email)
+            .execute(&mut tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The members with an e-mail.
+    pub(crate) async fn found(&self, email: &str) -> Vec<RowId> {
+        let ctx = self.ctx();
+        let mut read = self.db.read(&ctx).await.unwrap();
+        self.keyring.find(&mut read, &ctx, &EMAIL, email).await.unwrap()
+    }
+
     /// Replaces the stored bytes of an e-mail.
     pub(crate) async fn overwrite(&self, id: CustomerId, email: &[u8]) {
         let mut tx = self.db.begin(&self.ctx()).await.unwrap();
@@ -172,7 +262,8 @@ impl Shop {
 
     pub(crate) async fn progress(&self) -> ResealProgress {
         let progress = self.keyring.reseal_progress(&self.ctx()).await.unwrap();
-        progress.into_iter().next().unwrap()
+        let wanted = |one: &ResealProgress| one.table == "shop.customer";
+        progress.into_iter().find(wanted).unwrap()
     }
 
     pub(crate) async fn version(&self, version: u32) -> KeyInfo {
@@ -182,12 +273,15 @@ impl Shop {
     }
 }
 
-async fn keyring(db: &Db, block: u64) -> Keyring {
+async fn keyring(db: &Db, erasure: &Path, block: u64) -> Keyring {
     let root = LocalRoot::insecure_for_tests(db.sources());
+    let erasure = FileErasureStore::open(erasure).unwrap();
     Keyring::builder(db, Arc::new(root))
         .ttl(TTL)
         .lease(block)
+        .erasure(Arc::new(erasure))
         .sealed::<Customer>()
+        .sealed::<Member>()
         .open()
         .await
         .unwrap()
