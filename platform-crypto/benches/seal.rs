@@ -4,7 +4,16 @@
 //! memory, and for opening the overwriting of what was opened. `raw` is the cipher alone, in place in a buffer that is there already,
 //! without associated data. Goal: `whole` costs at most twice `raw` at 64 bytes.
 //!
-//! `cargo bench -p platform-crypto --bench seal`, and with `--features aws-lc` for the other implementation.
+//! `cargo bench -p platform-crypto --bench seal`, and with `--features aws-lc` for the other implementation. On one core of an AMD EPYC
+//! (AES and carry-less multiplication in hardware; a system call costs 140 ns, so that a nonce of its own for each value would cost
+//! 370), best of many runs, `whole` over `raw` of the same implementation:
+//!
+//! | | 16 bytes | 64 bytes | 1 KiB |
+//! |---|---|---|---|
+//! | seal, aes-gcm | 353 ns / 281 ns | 362 ns / 231 ns: 1.6 | 767 ns / 627 ns: 1.2 |
+//! | open, aes-gcm | 390 ns / 236 ns | 320 ns / 223 ns: 1.4 | 848 ns / 614 ns: 1.4 |
+//! | seal, aws-lc-rs | 192 ns / 106 ns | 196 ns / 111 ns: 1.8 | 344 ns / 231 ns: 1.5 |
+//! | open, aws-lc-rs | 161 ns / 82 ns | 175 ns / 87 ns: 2.0 | 442 ns / 230 ns: 1.9 |
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 

@@ -62,7 +62,7 @@
 //! let keys = keyring.keys_for(&ctx, [sealed.key_id()?]).await?;
 //! let email = keys.open(&EMAIL.at(ctx.tenant(), customer), &sealed)?;
 //!
-//! // Rotate the tenant's key while others read and write.
+//! // Rotate the tenant's key while others read and write; what it has sealed stays readable, and `reseal` moves it to the new one.
 //! keyring.rotate(&ctx, Purpose::Data).await?;
 //!
 //! // Erase the customer, beyond every backup.
@@ -71,6 +71,10 @@
 //! ```
 //!
 //! What belongs to the tenant and to no person is sealed with `keyring.keys(&ctx)` instead, as in the first example.
+//!
+//! A struct with several sealed fields opens and seals itself with [`#[derive(SealedRow)]`](SealedRow); the keyring is told of it
+//! with `.sealed::<Row>()`, so that `Keyring::reseal` moves its values after a rotation and no key is destroyed under which one of
+//! them still is. The repository's `examples/sealing` does all of this under load and against a restored backup.
 //!
 //! # Keys
 //!
@@ -88,6 +92,13 @@
 //! Sealing asks nobody: no database, no network, no lock. Everything slow happens before, when the keyring is asked for keys, and
 //! rarely: it keeps them for a time-to-live.
 //!
+//! # Masks, logs and secrets
+//!
+//! What has to be shown is masked: [`Mask`] has one form for each kind of value, always of one width. `redact_layer` (feature `redact`)
+//! is a layer for `tracing_subscriber` that masks what slips into a log all the same. [`Secrets`] hold what comes from outside, from
+//! the environment, from files or from Vault, in its current version and the one before; a database login kept so (`SecretLogin`) is
+//! rotated without a failed request, whether the store or the database learns of it first.
+//!
 //! # What it does not do
 //!
 //! It does not hide that a row exists, when it was written, which key sealed it, or how long a value is (see
@@ -99,13 +110,13 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | (none) | sealing, root keys from a file, a passphrase or text, masks |
+//! | (none) | sealing, root keys from a file, a passphrase or text, masks, secrets from files and the environment |
 //! | `pg` | sealed columns as `sqlx` types, the keyring with its tables, erasure, blind indexes, re-sealing |
 //! | `derive` | `#[derive(SealedRow)]` |
 //! | `http` | admin routes for keys and erasure |
 //! | `vault` | HashiCorp Vault and OpenBao: transit as the root of keys, KV v2 as a source of secrets |
 //! | `redact` | a `tracing` layer that masks what looks like a credential or personal data |
-//! | `aws-lc` | AES-256-GCM by AWS-LC instead of the Rust implementation: the same bytes, two to three times faster |
+//! | `aws-lc` | AES-256-GCM by AWS-LC instead of the Rust implementation: the same bytes, a short field in half the time |
 
 mod field;
 mod key;
@@ -191,6 +202,18 @@ pub use vault::{
     Expected, InvalidVaultConfig, KvMetadata, KvSecret, KvV2, KvVersion, Vault, VaultConfig, VaultError,
     VaultLogin, VaultTransit,
 };
+
+mod secrets;
+
+pub use secrets::{
+    EnvSecrets, FileSecrets, HeldSecret, InvalidSecretName, Refreshed, SecretError, SecretName, SecretSource,
+    SecretValue, SecretVersions, Secrets, SecretsConfig, SecretsWorker, Unusable,
+};
+
+#[cfg(feature = "pg")]
+pub use secrets::SecretLogin;
+#[cfg(feature = "vault")]
+pub use secrets::VaultSecrets;
 
 #[cfg(feature = "pg")]
 mod permission;

@@ -11,6 +11,9 @@ use crate::shop::{Shop, SupplierId};
 
 const READERS: usize = 3;
 
+/// How many suppliers are written to; the others are for the re-sealing.
+const WRITTEN: usize = 10;
+
 /// Work that goes on until it is ended, and stops at the first failure.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
@@ -75,7 +78,7 @@ impl Worker {
 
     async fn write(self) -> anyhow::Result<u64> {
         let mut writes = 0;
-        for id in self.suppliers.iter().cycle() {
+        for id in self.suppliers.iter().take(WRITTEN).cycle() {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }

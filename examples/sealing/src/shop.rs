@@ -30,8 +30,8 @@ pub const TTL: Duration = Duration::from_secs(2);
 /// # Errors
 /// When the root key is not the one under which the database was sealed, or the folder cannot be used.
 pub async fn open_keyring(db: &Db, folder: &Path) -> anyhow::Result<Keyring> {
-    let root = LocalRoot::from_key_file_or_new(folder.join("root.key"), db.sources())?;
     let erasure = FileErasureStore::open(folder.join("erasure"))?;
+    let root = LocalRoot::from_key_file_or_new(folder.join("root.key"), db.sources())?;
     let keyring = Keyring::builder(db, Arc::new(root))
         .erasure(Arc::new(erasure))
         .ttl(TTL);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 
+use super::Login;
+
 /// How to reach the database and how much of it one process may use.
 ///
 /// The login named in the URL needs to be a member of the group roles [`APP_ROLE`](crate::pg::APP_ROLE) and
@@ -57,7 +59,19 @@ impl DbConfig {
     }
 
     pub(super) fn connect_options(&self) -> Result<PgConnectOptions, sqlx::Error> {
-        let url = self.url.expose_secret();
+        self.options_of(&self.url)
+    }
+
+    /// The same for another login.
+    pub(super) fn options_for(&self, login: &Login) -> Result<PgConnectOptions, sqlx::Error> {
+        match login {
+            Login::Password(password) => Ok(self.connect_options()?.password(password.expose_secret())),
+            Login::Url(url) => self.options_of(url),
+        }
+    }
+
+    fn options_of(&self, url: &SecretString) -> Result<PgConnectOptions, sqlx::Error> {
+        let url = url.expose_secret();
         // sqlx reads any scheme, and would take the URL of another kind of database for one of PostgreSQL.
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(sqlx::Error::Configuration("not a postgres:// URL".into()));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -12,10 +12,11 @@ use tokio_util::task::TaskTracker;
 use crate::{RequestContext, Sources, TenantId};
 
 use super::fairness::Shares;
+use super::login::{LoginKeeper, is_refusal};
 use super::scope::Scope;
 use super::shield::Shield;
 use super::tx::{GlobalTx, Open, ProbeTx, SubtreeRead, TenantRead, TenantTx};
-use super::{DbConfig, DbError, Subtree};
+use super::{DbConfig, DbError, LoginSource, LoginSourceError, Logins, Subtree};
 
 /// The handle to the database: the only way to a connection. Cheap to clone.
 ///
@@ -27,6 +28,7 @@ pub struct Db {
 
 struct Inner {
     pool: PgPool,
+    logins: LoginKeeper,
     shares: Shares,
     sources: Sources,
     acquire_timeout: Duration,
@@ -43,6 +45,9 @@ pub enum ConnectError {
     /// The server cannot be reached or refuses the login.
     #[error("cannot connect to the database")]
     Unreachable(#[source] sqlx::Error),
+    /// The source of the logins does not answer.
+    #[error("the database login cannot be had from where it is kept")]
+    NoLogin(#[source] LoginSourceError),
     /// The login may not act as the group roles that own the application's privileges.
     #[error(
         "the database login is not a member of platform_app and platform_subtree; run the migrations first"
@@ -67,7 +72,42 @@ impl Db {
     /// # Errors
     /// [`ConnectError`], by what the operator has to mend.
     pub async fn connect(config: &DbConfig, sources: Sources) -> Result<Self, ConnectError> {
-        let options = config.connect_options().map_err(|_| ConnectError::InvalidUrl)?;
+        Self::connect_with(config, None, sources).await
+    }
+
+    /// The same with a login that is rotated while the pool is in use.
+    ///
+    /// Open connections live on when their login changes; new ones use the newest version. When the server refuses it, the version
+    /// before it is tried and the source is asked again. As long as the server takes none, transactions share the connections
+    /// that are open and wait for one no longer than the limit for acquiring one, so that the store and the database may be told of
+    /// a new password in any order.
+    ///
+    /// # Errors
+    /// As [`Db::connect`]; [`ConnectError::NoLogin`] when the source does not answer.
+    pub async fn connect_as(
+        config: &DbConfig,
+        logins: Arc<dyn LoginSource>,
+        sources: Sources,
+    ) -> Result<Self, ConnectError> {
+        Self::connect_with(config, Some(logins), sources).await
+    }
+
+    /// Puts other logins in the place of those in use, for connections that are made from now on. For whoever hears that a secret has
+    /// changed; with a [source](Db::connect_as) it saves the first refusal.
+    ///
+    /// # Errors
+    /// [`ConnectError::InvalidUrl`]; the logins in use stay.
+    pub fn replace_login(&self, logins: &Logins) -> Result<(), ConnectError> {
+        self.inner.logins.replace(&self.inner.pool, logins)
+    }
+
+    async fn connect_with(
+        config: &DbConfig,
+        source: Option<Arc<dyn LoginSource>>,
+        sources: Sources,
+    ) -> Result<Self, ConnectError> {
+        let logins = LoginKeeper::new(config, source);
+        let options = Box::pin(logins.first()).await?;
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections.max(1))
             .acquire_timeout(config.acquire_timeout)
@@ -78,6 +118,7 @@ impl Db {
             .map_err(ConnectError::Unreachable)?;
         let inner = Inner {
             pool,
+            logins,
             shares: Shares::new(config.tenant_share()),
             sources,
             acquire_timeout: config.acquire_timeout,
@@ -99,6 +140,7 @@ impl Db {
             .connect_lazy_with(options);
         let inner = Inner {
             pool,
+            logins: LoginKeeper::new(&DbConfig::new(""), None),
             shares: Shares::new(1),
             sources,
             acquire_timeout: Duration::ZERO,
@@ -278,15 +320,40 @@ impl Inner {
         let mut tries_left = self.pool.size().saturating_add(1);
         loop {
             tries_left -= 1;
-            let error = match self.pool.begin_with(AssertSqlSafe(statement.clone())).await {
+            let error = match self.begin_once(&statement).await {
                 Ok(transaction) => return Ok(transaction),
                 Err(error) => error,
             };
+            let refused = is_refusal(&error);
             let classified = DbError::from(error);
-            let connection_died = matches!(classified, DbError::Unavailable(_));
+            let connection_died = matches!(classified, DbError::Unavailable(_)) && !refused;
             if !connection_died || tries_left == 0 || self.pool.is_closed() {
                 return Err(classified);
             }
+        }
+    }
+
+    /// Begins, and while the server refuses the login, on whatever connection is open.
+    async fn begin_once(&self, statement: &str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let deadline = Instant::now() + self.acquire_timeout;
+        let mut refusal = sqlx::Error::PoolTimedOut;
+        loop {
+            let seen = self.logins.seen();
+            let statement = AssertSqlSafe(statement.to_owned());
+            let begun = match seen.refused {
+                false => self.pool.begin_with(statement).await.map(Some),
+                true => self.pool.try_begin_with(statement).await,
+            };
+            match begun {
+                Ok(Some(transaction)) => return Ok(transaction),
+                Ok(None) => {}
+                Err(error) if is_refusal(&error) => refusal = error,
+                Err(error) => return Err(error),
+            }
+            if !self.logins.rotates() || Instant::now() >= deadline {
+                return Err(refusal);
+            }
+            self.logins.recover(&self.pool, seen).await;
         }
     }
 }

@@ -103,7 +103,8 @@ impl Diagnosis {
             // The setting is the empty string once a transaction has used it on the same connection.
             "22P02" if complains_of_an_empty_uuid(cause.message()) => Self::ScopeMissing,
             "25P02" => Self::Aborted,
-            code if code.starts_with("08") => Self::Unavailable,
+            // A login that is refused is being rotated, or is wrong: nothing that a caller could mend either way.
+            code if code.starts_with("08") || code.starts_with("28") => Self::Unavailable,
             code if code.starts_with("23") => Self::Conflict(
                 cause
                     .constraint()

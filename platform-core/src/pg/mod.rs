@@ -41,6 +41,7 @@ mod db;
 mod error;
 mod fairness;
 mod listen;
+mod login;
 mod migrate;
 #[cfg(doctest)]
 mod misuse;
@@ -57,6 +58,7 @@ pub use config::DbConfig;
 pub use db::{ConnectError, Db, PoolUse};
 pub use error::DbError;
 pub use listen::{Heard, Listener};
+pub use login::{Login, LoginSource, LoginSourceError, Logins};
 pub use migrate::{CORE_MIGRATIONS, MigrateError, Migrated, Migrations, migrate};
 pub use pending::Pending;
 pub use selfcheck::{AllowList, Allowed, Finding, Level, Report};

@@ -5,6 +5,7 @@ mod catalog;
 mod hazards;
 mod isolation;
 mod listen;
+mod logins;
 mod migrations;
 mod misuse;
 mod pool;

@@ -1,13 +1,13 @@
 //! How far a table is.
 
-use platform_core::Timestamp;
 use platform_core::pg::TenantTx;
 use platform_core::uuid::Uuid;
+use platform_core::{RequestContext, Timestamp};
 
 use super::failure::NAMED_MAX;
 use super::progress::ResealState;
 use crate::SealedTable;
-use crate::keyring::KeyError;
+use crate::keyring::{KeyError, Keyring};
 
 /// A table on its way to a version of the tenant's data key. Its row is locked for as long as a step takes.
 pub(super) struct Job {
@@ -23,6 +23,21 @@ pub(super) struct Job {
 }
 
 type Stored = (i64, String, i64, Uuid, i64, i64, i64);
+
+impl Keyring {
+    /// The tables of the tenant whose jobs go on.
+    pub(super) async fn running_jobs(&self, ctx: &RequestContext) -> Result<Vec<String>, KeyError> {
+        let mut read = self.inner.db.read(ctx).await?;
+        let running = sqlx::query_scalar(
+            "select distinct table_name from platform_crypto.reseal_job where tenant_id = $1 and state = 'running'",
+        )
+        .bind(read.tenant())
+        .fetch_all(&mut read)
+        .await?;
+        read.finish().await?;
+        Ok(running)
+    }
+}
 
 impl Job {
     /// Makes the job for a version unless there is one, and takes the place of those for versions before it. Says whether it began

@@ -7,7 +7,8 @@ use platform_core::pg::TenantTx;
 use platform_core::{RequestContext, TenantId};
 
 use super::cache::LoadedSegment;
-use super::rows::{self, NewSubject, SubjectRow, SubjectState};
+use super::changes::{self, NewSubject};
+use super::rows::{self, SubjectRow, SubjectState};
 use super::wrap::SubjectPlace;
 use super::{PuncturableKey, Revision, SegmentId, Slot, SubjectId, SubjectKey};
 use crate::keyring::{Inner, TenantKeys};
@@ -125,7 +126,7 @@ impl Inner {
             wrapped: &place.wrap(&key, tenant_key.key.data_key(), &slot_key, &self.sources),
             created_at: self.sources.now(),
         };
-        let inserted = rows::insert(tx, &new).await?;
+        let inserted = changes::insert(tx, &new).await?;
         Ok(inserted.then(|| SubjectKey::new(ctx.tenant(), subject, FieldKey::new(key))))
     }
 

@@ -5,7 +5,7 @@ use platform_core::{RequestContext, Timestamp};
 use serde_json::json;
 
 use super::rows::{self, SubjectRow, SubjectState};
-use super::{ErasureStoreError, Hold, PuncturableKey, SegmentId, Slot, SubjectId, hold};
+use super::{ErasureStoreError, Hold, PuncturableKey, SegmentId, Slot, SubjectId, changes, hold};
 use crate::index;
 use crate::keyring::{Change, Inner, notify};
 use crate::{KeyError, KeyEvent, KeyEventKind, KeyId, Keyring};
@@ -72,6 +72,9 @@ impl Keyring {
     /// then on, and its tags in blind indexes are deleted; the subject's slot of the erasure key is punctured, outside the database;
     /// the wrapped key is dropped. Other processes hear of the first step at once, and within the keyring's time-to-live if the
     /// message is lost. The sealed bytes stay in their tables and are noise; delete those rows if you can.
+    ///
+    /// What stays in backups: that there was a subject with this id, and its tags. With the tenant's index key somebody could still
+    /// check a guess at an erased value against the tags of an old backup.
     ///
     /// Erasing a subject that is erased already changes nothing and succeeds.
     ///
@@ -188,7 +191,7 @@ impl Inner {
         if !holds.is_empty() {
             return Err(EraseError::Held { holds });
         }
-        rows::begin_erasure(tx, subject, self.sources.now()).await?;
+        changes::begin_erasure(tx, subject, self.sources.now()).await?;
         let tags = index::delete_of_subject(tx, subject).await?;
         let event = event(KeyEventKind::SubjectEraseRequest, &row).detail(json!({ "tags": tags }));
         self.log.record(tx, ctx, &event).await.map_err(KeyError::from)?;
@@ -210,7 +213,7 @@ impl Inner {
         let mut row = rows::lock(&mut tx, subject).await?.ok_or(KeyError::Corrupt)?;
         if row.state == SubjectState::Erasing {
             let now = self.sources.now();
-            rows::destroy(&mut tx, subject, now).await?;
+            changes::destroy(&mut tx, subject, now).await?;
             self.log
                 .record(&mut tx, ctx, &event(KeyEventKind::SubjectErase, &row))
                 .await?;
@@ -234,10 +237,14 @@ impl Inner {
         let mut read = self.db.read(ctx).await?;
         let begun = rows::erasing(&mut read, ctx.tenant(), limit).await?;
         read.finish().await?;
+        // One that cannot be finished now does not keep the others waiting.
+        let mut failed = None;
         for row in &begun {
-            self.finish_erasure(ctx, row).await?;
+            if let Err(error) = self.finish_erasure(ctx, row).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(begun.len())
+        failed.map_or(Ok(begun.len()), Err)
     }
 
     /// Destroys slots of a segment; when it returns, that is durable. Also writes when they are destroyed already, because whoever

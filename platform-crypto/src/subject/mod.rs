@@ -10,6 +10,8 @@ mod store_vault;
 #[cfg(feature = "pg")]
 mod cache;
 #[cfg(feature = "pg")]
+mod changes;
+#[cfg(feature = "pg")]
 mod ensure;
 #[cfg(feature = "pg")]
 mod erase;

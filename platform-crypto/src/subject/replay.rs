@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::erase::event;
 use super::rows::{self, SubjectRow, SubjectState};
-use super::{SegmentId, Slot};
+use super::{SegmentId, Slot, changes};
 use crate::index;
 use crate::keyring::{Change, Inner, notify};
 use crate::{KeyError, KeyEventKind, Keyring};
@@ -79,8 +79,8 @@ impl Inner {
             if row.state == SubjectState::Destroyed {
                 continue;
             }
-            rows::begin_erasure(&mut tx, subject, now).await?;
-            rows::destroy(&mut tx, subject, now).await?;
+            changes::begin_erasure(&mut tx, subject, now).await?;
+            changes::destroy(&mut tx, subject, now).await?;
             let tags = index::delete_of_subject(&mut tx, subject).await?;
             let event =
                 event(KeyEventKind::SubjectErase, &row).detail(json!({ "tags": tags, "replayed": true }));

@@ -3,7 +3,7 @@
 use platform_core::RequestContext;
 
 use super::ensure::open_row;
-use super::rows;
+use super::{changes, rows};
 use crate::keyring::Inner;
 use crate::{KeyError, KeyId, Keyring};
 
@@ -70,7 +70,7 @@ impl Inner {
         let mut tx = self.db.begin(ctx).await?;
         for (row, bytes) in &wrapped {
             if let Some((old, _)) = row.wrapped {
-                rows::replace_wrapping(&mut tx, row.place, old, (sealing, bytes)).await?;
+                changes::replace_wrapping(&mut tx, row.place, old, (sealing, bytes)).await?;
             }
         }
         tx.commit().await?;

@@ -16,6 +16,10 @@ use super::{ErasureStore, ErasureStoreError, Revision, SegmentId, StoredSegment}
 const LOCK_TRIES: u32 = 2_000;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
+/// What the content that is to be, and the one that was, are called beside the file.
+const NEXT: &str = "next";
+const OLD: &str = "old";
+
 /// Puncturable keys in a folder of the file system, one file (mode 0600) for each segment.
 ///
 /// A file is replaced in one step, after its new content is on the disk; then the old content is overwritten with zeros. What the
@@ -33,7 +37,8 @@ struct Folder {
 }
 
 impl FileErasureStore {
-    /// The store in this folder, which is made (mode 0700) if it is not there.
+    /// The store in this folder, which is made (mode 0700) if it is not there. Finishes what a process that died there has left: blocks
+    /// for some milliseconds, so open it at start-up.
     ///
     /// # Errors
     /// When the folder cannot be made or written to.
@@ -44,7 +49,7 @@ impl FileErasureStore {
             path,
             turn: Mutex::default(),
         };
-        folder.lock_file()?;
+        folder.tidy_all()?;
         Ok(Self(Arc::new(folder)))
     }
 
@@ -79,18 +84,19 @@ impl ErasureStore for FileErasureStore {
 impl Folder {
     fn load(&self, id: SegmentId) -> Result<Option<StoredSegment>, ErasureStoreError> {
         // Without the lock a reader could see the zeros with which somebody overwrites the file it has just opened.
-        self.locked(|| read(&self.file(id, "")))
+        self.locked(|| read(&self.file(id)))
     }
 
     fn store(&self, id: SegmentId, over: Revision, bytes: &[u8]) -> Result<Revision, ErasureStoreError> {
         self.locked(|| {
-            self.tidy(id)?;
-            let current = read(&self.file(id, ""))?.map_or(Revision::ABSENT, |stored| stored.revision);
+            let file = self.file(id);
+            self.tidy(&file)?;
+            let current = read(&file)?.map_or(Revision::ABSENT, |stored| stored.revision);
             if current != over {
                 return Ok(None);
             }
             let revision = Revision(over.0 + 1);
-            self.replace(id, revision, bytes)?;
+            self.replace(&file, revision, bytes)?;
             Ok(Some(revision))
         })?
         .ok_or(ErasureStoreError::Conflict)
@@ -98,8 +104,8 @@ impl Folder {
 
     /// New content beside the old, both on the disk; one step from the old to the new; the old overwritten. Wherever this is cut
     /// off, the next one who stores the segment tidies up.
-    fn replace(&self, id: SegmentId, revision: Revision, bytes: &[u8]) -> io::Result<()> {
-        let (current, next, old) = (self.file(id, ""), self.file(id, ".next"), self.file(id, ".old"));
+    fn replace(&self, current: &Path, revision: Revision, bytes: &[u8]) -> io::Result<()> {
+        let (next, old) = (beside(current, NEXT), beside(current, OLD));
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -109,25 +115,38 @@ impl Folder {
         file.write_all(bytes)?;
         file.sync_all()?;
         if current.exists() {
-            fs::hard_link(&current, &old)?;
+            fs::hard_link(current, &old)?;
         }
-        fs::rename(&next, &current)?;
+        fs::rename(&next, current)?;
         self.sync()?;
         // From here on the segment is stored. What is left to do is done by whoever comes next if it fails now.
-        if let Err(error) = self.tidy(id) {
+        if let Err(error) = self.tidy(current) {
             tracing::warn!(%error, "the old content of an erasure key was not overwritten yet");
         }
         Ok(())
     }
 
-    /// Removes what an earlier, interrupted run has left.
-    fn tidy(&self, id: SegmentId) -> io::Result<()> {
-        let (current, next, old) = (self.file(id, ""), self.file(id, ".next"), self.file(id, ".old"));
+    /// Tidies up wherever something was left.
+    fn tidy_all(&self) -> io::Result<()> {
+        let _lock = self.lock()?;
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let is_left = path.extension().is_some_and(|left| left == NEXT || left == OLD);
+            if is_left {
+                self.tidy(&path.with_extension(""))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what an earlier, interrupted run has left of a file.
+    fn tidy(&self, current: &Path) -> io::Result<()> {
+        let (next, old) = (beside(current, NEXT), beside(current, OLD));
         if let Some(file) = metadata(&next)? {
             overwrite(&next, file.len())?;
         }
         if let Some(file) = metadata(&old)? {
-            let still_current = metadata(&current)?
+            let still_current = metadata(current)?
                 .is_some_and(|current| (current.dev(), current.ino()) == (file.dev(), file.ino()));
             match still_current {
                 true => fs::remove_file(&old)?,
@@ -172,15 +191,18 @@ impl Folder {
         options.open(self.path.join("lock"))
     }
 
-    fn file(&self, id: SegmentId, suffix: &str) -> PathBuf {
-        self.path
-            .join(format!("{}.{}.erasure{suffix}", id.tenant, id.number))
+    fn file(&self, id: SegmentId) -> PathBuf {
+        self.path.join(format!("{}.{}.erasure", id.tenant, id.number))
     }
 
     /// Makes what was created, renamed and removed in the folder durable.
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
     }
+}
+
+fn beside(current: &Path, extension: &str) -> PathBuf {
+    current.with_extension(format!("erasure.{extension}"))
 }
 
 fn read(path: &Path) -> io::Result<Option<StoredSegment>> {

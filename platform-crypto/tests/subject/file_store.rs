@@ -179,6 +179,29 @@ async fn a_crash_before_the_old_content_was_overwritten_is_made_good_at_the_next
     assert_eq!(names(&folder.path()).len(), 2);
 }
 
+#[tokio::test]
+async fn what_a_process_that_died_has_left_is_made_good_when_the_folder_is_opened() {
+    let folder = Folder::new();
+    folder
+        .store
+        .store(folder.id, Revision::ABSENT, SECRET_TWO)
+        .await
+        .unwrap();
+    fs::write(folder.file(".old"), SECRET_ONE).unwrap();
+    fs::write(folder.file(".next"), SECRET_ONE).unwrap();
+    let kept = [folder.dir.path().join("old"), folder.dir.path().join("next")];
+    fs::hard_link(folder.file(".old"), &kept[0]).unwrap();
+    fs::hard_link(folder.file(".next"), &kept[1]).unwrap();
+
+    FileErasureStore::open(folder.path()).unwrap();
+
+    for left in kept {
+        assert_eq!(fs::read(left).unwrap(), vec![0; SECRET_ONE.len()]);
+    }
+    assert_eq!(names(&folder.path()).len(), 2);
+    assert_eq!(folder.content().await.unwrap(), SECRET_TWO);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_store_over_one_revision_one_succeeds() {
     let folder = Folder::new();

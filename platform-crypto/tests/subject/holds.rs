@@ -1,6 +1,7 @@
 //! Legal holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use platform_crypto::{EraseError, HoldError, HoldId};
 
@@ -48,6 +49,7 @@ async fn the_last_of_several_holds_lets_the_erasure_through() {
         .place_hold(&ctx, customer.subject, "case 1")
         .await
         .unwrap();
+    world.clock.advance(Duration::from_secs(1));
     let second = world
         .keyring
         .place_hold(&ctx, customer.subject, "case 2")

@@ -1,8 +1,10 @@
 //! A backup of the database, made before an erasure and restored after it.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
+use platform_core::embedded::{Binaries, SearchPath};
 use platform_core::pg::{Db, DbConfig};
 use platform_core::testing::TestDb;
 use platform_crypto::{FileErasureStore, Keyring, Purpose, Tagged};
@@ -16,9 +18,23 @@ struct Restored {
     keyring: Keyring,
 }
 
-fn dump(world: &World) -> tempfile::NamedTempFile {
+/// A program of the PostgreSQL that the tests run on.
+async fn program(name: &str) -> Command {
+    let bin_dir = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
+    let search = SearchPath::new(bin_dir, std::env::var_os("PATH"));
+    let beside = Binaries::find(&search).await.unwrap().folder().join(name);
+    // A client may be installed apart from its server.
+    Command::new(if beside.exists() {
+        beside
+    } else {
+        PathBuf::from(name)
+    })
+}
+
+async fn dump(world: &World) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let output = Command::new("pg_dump")
+    let output = program("pg_dump")
+        .await
         .arg("--dbname")
         .arg(world.test.superuser_url())
         .arg("--file")
@@ -35,7 +51,8 @@ fn dump(world: &World) -> tempfile::NamedTempFile {
 
 async fn restore(world: &World, dump: &tempfile::NamedTempFile) -> Restored {
     let database = TestDb::empty().await;
-    let output = Command::new("psql")
+    let output = program("psql")
+        .await
         .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
         .arg(database.superuser_url())
         .arg("--file")
@@ -77,7 +94,7 @@ async fn a_backup_from_before_an_erasure_opens_everybody_but_the_erased() {
     for number in 0..40 {
         customers.push(tagged_customer(&world, &format!("customer{number}@example.com")).await);
     }
-    let dump = dump(&world);
+    let dump = dump(&world).await;
     let (gone, kept) = customers.split_at(7);
     for customer in gone {
         world.keyring.erase(&ctx, customer.subject).await.unwrap();
@@ -109,7 +126,7 @@ async fn what_the_backup_brought_back_is_erased_again_in_the_tables_too() {
     let ctx = world.ctx();
     let gone = tagged_customer(&world, "gone@example.com").await;
     let kept = tagged_customer(&world, "kept@example.com").await;
-    let dump = dump(&world);
+    let dump = dump(&world).await;
     world.keyring.erase(&ctx, gone.subject).await.unwrap();
     let restored = restore(&world, &dump).await;
 
@@ -139,7 +156,7 @@ async fn new_subjects_in_a_restored_database_get_none_of_the_destroyed_slots() {
     let world = World::own().await;
     let ctx = world.ctx();
     world.customer().await;
-    let dump = dump(&world);
+    let dump = dump(&world).await;
     for _ in 0..30 {
         let later = world.customer().await;
         world.keyring.erase(&ctx, later.subject).await.unwrap();
@@ -171,7 +188,7 @@ async fn a_backup_from_before_a_rotation_opens_as_long_as_the_root_key_is_there(
     let world = World::own().await;
     let ctx = world.ctx();
     let (gone, kept) = (world.customer().await, world.customer().await);
-    let dump = dump(&world);
+    let dump = dump(&world).await;
     world.keyring.rotate_now(&ctx, Purpose::Data).await.unwrap();
     while world.keyring.rewrap_subjects(&ctx, 100).await.unwrap() > 0 {}
     world.clock.advance(TTL);

@@ -126,6 +126,42 @@ async fn only_the_first_subject_of_a_tenant_writes_to_the_store() {
 }
 
 #[tokio::test]
+async fn when_a_segment_is_full_the_next_one_is_begun() {
+    let world = World::shared().await;
+    let first = world.customer().await;
+    // All slots but the first customer's were given to subjects that have been erased since.
+    let filled = format!(
+        "with filled as (
+           insert into platform_crypto.subject_key
+             (tenant_id, subject_id, key_id, segment, slot, state, created_at, erase_requested_at, destroyed_at)
+           select '{0}', gen_random_uuid(), substring(sha256(n::text::bytea) for 16), 0, n, 'destroyed', now(), now(), now()
+           from generate_series(0, 16383) n
+           where n not in (select slot from platform_crypto.subject_key where tenant_id = '{0}')
+           returning 1)
+         select count(*) from filled",
+        world.tenant
+    );
+    assert_eq!(world.number(&filled).await, 16_383);
+
+    let later = [world.customer().await, world.customer().await];
+
+    let in_second = format!(
+        "select count(*) from platform_crypto.subject_key where tenant_id = '{}' and segment = 1",
+        world.tenant
+    );
+    assert_eq!(world.number(&in_second).await, 2);
+    world.keyring.erase(&world.ctx(), later[0].subject).await.unwrap();
+    let elsewhere = world.other_process().await;
+    assert_eq!(
+        later[0].read(&elsewhere, &world.ctx()).await,
+        later[0].destroyed()
+    );
+    for kept in [&first, &later[1]] {
+        assert_eq!(kept.read(&elsewhere, &world.ctx()).await.unwrap(), ADA);
+    }
+}
+
+#[tokio::test]
 async fn without_a_store_there_are_no_keys_of_subjects() {
     let world = World::shared().await;
     let customer = world.customer().await;

@@ -15,6 +15,7 @@ mod kv;
 mod login;
 mod logs;
 mod outage;
+mod secrets;
 mod support;
 mod tls;
 mod transit;

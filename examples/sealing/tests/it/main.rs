@@ -34,6 +34,7 @@ async fn a_column_is_sealed_its_key_rotated_under_load_and_a_customer_erased_bey
     );
     assert_eq!(count("erased: the key"), 2, "now and in the backup: {told:#?}");
     assert_eq!(count("none failed"), 1, "{told:#?}");
+    assert_eq!(count(" 0 values are sealed anew"), 0, "{told:#?}");
     let stored = told.iter().filter(|line| line.contains("stored:"));
     assert!(stored.clone().count() > 0 && stored.clone().all(|line| !line.contains("example.com")));
 }
