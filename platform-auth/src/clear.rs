@@ -1,12 +1,12 @@
 //! What an older release stored in the clear.
 
-use platform_core::pg::DbError;
+use platform_core::pg::{DbError, TenantTx};
 use platform_core::{PrincipalId, RequestContext, TenantId};
 use platform_crypto::{Secret, TagError, Tagged};
 
 use crate::auth::Inner;
 use crate::erasure::subject;
-use crate::identity::{EMAIL_INDEX, Identity, SealedIdentity};
+use crate::identity::{EMAIL_INDEX, Identity, SealedUser};
 use crate::{Auth, Fault};
 
 /// Users that are sealed in one transaction.
@@ -122,7 +122,7 @@ impl Inner {
             }
             let key = self.keys.ensure_subject(&mut tx, ctx, subject(id)).await?;
             let sealed = identity.seal(&key, ctx.tenant(), id)?;
-            replace(&mut tx, id, &sealed).await?;
+            replace(&mut tx, &sealed).await?;
         }
         tx.commit().await?;
         Ok(batch)
@@ -130,11 +130,8 @@ impl Inner {
 }
 
 /// Puts the sealed form in the place of the clear one.
-async fn replace(
-    tx: &mut platform_core::pg::TenantTx,
-    id: PrincipalId,
-    sealed: &SealedIdentity,
-) -> Result<(), DbError> {
+async fn replace(tx: &mut TenantTx, sealed: &SealedUser) -> Result<(), DbError> {
+    let [email, first_name, last_name] = sealed.columns();
     sqlx::query(
         "update platform_auth.subject
          set email = null, email_normalized = null, first_name = null, last_name = null,
@@ -142,10 +139,10 @@ async fn replace(
          where tenant_id = $1 and id = $2",
     )
     .bind(tx.tenant())
-    .bind(id)
-    .bind(&sealed.email)
-    .bind(&sealed.first_name)
-    .bind(&sealed.last_name)
+    .bind(sealed.id())
+    .bind(email)
+    .bind(first_name)
+    .bind(last_name)
     .execute(&mut *tx)
     .await?;
     Ok(())

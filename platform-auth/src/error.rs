@@ -5,7 +5,7 @@ use std::time::Duration;
 use platform_audit::AuditError;
 use platform_core::Forbidden;
 use platform_core::pg::DbError;
-use platform_crypto::{KeyError, OpenError, SealError, TagError};
+use platform_crypto::{KeyError, OpenError, SealError};
 
 use crate::{EraseUserError, HashError, HoldUserError, InvalidRegistration, SealClearError};
 
@@ -28,9 +28,6 @@ pub enum Fault {
     /// What identifies a user is stored and cannot be opened: it was altered, or its key is gone.
     #[error("what identifies the user could not be opened")]
     Open(#[from] OpenError),
-    /// A user cannot be tagged anew: another one has what counts as the same address, which the index keeps from happening.
-    #[error("the user cannot be tagged anew")]
-    Tag(#[source] TagError),
     /// The password could not be hashed, most likely because too many are being hashed.
     #[error("the password could not be hashed")]
     Hash(#[from] HashError),

@@ -2,23 +2,32 @@
 
 use platform_core::{PrincipalId, RequestContext, TenantId};
 use platform_crypto::{
-    BlindIndex, Column, KeyId, Normalizer, OpenError, OpenKeys, Padding, SealError, SealKeys, Sealed, Secret,
+    BlindIndex, Normalizer, OpenError, OpenKeys, SealError, SealKeys, Sealed, SealedRow, Secret,
 };
 
 use crate::auth::Inner;
 use crate::stored::StoredUser;
 use crate::{EmailAddress, Fault, PersonName, User};
 
-const EMAIL: Column<String> = column("email_sealed");
-const FIRST_NAME: Column<String> = column("first_name_sealed");
-const LAST_NAME: Column<String> = column("last_name_sealed");
-
 /// By which a user is found who signs in: one user of a tenant for each address.
 pub(crate) const EMAIL_INDEX: BlindIndex =
     BlindIndex::unique("platform_auth.subject.email", Normalizer::Email);
 
-const fn column(name: &'static str) -> Column<String> {
-    Column::new("platform_auth.subject", name).padded(Padding::To64)
+/// A user, as the table of users holds one: what identifies the person is sealed under the person's key, and gone once the user is
+/// erased. Name it with [`KeyringBuilder::sealed`](platform_crypto::KeyringBuilder::sealed), so that rotations reach it.
+#[derive(Debug, sqlx::FromRow, SealedRow)]
+#[sealed(table = "platform_auth.subject")]
+pub struct SealedUser {
+    #[sealed(tenant)]
+    tenant_id: TenantId,
+    #[sealed(row, subject)]
+    id: PrincipalId,
+    #[sealed(padded = 64, index = EMAIL_INDEX)]
+    email_sealed: Option<Sealed<String>>,
+    #[sealed(padded = 64)]
+    first_name_sealed: Option<Sealed<String>>,
+    #[sealed(padded = 64)]
+    last_name_sealed: Option<Sealed<String>>,
 }
 
 /// What identifies a person, in the clear.
@@ -26,17 +35,6 @@ pub(crate) struct Identity {
     pub(crate) email: Secret<String>,
     pub(crate) first_name: Option<Secret<String>>,
     pub(crate) last_name: Option<Secret<String>>,
-}
-
-/// The same, as it is stored.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(crate) struct SealedIdentity {
-    #[sqlx(rename = "email_sealed")]
-    pub(crate) email: Sealed<String>,
-    #[sqlx(rename = "first_name_sealed")]
-    pub(crate) first_name: Option<Sealed<String>>,
-    #[sqlx(rename = "last_name_sealed")]
-    pub(crate) last_name: Option<Sealed<String>>,
 }
 
 impl Identity {
@@ -55,54 +53,44 @@ impl Identity {
 
     /// Seals it for the row of the user `id`.
     pub(crate) fn seal(
-        &self,
+        self,
         keys: &impl SealKeys,
         tenant: TenantId,
         id: PrincipalId,
-    ) -> Result<SealedIdentity, SealError> {
-        let name = |column: Column<String>, name: &Option<Secret<String>>| {
-            let name = name.as_ref();
-            name.map(|name| keys.seal(&column.at(tenant, id), name.expose()))
-                .transpose()
+    ) -> Result<SealedUser, SealError> {
+        let opened = OpenedSealedUser {
+            tenant_id: tenant,
+            id,
+            email_sealed: Some(self.email),
+            first_name_sealed: self.first_name,
+            last_name_sealed: self.last_name,
         };
-        Ok(SealedIdentity {
-            email: keys.seal(&EMAIL.at(tenant, id), self.email.expose())?,
-            first_name: name(FIRST_NAME, &self.first_name)?,
-            last_name: name(LAST_NAME, &self.last_name)?,
-        })
+        opened.seal(keys)
     }
 }
 
-impl SealedIdentity {
-    /// The keys that it takes to open it. A value whose header cannot be read has none and says so when it is opened.
-    pub(crate) fn key_ids(&self) -> impl Iterator<Item = KeyId> {
-        let all = [
-            Some(&self.email),
-            self.first_name.as_ref(),
-            self.last_name.as_ref(),
-        ];
-        all.into_iter()
-            .flatten()
-            .filter_map(|sealed| sealed.key_id().ok())
+impl SealedUser {
+    pub(crate) fn id(&self) -> PrincipalId {
+        self.id
     }
 
-    /// Opens what stands in the row of the user `id`.
-    pub(crate) fn open(
-        &self,
-        keys: &impl OpenKeys,
-        tenant: TenantId,
-        id: PrincipalId,
-    ) -> Result<Identity, OpenError> {
-        let name = |column: Column<String>, name: &Option<Sealed<String>>| {
-            let name = name.as_ref();
-            name.map(|name| keys.open(&column.at(tenant, id), name))
-                .transpose()
-        };
-        Ok(Identity {
-            email: keys.open(&EMAIL.at(tenant, id), &self.email)?,
-            first_name: name(FIRST_NAME, &self.first_name)?,
-            last_name: name(LAST_NAME, &self.last_name)?,
-        })
+    /// The sealed e-mail address, first and last name.
+    pub(crate) fn columns(&self) -> [Option<&Sealed<String>>; 3] {
+        [
+            self.email_sealed.as_ref(),
+            self.first_name_sealed.as_ref(),
+            self.last_name_sealed.as_ref(),
+        ]
+    }
+
+    /// Who it is; `None` for a user who was erased.
+    fn identity(&self, keys: &impl OpenKeys) -> Result<Option<Identity>, OpenError> {
+        let opened = self.open(keys)?;
+        Ok(opened.email_sealed.map(|email| Identity {
+            email,
+            first_name: opened.first_name_sealed,
+            last_name: opened.last_name_sealed,
+        }))
     }
 }
 
@@ -123,13 +111,13 @@ impl Inner {
         ctx: &RequestContext,
         stored: &[StoredUser],
     ) -> Result<Vec<User>, Fault> {
-        let ids = stored.iter().flat_map(|stored| stored.identity.key_ids());
+        let ids: Vec<_> = stored.iter().flat_map(|stored| stored.sealed.key_ids()).collect();
         let keys = self.keys.keys_for(ctx, ids).await?;
         let mut users = Vec::with_capacity(stored.len());
-        for StoredUser { account, identity } in stored {
-            match identity.open(&keys, ctx.tenant(), account.id) {
-                Ok(identity) => users.push(account.identified(identity)),
-                Err(OpenError::KeyDestroyed(_)) => {}
+        for StoredUser { account, sealed } in stored {
+            match sealed.identity(&keys) {
+                Ok(Some(identity)) => users.push(account.identified(identity)),
+                Ok(None) | Err(OpenError::KeyDestroyed(_)) => {}
                 Err(error) => {
                     tracing::error!(user.id = %account.id, %error, "what identifies user {} cannot be opened", account.id);
                     return Err(error.into());

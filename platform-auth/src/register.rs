@@ -181,10 +181,10 @@ impl Inner {
         let tagged = Tagged::new(account.id, email).of(subject(account.id));
         self.keys.tag(tx, ctx, &EMAIL_INDEX, &tagged).await?;
         let key = self.keys.ensure_subject(tx, ctx, subject(account.id)).await?;
-        let identity = checked.identity().seal(&key, ctx.tenant(), account.id)?;
+        let sealed = checked.identity().seal(&key, ctx.tenant(), account.id)?;
         let new = NewUser {
             account,
-            identity: &identity,
+            sealed: &sealed,
             phc,
         };
         Ok(stored::insert(tx, &new).await?)

@@ -4,14 +4,14 @@ use platform_core::pg::{DbError, TenantRead, TenantTx};
 use platform_core::{PrincipalId, Timestamp};
 use platform_crypto::RowId;
 
-use crate::identity::SealedIdentity;
+use crate::identity::SealedUser;
 use crate::user::Account;
 use crate::{Role, UserStatus};
 
 /// A user that is to be stored.
 pub(crate) struct NewUser<'a> {
     pub(crate) account: Account,
-    pub(crate) identity: &'a SealedIdentity,
+    pub(crate) sealed: &'a SealedUser,
     pub(crate) phc: &'a str,
 }
 
@@ -25,14 +25,13 @@ pub(crate) struct Candidate {
 /// A user who has not been erased, still sealed.
 pub(crate) struct StoredUser {
     pub(crate) account: Account,
-    pub(crate) identity: SealedIdentity,
+    pub(crate) sealed: SealedUser,
 }
 
 /// Stores a user with a password. The address has been reserved by its tag before.
 pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<(), DbError> {
-    let NewUser {
-        account, identity, ..
-    } = new;
+    let account = &new.account;
+    let [email, first_name, last_name] = new.sealed.columns();
     sqlx::query(
         "insert into platform_auth.subject
            (tenant_id, id, email_sealed, first_name_sealed, last_name_sealed, role, created_at)
@@ -40,9 +39,9 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<(), D
     )
     .bind(tx.tenant())
     .bind(account.id)
-    .bind(&identity.email)
-    .bind(&identity.first_name)
-    .bind(&identity.last_name)
+    .bind(email)
+    .bind(first_name)
+    .bind(last_name)
     .bind(account.role.as_str())
     .bind(account.created_at)
     .execute(&mut *tx)
@@ -64,7 +63,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<(), D
 pub(crate) async fn candidate(read: &mut TenantRead, found: &[RowId]) -> Result<Option<Candidate>, DbError> {
     let ids: Vec<_> = found.iter().map(|row| row.as_uuid()).collect();
     let row: Option<CandidateRow> = sqlx::query_as(
-        "select u.id, u.email_sealed, u.first_name_sealed, u.last_name_sealed, u.role, u.status, u.created_at, c.phc, c.changed_at
+        "select u.tenant_id, u.id, u.email_sealed, u.first_name_sealed, u.last_name_sealed, u.role, u.status, u.created_at, c.phc, c.changed_at
          from platform_auth.subject u
          join platform_auth.password_credential c on c.tenant_id = u.tenant_id and c.subject_id = u.id
          where u.tenant_id = $1 and u.id = any($2) and u.erased_at is null and u.email_sealed is not null",
@@ -100,7 +99,7 @@ pub(crate) async fn rehash(tx: &mut TenantTx, candidate: &Candidate, phc: &str) 
 
 pub(crate) async fn by_id(read: &mut TenantRead, id: PrincipalId) -> Result<Option<StoredUser>, DbError> {
     let row: Option<UserRow> = sqlx::query_as(
-        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
+        "select tenant_id, id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
          from platform_auth.subject
          where tenant_id = $1 and id = $2 and erased_at is null and email_sealed is not null",
     )
@@ -111,21 +110,6 @@ pub(crate) async fn by_id(read: &mut TenantRead, id: PrincipalId) -> Result<Opti
     row.map(StoredUser::try_from).transpose()
 }
 
-/// The users of these rows who have not been erased.
-pub(crate) async fn by_rows(read: &mut TenantRead, rows: &[RowId]) -> Result<Vec<StoredUser>, DbError> {
-    let ids: Vec<_> = rows.iter().map(|row| row.as_uuid()).collect();
-    let rows: Vec<UserRow> = sqlx::query_as(
-        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
-         from platform_auth.subject
-         where tenant_id = $1 and id = any($2) and erased_at is null and email_sealed is not null",
-    )
-    .bind(read.tenant())
-    .bind(ids)
-    .fetch_all(&mut *read)
-    .await?;
-    rows.into_iter().map(StoredUser::try_from).collect()
-}
-
 /// Users in the order in which they were made, without the erased ones.
 pub(crate) async fn list(
     read: &mut TenantRead,
@@ -133,7 +117,7 @@ pub(crate) async fn list(
     limit: u32,
 ) -> Result<Vec<StoredUser>, DbError> {
     let rows: Vec<UserRow> = sqlx::query_as(
-        "select id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
+        "select tenant_id, id, email_sealed, first_name_sealed, last_name_sealed, role, status, created_at
          from platform_auth.subject
          where tenant_id = $1 and ($2::uuid is null or id > $2) and erased_at is null and email_sealed is not null
          order by id
@@ -157,9 +141,8 @@ struct CandidateRow {
 
 #[derive(sqlx::FromRow)]
 struct UserRow {
-    id: PrincipalId,
     #[sqlx(flatten)]
-    identity: SealedIdentity,
+    sealed: SealedUser,
     role: String,
     status: String,
     created_at: Timestamp,
@@ -178,12 +161,12 @@ impl TryFrom<UserRow> for StoredUser {
             })?;
         Ok(Self {
             account: Account {
-                id: row.id,
+                id: row.sealed.id(),
                 role,
                 status: UserStatus::of_stored(&row.status),
                 created_at: row.created_at,
             },
-            identity: row.identity,
+            sealed: row.sealed,
         })
     }
 }

@@ -12,9 +12,6 @@ use crate::{
     ErasureStore, ErasureStoreError, Keyring, KeyringBuilder, LocalRoot, Revision, SegmentId, StoredSegment,
 };
 
-/// Worth nothing: it is in the source.
-const ROOT_KEY: &str = "pcroot1_e5afb48871abefc50c4fe3dbb3e0c7118c3c3127cb550344b0e1ee2663df5b92bc8c6864";
-
 /// A keyring over a database for tests, which many tests may share: its root key is always the same, and its erasures are kept in
 /// the memory of the process.
 ///
@@ -42,11 +39,8 @@ pub fn builder(db: &Db) -> KeyringBuilder {
 }
 
 /// The root key of every test.
-///
-/// # Panics
-/// Never: the key is a constant.
 pub fn root(sources: &Sources) -> LocalRoot {
-    LocalRoot::from_text(ROOT_KEY, sources).expect("the root key of tests is well-formed")
+    LocalRoot::insecure_for_tests(sources)
 }
 
 static SEGMENTS: Mutex<Option<HashMap<SegmentId, (Revision, Vec<u8>)>>> = Mutex::new(None);

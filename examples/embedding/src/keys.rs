@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platform_audit::AuditLog;
+use platform_auth::SealedUser;
 use platform_core::pg::Db;
 use platform_crypto::{FileErasureStore, Keyring, LocalRoot};
 
@@ -22,6 +23,7 @@ pub async fn open(db: &Db, folder: &Path) -> anyhow::Result<Keyring> {
     let keyring = Keyring::builder(db, Arc::new(root))
         .erasure(Arc::new(erasures))
         .log(Arc::new(AuditLog::new(db.sources().clone())))
+        .sealed::<SealedUser>()
         .open()
         .await?;
     Ok(keyring)

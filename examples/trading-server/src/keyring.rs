@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use platform_audit::AuditLog;
+use platform_auth::SealedUser;
 use platform_core::Sources;
 use platform_core::pg::Db;
 use platform_core::runtime::Worker;
@@ -66,6 +67,7 @@ pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
         .grace(keys.grace)
         .log(Arc::new(AuditLog::new(db.sources().clone())))
         .erasure(erasure(place, vault.as_ref())?)
+        .sealed::<SealedUser>()
         .open()
         .await
         .map_err(refused)?;

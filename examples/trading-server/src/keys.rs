@@ -132,41 +132,13 @@ async fn rotate(at: &At<'_>, tenant: &OfTenant, purpose: KeyPurpose, now: bool) 
     })
 }
 
-/// The values of tables, then the keys of people, then the tags by which people are found; each may have been done in part before.
+/// The values of tables, the keys of people, and the tags by which people are found; each may have been done in part before.
 async fn reseal(at: &At<'_>, tenant: &OfTenant, pacing: Pacing) -> Result<String, Refusal> {
     let ctx = context(at, tenant, "seal anew").await?;
     let resealed = at.handles.keyring.reseal(&ctx, pacing).await.map_err(refused)?;
-    let mut people = 0;
-    loop {
-        match at
-            .handles
-            .keyring
-            .rewrap_subjects(&ctx, pacing.rows())
-            .await
-            .map_err(refused)?
-        {
-            0 => break,
-            some => people += some,
-        }
-        tokio::time::sleep(pacing.pause()).await;
-    }
-    let mut tags = 0;
-    loop {
-        match at
-            .handles
-            .auth
-            .renew_tags(&ctx, pacing.rows())
-            .await
-            .map_err(faulty)?
-        {
-            0 => break,
-            some => tags += some,
-        }
-        tokio::time::sleep(pacing.pause()).await;
-    }
     let report = format!(
-        "sealed anew: {} values; under the newest key now: the keys of {people} people, the tags of {tags}\n",
-        resealed.moved
+        "sealed anew: {} values; under the newest key now: the keys of {} people, the tags of {}\n",
+        resealed.moved, resealed.rewrapped, resealed.tagged
     );
     if resealed.failed > 0 {
         let error = anyhow!(

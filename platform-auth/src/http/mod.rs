@@ -22,7 +22,6 @@ mod body;
 mod erasure;
 mod module;
 mod problem;
-mod tags;
 mod users;
 
 pub use body::{RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody};

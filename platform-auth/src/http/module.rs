@@ -1,13 +1,13 @@
 //! The module that a service composes.
 
 use platform_core::pg::Migrations;
-use platform_core::runtime::{BuildCx, Descriptor, Module, ModuleError, Parts, Worker};
+use platform_core::runtime::{BuildCx, Descriptor, Module, ModuleError, Parts};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Auth, MIGRATIONS, TENANT_ADMIN};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1` and `/admin/v1`, a worker that follows rotations of index keys, and offers the handle [`Auth`].
+/// routes under `/api/v1` and `/admin/v1`, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -24,14 +24,8 @@ impl Module for Auth {
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
             .nest("/admin/v1", self.admin_routes());
-        let auth = self.clone();
-        let tags = Worker::new("auth.tags", move |stop| {
-            let auth = auth.clone();
-            async move { Ok(auth.keep_tags_renewed(stop).await?) }
-        });
         Ok(Parts {
             routes: Some(routes),
-            workers: vec![tags],
             ..Parts::default()
         })
     }

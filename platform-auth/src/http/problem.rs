@@ -173,7 +173,6 @@ fn of_fault(fault: Fault) -> Problem {
         Fault::Keys(error) => error.into(),
         Fault::Seal(error) => error.into(),
         Fault::Open(error) => error.into(),
-        Fault::Tag(_) => Problem::internal(),
         Fault::Hash(error) => {
             tracing::error!(%error, "a password was not hashed");
             Problem::internal()

@@ -160,7 +160,7 @@ async fn the_trail_tells_of_holds_refusals_and_the_erasure_and_names_nobody() {
     let mut superuser = app.superuser().await;
     let trail: Vec<(String, String, Option<String>, String)> = sqlx::query_as(
         "select action, outcome, reason, actor_kind from platform_audit.event
-         where target_id = $1 and action <> 'auth.register' order by recorded_at, action",
+         where target_id = $1 and action <> 'auth.register' order by recorded_at",
     )
     .bind(user.to_string())
     .fetch_all(&mut superuser)
@@ -184,9 +184,8 @@ async fn the_trail_tells_of_holds_refusals_and_the_erasure_and_names_nobody() {
             ("subject.hold_place", "success", None, "user"),
             ("subject.erase_refused", "denied", Some("legal_hold"), "user"),
             ("subject.hold_release", "success", None, "user"),
-            // These two are of one transaction.
-            ("auth.erase_user", "success", None, "user"),
             ("subject.erase_request", "success", None, "user"),
+            ("auth.erase_user", "success", None, "user"),
             ("subject.erase", "success", None, "user"),
         ]
     );

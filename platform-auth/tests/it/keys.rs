@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use platform_auth::{AuthConfig, ThrottleConfig, ThrottleLimit};
 use platform_core::{axum, sqlx};
-use platform_crypto::Purpose;
+use platform_crypto::{KeyError, Pacing, Purpose};
 
 use crate::support::{App, Call, PASSWORD};
 
@@ -90,6 +90,29 @@ async fn after_a_rotation_of_either_key_everybody_signs_in_and_addresses_stay_un
             assert_eq!(signed_in.json()["user"]["email"], email);
             app.register(&place, email).await.refused(409, "email_taken");
         }
+    }
+
+    for purpose in [Purpose::Data, Purpose::Index] {
+        let needed = app.keys.destroy(&ctx, purpose, 1).await;
+        assert!(
+            matches!(needed, Err(KeyError::StillNeeded(_) | KeyError::TooEarly { .. })),
+            "{needed:?}"
+        );
+    }
+    let resealed = app
+        .keys
+        .reseal(&ctx, Pacing::new(2, Duration::ZERO))
+        .await
+        .unwrap();
+    assert_eq!((resealed.failed, resealed.rewrapped, resealed.tagged), (0, 1, 2), "{resealed:?}");
+    app.clock.advance(Duration::from_secs(301));
+    for purpose in [Purpose::Data, Purpose::Index] {
+        app.keys.destroy(&ctx, purpose, 1).await.unwrap();
+        let signed_in = app.sign_in(&place, "ada@example.com", PASSWORD).await;
+        assert_eq!(signed_in.json()["user"]["email"], "ada@example.com");
+        app.register(&place, "Ada@example.com")
+            .await
+            .refused(409, "email_taken");
     }
 }
 

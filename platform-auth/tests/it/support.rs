@@ -11,7 +11,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_audit::AuditLog;
-use platform_auth::{Auth, AuthConfig, Role};
+use platform_auth::{Auth, AuthConfig, Role, SealedUser};
 use platform_core::embedded::{Binaries, SearchPath};
 use platform_core::http::{HttpConfig, HttpStack};
 use platform_core::metrics::Metrics;
@@ -111,6 +111,7 @@ impl App {
         let keys = Keyring::builder(&db, root.clone())
             .erasure(erasures.clone())
             .log(Arc::new(audit.clone()))
+            .sealed::<SealedUser>()
             .open()
             .await
             .unwrap();

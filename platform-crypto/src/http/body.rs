@@ -4,7 +4,7 @@ use platform_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{KeyInfo, KeyState, Purpose};
+use crate::{KeyInfo, KeyState, Purpose, UnknownWord};
 
 /// One version of a tenant's key: everything but the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -56,7 +56,7 @@ pub struct RotateBody {
 
 /// What a key is for: sealed values, or blind indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum PurposeWord {
     /// Sealed values.
     Data,
@@ -76,6 +76,15 @@ pub enum StateWord {
     DecryptOnly,
     /// Gone, and with it whatever is still sealed under it.
     Destroyed,
+}
+
+/// From text alone, so that anything else is a wrong field and not malformed JSON.
+impl TryFrom<String> for PurposeWord {
+    type Error = UnknownWord;
+
+    fn try_from(word: String) -> Result<Self, UnknownWord> {
+        word.parse::<Purpose>().map(Self::from)
+    }
 }
 
 impl From<PurposeWord> for Purpose {

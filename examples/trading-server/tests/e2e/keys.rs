@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use platform_core::pg::Tenants;
+use platform_core::{RequestContext, sqlx};
 use reqwest::Method;
 use serde_json::json;
 
@@ -172,6 +174,27 @@ async fn an_operator_rotates_reseals_and_destroys_a_key_beside_a_running_server(
     server.stop().await.expect(0, &[]);
 }
 
+/// Under how many keys the people of a tenant are, as soon as its database runs.
+async fn keys_of_people(data: &DataDir) -> Option<i64> {
+    platform_core::embedded::Cluster::attach(data.path())
+        .await
+        .ok()
+        .flatten()?;
+    let db = data.connect().await;
+    let acme = Tenants::new(&db).by_slug(&"acme".parse().unwrap()).await.ok()??;
+    let ctx = RequestContext::system(acme.id, "test", db.sources());
+    let mut read = db.read(&ctx).await.ok()?;
+    let count = sqlx::query_scalar(
+        "select count(distinct wrapped_by) from platform_crypto.subject_key where tenant_id = $1",
+    )
+    .bind(acme.id)
+    .fetch_one(&mut read)
+    .await;
+    read.finish().await.ok()?;
+    db.close().await;
+    count.ok()
+}
+
 /// Twelve people, one at a time, and the process is killed in the middle.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reseal_that_is_killed_goes_on_where_it_was() {
@@ -191,7 +214,12 @@ async fn a_reseal_that_is_killed_goes_on_where_it_was() {
     tokio::time::sleep(Duration::from_millis(400)).await;
     let slowly = ["reseal", "--tenant", "acme", "--rows", "1", "--pause-ms", "400"];
 
-    let running = keys(&data, &slowly).start_for(Duration::from_millis(3_000)).await;
+    let running = keys(&data, &slowly).start_for(Duration::ZERO).await;
+    eventually(
+        "some people to be under the new key and some under the old",
+        || async { (keys_of_people(&data).await? == 2).then_some(()) },
+    )
+    .await;
     // Dropping the process is SIGKILL.
     drop(running);
 
