@@ -1,0 +1,439 @@
+//! What somebody with every right on the database can do to a trail, and what the verifier says of it.
+
+use platform_audit::{CompactRange, Finding, LeafHash, Position, Report, StoredRow, TreeHead, Verifier};
+
+use crate::entries::changes;
+use crate::support::entry;
+
+const COUNT: u64 = 300;
+
+/// All copies of a trail of 300 events, signed at 100, 200 and 300.
+#[derive(Clone)]
+struct Trail {
+    positions: Vec<Stored>,
+    heads: Vec<TreeHead>,
+}
+
+#[derive(Clone)]
+struct Stored {
+    tile: Option<LeafHash>,
+    leaf: Option<LeafHash>,
+    entry: Option<Vec<u8>>,
+    row: Option<StoredRow>,
+}
+
+impl Stored {
+    fn of(number: u64) -> Self {
+        let entry = entry(number);
+        let bytes = entry.to_bytes().unwrap();
+        let leaf = LeafHash::of(&bytes);
+        Self {
+            tile: Some(leaf),
+            leaf: Some(leaf),
+            entry: Some(bytes),
+            row: Some(StoredRow::of(entry)),
+        }
+    }
+}
+
+fn heads(leaves: impl IntoIterator<Item = LeafHash>, every: u64) -> Vec<TreeHead> {
+    let mut range = CompactRange::new();
+    let mut heads = Vec::new();
+    for leaf in leaves {
+        range.append(leaf).unwrap();
+        if range.size().is_multiple_of(every) {
+            heads.push(range.head());
+        }
+    }
+    heads
+}
+
+impl Trail {
+    fn new() -> Self {
+        let positions: Vec<_> = (0..COUNT).map(Stored::of).collect();
+        let heads = heads(positions.iter().map(|stored| stored.tile.unwrap()), 100);
+        Self { positions, heads }
+    }
+
+    fn at(&mut self, seq: usize) -> &mut Stored {
+        &mut self.positions[seq]
+    }
+
+    /// Everything but the tiles, which stay where they are.
+    fn rows_and_leaves(&self) -> Vec<Stored> {
+        self.positions
+            .iter()
+            .map(|stored| Stored {
+                tile: None,
+                ..stored.clone()
+            })
+            .collect()
+    }
+
+    fn with_rows_and_leaves(mut self, moved: Vec<Stored>) -> Self {
+        let nothing = Stored {
+            tile: None,
+            leaf: None,
+            entry: None,
+            row: None,
+        };
+        let count = moved.len().max(self.positions.len());
+        self.positions.resize(count, nothing.clone());
+        for (stored, moved) in self
+            .positions
+            .iter_mut()
+            .zip(moved.into_iter().chain(std::iter::repeat(nothing)))
+        {
+            *stored = Stored {
+                tile: stored.tile,
+                ..moved
+            };
+        }
+        self
+    }
+
+    fn verify(&self) -> Report {
+        let mut verifier = Verifier::new();
+        for head in &self.heads {
+            verifier.head(*head).unwrap();
+        }
+        for (seq, stored) in (0..).zip(&self.positions) {
+            verifier.position(&Position {
+                seq,
+                tile: stored.tile,
+                leaf: stored.leaf,
+                entry: stored.entry.as_deref(),
+                row: stored.row.as_ref(),
+            });
+        }
+        verifier.finish()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.verify().findings
+    }
+}
+
+fn altered(seq: u64, columns: &[&'static str]) -> Finding {
+    Finding::Altered {
+        seq,
+        columns: columns.to_vec(),
+    }
+}
+
+#[test]
+fn an_untouched_trail_is_proven_up_to_its_last_head() {
+    let report = Trail::new().verify();
+    assert!(report.is_clean());
+    assert_eq!(report.proven, Trail::new().heads.last().copied());
+    assert_eq!(report.size, COUNT);
+}
+
+// A3
+#[test]
+fn every_changed_column_is_named() {
+    for seq in [0, 150, 299] {
+        for (column, change) in changes() {
+            let mut trail = Trail::new();
+            change(&mut trail.at(seq).row.as_mut().unwrap().entry);
+            assert_eq!(trail.findings(), [altered(seq as u64, &[column])], "{column}");
+            assert_eq!(trail.verify().proven, trail.heads.last().copied());
+        }
+        let mut trail = Trail::new();
+        trail.at(seq).row.as_mut().unwrap().target_kind = None;
+        trail.at(seq).row.as_mut().unwrap().target_id = Some("other".into());
+        assert_eq!(
+            trail.findings(),
+            [altered(seq as u64, &["target_kind", "target_id"])]
+        );
+    }
+}
+
+// A3
+#[test]
+fn every_changed_copy_is_named() {
+    let other = LeafHash::of(b"other");
+    let mut trail = Trail::new();
+    trail.at(7).entry = Some(b"other".to_vec());
+    trail.at(107).leaf = Some(other);
+    trail.at(207).tile = Some(other);
+    let named = [
+        altered(7, &["entry"]),
+        altered(107, &["leaf"]),
+        altered(207, &["tile"]),
+    ];
+    assert_eq!(trail.findings(), named);
+    assert_eq!(trail.verify().proven, trail.heads.last().copied());
+}
+
+// A4
+#[test]
+fn a_changed_event_with_all_its_hashes_but_one_is_found() {
+    for kept in ["tile", "leaf"] {
+        let mut trail = Trail::new();
+        let (tile, leaf) = (trail.at(150).tile, trail.at(150).leaf);
+        *trail.at(150) = Stored::of(9_999);
+        if kept == "tile" {
+            trail.at(150).tile = tile;
+            assert_eq!(trail.findings(), [altered(150, &["entry", "leaf"])]);
+        } else {
+            trail.at(150).leaf = leaf;
+            assert_eq!(trail.findings(), [altered(150, &["entry", "tile"])]);
+        }
+    }
+}
+
+// A12
+#[test]
+fn a_trail_rewritten_with_all_its_hashes_does_not_fit_the_signed_heads() {
+    for (seq, after, size) in [
+        (0, 0, 100),
+        (99, 0, 100),
+        (100, 100, 200),
+        (150, 100, 200),
+        (299, 200, 300),
+    ] {
+        let mut trail = Trail::new();
+        *trail.at(seq) = Stored::of(9_999);
+        let report = trail.verify();
+        assert_eq!(report.findings, [Finding::RootMismatch { after, size }]);
+        assert_eq!(report.proven.map_or(0, |head| head.size), after);
+    }
+}
+
+// A4
+#[test]
+fn deleted_events_are_missing() {
+    for (first, last) in [(0, 0), (150, 150), (299, 299), (98, 203), (200, 299), (0, 299)] {
+        let mut trail = Trail::new();
+        for seq in first..=last {
+            (trail.at(seq).entry, trail.at(seq).row) = (None, None);
+        }
+        let gone = Finding::Missing {
+            first: first as u64,
+            last: last as u64,
+        };
+        assert_eq!(trail.findings(), [gone.clone()]);
+        for seq in first..=last {
+            trail.at(seq).leaf = None;
+        }
+        assert_eq!(trail.findings(), [gone]);
+    }
+}
+
+// A4
+#[test]
+fn an_event_deleted_and_the_others_moved_up_is_missing() {
+    for deleted in [0, 150, 298] {
+        let trail = Trail::new();
+        let mut moved = trail.rows_and_leaves();
+        moved.remove(deleted);
+        let first = deleted as u64;
+        let expected = [
+            Finding::Missing { first, last: first },
+            Finding::Reordered {
+                first,
+                last: 298,
+                belongs_at: first + 1,
+            },
+        ];
+        let mut found = trail.with_rows_and_leaves(moved).findings();
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn an_event_put_in_and_the_others_moved_down_is_inserted() {
+    for at in [0, 150, 299] {
+        let trail = Trail::new();
+        let mut moved = trail.rows_and_leaves();
+        moved.insert(
+            at,
+            Stored {
+                tile: None,
+                ..Stored::of(9_999)
+            },
+        );
+        let seq = at as u64;
+        let expected = [
+            Finding::Inserted { seq },
+            Finding::Reordered {
+                first: seq + 1,
+                last: 300,
+                belongs_at: seq,
+            },
+        ];
+        assert_eq!(trail.with_rows_and_leaves(moved).findings(), expected);
+    }
+}
+
+#[test]
+fn an_event_put_at_the_end_is_inserted() {
+    let mut trail = Trail::new();
+    trail.positions.push(Stored {
+        tile: None,
+        ..Stored::of(9_999)
+    });
+    assert_eq!(trail.findings(), [Finding::Inserted { seq: 300 }]);
+}
+
+#[test]
+fn tiles_that_are_gone_are_named() {
+    let mut trail = Trail::new();
+    for seq in 150..153 {
+        trail.at(seq).tile = None;
+    }
+    assert_eq!(
+        trail.findings(),
+        [150, 151, 152].map(|seq| altered(seq, &["tile"]))
+    );
+}
+
+#[test]
+fn exchanged_events_are_reordered() {
+    for (a, b) in [(0, 299), (10, 20), (150, 151)] {
+        let trail = Trail::new();
+        let mut moved = trail.rows_and_leaves();
+        moved.swap(a, b);
+        let (a, b) = (a as u64, b as u64);
+        let expected = [
+            Finding::Reordered {
+                first: a,
+                last: a,
+                belongs_at: b,
+            },
+            Finding::Reordered {
+                first: b,
+                last: b,
+                belongs_at: a,
+            },
+        ];
+        assert_eq!(trail.with_rows_and_leaves(moved).findings(), expected);
+    }
+}
+
+#[test]
+fn an_event_in_the_place_of_another_is_found() {
+    let trail = Trail::new();
+    let mut copied = trail.rows_and_leaves();
+    copied[150] = copied[20].clone();
+    let found = trail.with_rows_and_leaves(copied).findings();
+    assert_eq!(found, [altered(150, &["entry", "leaf"])]);
+}
+
+// A4
+#[test]
+fn a_trail_cut_off_is_truncated_before_and_after_its_heads() {
+    for kept in [0, 99, 100, 150, 299] {
+        let mut trail = Trail::new();
+        trail.positions.truncate(kept);
+        let report = trail.verify();
+        assert_eq!(
+            report.findings,
+            [Finding::Truncated {
+                from: kept as u64,
+                to: COUNT
+            }]
+        );
+        assert_eq!(report.proven.map_or(0, |head| head.size), kept as u64 / 100 * 100);
+    }
+}
+
+#[test]
+fn what_is_behind_the_last_head_is_not_said_to_be_proven() {
+    let mut trail = Trail::new();
+    trail.heads.pop();
+    let report = trail.verify();
+    assert!(report.is_clean());
+    assert_eq!(report.proven.unwrap().size, 200);
+    assert_eq!(report.size, COUNT);
+    trail.heads.clear();
+    assert_eq!(trail.verify().proven, None);
+}
+
+// A10, A12
+#[test]
+fn a_signed_head_of_another_past_is_a_fork() {
+    let mut foreign = CompactRange::new();
+    foreign
+        .extend((0..150_u64).map(|n| LeafHash::of(&n.to_be_bytes())))
+        .unwrap();
+    let mut trail = Trail::new();
+    trail.heads.push(foreign.head());
+    assert_eq!(trail.findings(), [Finding::Forked { size: 150 }]);
+    let same_size = TreeHead {
+        size: 200,
+        root: foreign.root(),
+    };
+    for first in [true, false] {
+        let mut trail = Trail::new();
+        trail.heads.insert(if first { 1 } else { 2 }, same_size);
+        assert_eq!(trail.findings(), [Finding::Forked { size: 200 }]);
+    }
+}
+
+#[test]
+fn findings_in_one_part_do_not_hide_those_in_another() {
+    let mut trail = Trail::new();
+    trail.at(5).row.as_mut().unwrap().entry.xid += 1;
+    *trail.at(150) = Stored {
+        tile: trail.at(150).tile,
+        ..Stored::of(9_999)
+    };
+    (trail.at(160).entry, trail.at(160).row) = (None, None);
+    trail.at(250).leaf = Some(LeafHash::of(b"other"));
+    let expected = [
+        altered(5, &["xid"]),
+        altered(150, &["entry", "leaf"]),
+        Finding::Missing {
+            first: 160,
+            last: 160,
+        },
+        altered(250, &["leaf"]),
+    ];
+    assert_eq!(trail.findings(), expected);
+}
+
+// A16
+#[test]
+fn pruned_events_are_not_missing_while_their_hashes_stand() {
+    let mut trail = Trail::new();
+    for seq in 0..120 {
+        (trail.at(seq).entry, trail.at(seq).row) = (None, None);
+    }
+    let verify = |trail: &Trail, below| {
+        let mut verifier = Verifier::new().pruned_below(below);
+        for head in &trail.heads {
+            verifier.head(*head).unwrap();
+        }
+        for (seq, stored) in (0..).zip(&trail.positions) {
+            let position = Position {
+                entry: stored.entry.as_deref(),
+                ..Position::new(seq).leaf(stored.leaf.unwrap())
+            };
+            verifier.position(&position);
+        }
+        verifier.finish()
+    };
+    assert!(verify(&trail, 120).is_clean());
+    assert_eq!(
+        verify(&trail, 119).findings,
+        [Finding::Missing {
+            first: 119,
+            last: 119
+        }]
+    );
+    trail.at(50).leaf = Some(LeafHash::of(b"other"));
+    assert_eq!(
+        verify(&trail, 120).findings,
+        [Finding::RootMismatch { after: 0, size: 100 }]
+    );
+}
+
+#[test]
+fn a_row_with_values_no_event_can_have_is_altered() {
+    let mut trail = Trail::new();
+    trail.at(3).row.as_mut().unwrap().entry.reason = Some("a".repeat(70_000));
+    assert_eq!(trail.findings(), [altered(3, &["reason"])]);
+}
