@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json::{Json, JsonInvalid, deeper};
+use super::json::{Json, JsonInvalid};
 use super::number;
 
 /// How deep arrays and objects may be nested.
@@ -33,7 +33,7 @@ impl CanonicalJson {
     /// # Errors
     /// [`JsonInvalid`] when it is not JSON or has no canonical form.
     pub fn parse(text: &str) -> Result<Self, JsonInvalid> {
-        Json::parse(text).map(|json| Self::from_json(&json))
+        Json::parse(text, JSON_DEPTH_MAX).map(|json| Self::from_json(&json))
     }
 
     /// Takes a value that a program has made.
@@ -41,7 +41,7 @@ impl CanonicalJson {
     /// # Errors
     /// [`JsonInvalid`] when it is nested too deep or has a number out of range.
     pub fn from_value(value: &Value) -> Result<Self, JsonInvalid> {
-        convert(value, 0).map(|json| Self::from_json(&json))
+        convert(value, JSON_DEPTH_MAX).map(|json| Self::from_json(&json))
     }
 
     /// The canonical text.
@@ -56,22 +56,22 @@ impl CanonicalJson {
     }
 }
 
-fn convert(value: &Value, depth: usize) -> Result<Json, JsonInvalid> {
+fn convert(value: &Value, depth_left: usize) -> Result<Json, JsonInvalid> {
     match value {
         Value::Null => Ok(Json::Null),
         Value::Bool(bool) => Ok(Json::Bool(*bool)),
         Value::Number(number) => number::canonical(&number.to_string()).map(Json::Number),
         Value::String(text) => Ok(Json::Text(text.clone())),
         Value::Array(items) => {
-            let depth = deeper(depth)?;
-            let items = items.iter().map(|item| convert(item, depth));
+            let depth_left = depth_left.checked_sub(1).ok_or(JsonInvalid::TooDeep)?;
+            let items = items.iter().map(|item| convert(item, depth_left));
             items.collect::<Result<_, _>>().map(Json::Array)
         }
         Value::Object(members) => {
-            let depth = deeper(depth)?;
+            let depth_left = depth_left.checked_sub(1).ok_or(JsonInvalid::TooDeep)?;
             let members = members
                 .iter()
-                .map(|(name, value)| Ok((name.clone(), convert(value, depth)?)));
+                .map(|(name, value)| Ok((name.clone(), convert(value, depth_left)?)));
             Json::object(members.collect::<Result<_, _>>()?)
         }
     }

@@ -7,7 +7,7 @@ use platform_core::time::format_description::well_known::Rfc3339;
 
 use super::json::Json;
 use crate::note::parse_decimal;
-use crate::{CanonicalJson, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, JsonInvalid, Target};
+use crate::{CanonicalJson, ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, JSON_DEPTH_MAX, JsonInvalid, Target};
 
 /// Bytes are not an entry in its one spelling. They have no place in a tree, whatever their hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,7 @@ impl Entry {
             return Err(EntryInvalid::TooLong);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| EntryInvalid::NotText)?;
-        let mut members = Members::of(Json::parse(text)?)?;
+        let mut members = Members::of(Json::parse(text, 1 + JSON_DEPTH_MAX)?)?;
         let version = ENTRY_VERSION.to_string();
         if !matches!(members.take("v"), Some(Json::Number(found)) if found == version) {
             return Err(EntryInvalid::UnknownVersion);

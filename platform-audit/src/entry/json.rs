@@ -43,12 +43,14 @@ pub enum JsonInvalid {
 }
 
 impl Json {
-    pub(super) fn parse(text: &str) -> Result<Self, JsonInvalid> {
+    /// Reads JSON with at most `depth_max` arrays and objects within one another.
+    pub(super) fn parse(text: &str, depth_max: usize) -> Result<Self, JsonInvalid> {
         let mut parser = Parser {
             text,
+            depth_left: depth_max,
             chars: text.char_indices().peekable(),
         };
-        let value = parser.value(0)?;
+        let value = parser.value()?;
         parser.skip_blanks();
         match parser.chars.peek() {
             None => Ok(value),
@@ -68,15 +70,17 @@ impl Json {
 
 struct Parser<'a> {
     text: &'a str,
+    /// How many arrays and objects may still be opened.
+    depth_left: usize,
     chars: Peekable<CharIndices<'a>>,
 }
 
 impl<'a> Parser<'a> {
-    fn value(&mut self, depth: usize) -> Result<Json, JsonInvalid> {
+    fn value(&mut self) -> Result<Json, JsonInvalid> {
         self.skip_blanks();
         match self.peek() {
-            Some('{') => self.object(deeper(depth)?),
-            Some('[') => self.array(deeper(depth)?),
+            Some('{') => self.nested(Self::object),
+            Some('[') => self.nested(Self::array),
             Some('"') => self.string().map(Json::Text),
             Some('-' | '0'..='9') => self.number(),
             Some('t') => self.word("true", Json::Bool(true)),
@@ -86,7 +90,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, JsonInvalid> {
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Json, JsonInvalid>) -> Result<Json, JsonInvalid> {
+        self.depth_left = self.depth_left.checked_sub(1).ok_or(JsonInvalid::TooDeep)?;
+        let nested = read(self)?;
+        self.depth_left += 1;
+        Ok(nested)
+    }
+
+    fn object(&mut self) -> Result<Json, JsonInvalid> {
         self.expect('{')?;
         let mut members = Vec::new();
         self.skip_blanks();
@@ -98,7 +109,7 @@ impl<'a> Parser<'a> {
             let name = self.string()?;
             self.skip_blanks();
             self.expect(':')?;
-            members.push((name, self.value(depth)?));
+            members.push((name, self.value()?));
             self.skip_blanks();
             if self.takes('}') {
                 return Json::object(members);
@@ -107,7 +118,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json, JsonInvalid> {
+    fn array(&mut self) -> Result<Json, JsonInvalid> {
         self.expect('[')?;
         let mut items = Vec::new();
         self.skip_blanks();
@@ -115,7 +126,7 @@ impl<'a> Parser<'a> {
             return Ok(Json::Array(items));
         }
         loop {
-            items.push(self.value(depth)?);
+            items.push(self.value()?);
             self.skip_blanks();
             if self.takes(']') {
                 return Ok(Json::Array(items));
@@ -238,14 +249,5 @@ impl<'a> Parser<'a> {
 
     fn malformed(&mut self) -> JsonInvalid {
         JsonInvalid::Malformed { at: self.at() }
-    }
-}
-
-/// One level further in.
-pub(super) const fn deeper(depth: usize) -> Result<usize, JsonInvalid> {
-    if depth < JSON_DEPTH_MAX {
-        Ok(depth + 1)
-    } else {
-        Err(JsonInvalid::TooDeep)
     }
 }

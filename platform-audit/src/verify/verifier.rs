@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use platform_core::uuid::Uuid;
 
 use super::finding::{Finding, Findings, Report};
+use super::head::HeadRefused;
 use super::position::{Hashed, Position};
 use super::ranges::Ranges;
 use super::settle::{Unsettled, settle};
@@ -54,23 +55,6 @@ pub struct Verifier {
     /// Where the trusted part of the tree ends.
     trusted: u64,
     findings: Findings,
-}
-
-/// A signed head came at the wrong time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeadRefused {
-    /// The positions below its size are behind already. Give heads in the order of their sizes, among the positions.
-    #[error("the head of size {size} came when position {next} was next")]
-    TooLate {
-        /// Its size.
-        size: u64,
-        /// The position that was next.
-        next: u64,
-    },
-    /// [`WINDOW`] heads wait for positions already.
-    #[error("{WINDOW} heads of later positions are waiting already")]
-    TooManyAhead,
 }
 
 impl Default for Verifier {
@@ -280,56 +264,4 @@ impl Verifier {
             settle(std::mem::take(&mut self.unsettled), &mut self.findings);
         }
     }
-}
-
-/// Checks entries in the order of their positions, as an export has them, against the heads of opened checkpoints in the order of
-/// their sizes.
-///
-/// ```
-/// use platform_audit::{CompactRange, LeafHash, verify_entries};
-///
-/// let entries = (0..1_000_u64).map(|seq| (seq, seq.to_string()));
-/// let mut signed = CompactRange::new();
-/// signed.extend(entries.clone().map(|(_, entry)| LeafHash::of(entry.as_bytes())))?;
-/// let report = verify_entries(entries, [signed.head()])?;
-/// assert!(report.is_clean());
-/// assert_eq!(report.proven, Some(signed.head()));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-/// [`HeadRefused`] when the heads are not in order.
-pub fn verify_entries<B: AsRef<[u8]>>(
-    entries: impl IntoIterator<Item = (u64, B)>,
-    heads: impl IntoIterator<Item = TreeHead>,
-) -> Result<Report, HeadRefused> {
-    let mut verifier = Verifier::new();
-    let mut heads = heads.into_iter().peekable();
-    for (seq, entry) in entries {
-        let position = Position::new(seq).entry(entry.as_ref());
-        // Behind a gap the position goes first: it says that heads of the gap need not be waited for.
-        let behind_gap = seq > verifier.next_seq();
-        if behind_gap {
-            verifier.position(&position);
-        }
-        while let Some(head) = heads.next_if(|head| head.size <= seq) {
-            verifier.head(head)?;
-        }
-        if !behind_gap {
-            verifier.position(&position);
-        }
-    }
-    // Of those behind the end, the largest says how much is missing.
-    let mut last = None;
-    for head in heads {
-        if head.size <= verifier.next_seq() {
-            verifier.head(head)?;
-        } else {
-            last = Some(head);
-        }
-    }
-    if let Some(head) = last {
-        verifier.head(head)?;
-    }
-    Ok(verifier.finish())
 }

@@ -16,7 +16,7 @@ fn heads(count: u64, every: u64) -> Vec<TreeHead> {
     let mut heads = Vec::new();
     for (_, entry) in entries(count) {
         range.append(LeafHash::of(&entry)).unwrap();
-        if range.size() % every == 0 || range.size() == count {
+        if range.size().is_multiple_of(every) || range.size() == count {
             heads.push(range.head());
         }
     }
