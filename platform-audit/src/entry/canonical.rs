@@ -112,8 +112,12 @@ fn write(text: &mut String, json: &Json) {
 /// RFC 8785, section 3.2.2.2.
 pub(super) fn write_string(text: &mut String, string: &str) {
     text.push('"');
-    for c in string.chars() {
-        match c {
+    let mut rest = string;
+    while let Some(at) = rest.find(|c: char| c < ' ' || matches!(c, '"' | '\\')) {
+        let (plain, escaped) = rest.split_at(at);
+        text.push_str(plain);
+        let mut chars = escaped.chars();
+        match chars.next().unwrap_or_default() {
             '"' => text.push_str("\\\""),
             '\\' => text.push_str("\\\\"),
             '\u{8}' => text.push_str("\\b"),
@@ -121,9 +125,10 @@ pub(super) fn write_string(text: &mut String, string: &str) {
             '\n' => text.push_str("\\n"),
             '\u{c}' => text.push_str("\\f"),
             '\r' => text.push_str("\\r"),
-            c if c < ' ' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => text.push(c),
+            c => text.push_str(&format!("\\u{:04x}", u32::from(c))),
         }
+        rest = chars.as_str();
     }
+    text.push_str(rest);
     text.push('"');
 }

@@ -1,6 +1,6 @@
 //! Writing an entry.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 
 use platform_core::Timestamp;
 use platform_core::time::UtcOffset;
@@ -74,9 +74,10 @@ impl Object {
     }
 
     fn json(&mut self, name: &str, value: &str) {
-        self.text.push(if self.text.is_empty() { '{' } else { ',' });
-        write_string(&mut self.text, name);
-        self.text.push(':');
+        self.text
+            .push_str(if self.text.is_empty() { "{\"" } else { ",\"" });
+        self.text.push_str(name);
+        self.text.push_str("\":");
         self.text.push_str(value);
     }
 
@@ -93,7 +94,8 @@ impl Object {
 
     /// A value whose text needs no escapes.
     fn plain(&mut self, name: &str, value: impl Display) {
-        self.json(name, &format!("\"{value}\""));
+        self.json(name, "\"");
+        let _infallible = write!(self.text, "{value}\"");
     }
 
     fn optional(&mut self, name: &str, value: Option<impl Display>) {

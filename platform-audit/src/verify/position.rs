@@ -161,9 +161,8 @@ impl Hashed {
 }
 
 fn differing(position: &Position<'_>) -> Vec<&'static str> {
-    let entry = position.entry.and_then(|bytes| Entry::from_bytes(bytes).ok());
-    match (position.row, entry) {
-        (Some(row), Some(entry)) => row.columns_changed(&entry),
-        _ => Vec::new(),
-    }
+    let (Some(row), Some(bytes)) = (position.row, position.entry) else {
+        return Vec::new();
+    };
+    Entry::from_bytes(bytes).map_or_else(|_| Vec::new(), |entry| row.columns_changed(&entry))
 }
