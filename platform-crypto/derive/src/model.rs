@@ -163,7 +163,7 @@ impl<'a> RowField<'a> {
             && sealed_type.is_some()
         {
             let message = format!(
-                "the {} of a row cannot be sealed: it is what opens the row",
+                "what is marked {} is what opens the row, and is not sealed itself",
                 role.word()
             );
             return Err(Error::new(*span, message));
@@ -325,7 +325,7 @@ fn only(fields: &[RowField<'_>], role: Role, mistakes: &mut Mistakes) -> Option<
         mistakes.add(Error::new(
             fields[other].ident.span(),
             format!(
-                "a row has one {}, and a field above is marked already",
+                "one field is marked {}, and a field above is already",
                 role.word()
             ),
         ));
@@ -389,5 +389,44 @@ pub(crate) fn argument_of<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     match arguments.args.first() {
         Some(GenericArgument::Type(inner)) if arguments.args.len() == 1 => Some(inner),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(row: DeriveInput) -> String {
+        Row::parse(&row)
+            .map(|_| String::new())
+            .unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_column_that_another_derive_renames_has_to_be_named_here_too() {
+        let renamed = |attributes: proc_macro2::TokenStream| {
+            mistake(syn::parse_quote! {
+                #[sealed(table = "shop.customer")]
+                struct Customer {
+                    #[sealed(tenant)]
+                    tenant_id: TenantId,
+                    #[sealed(row)]
+                    id: Uuid,
+                    #attributes
+                    email: Sealed<String>,
+                    #[sqlx(rename = "remark", json(nullable))]
+                    note: String,
+                }
+            })
+        };
+
+        let refused = renamed(quote::quote!(#[sqlx(json(nullable), rename = "mail")]));
+        let named = renamed(quote::quote!(#[sqlx(rename = "mail")] #[sealed(column = "mail")]));
+
+        assert_eq!(
+            refused,
+            "a renamed column is named here too: #[sealed(column = \"…\")]"
+        );
+        assert_eq!(named, "");
     }
 }

@@ -24,17 +24,6 @@ struct Injected {
 
 #[derive(SealedRow)]
 #[sealed(table = "shop.customer")]
-struct Renamed {
-    #[sealed(tenant)]
-    tenant_id: TenantId,
-    #[sealed(row)]
-    id: Uuid,
-    #[sqlx(rename = "mail")]
-    email: Sealed<String>,
-}
-
-#[derive(SealedRow)]
-#[sealed(table = "shop.customer")]
 struct NamedInVain {
     #[sealed(tenant)]
     tenant_id: TenantId,

@@ -1,4 +1,5 @@
 //! Sealing tables anew while others read and write.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bad_rows;
 mod destroying;

@@ -1,5 +1,4 @@
 //! The story is true.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::cell::RefCell;
 use std::sync::Arc;

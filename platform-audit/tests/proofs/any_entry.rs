@@ -1,0 +1,111 @@
+//! Entries of all kinds.
+
+use platform_audit::{CanonicalJson, Entry, EventId, Outcome, Target};
+use platform_core::time::Duration;
+use platform_core::uuid::Uuid;
+use platform_core::{PrincipalId, RequestId, TenantId, Timestamp};
+use proptest::prelude::*;
+
+use crate::entries::GOLDEN;
+use crate::json::any_value;
+use crate::support::entry;
+
+fn any_id() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    (-62_167_219_200_000_000..=253_402_300_799_999_999_i64)
+        .prop_map(|micros| Timestamp::UNIX_EPOCH + Duration::microseconds(micros))
+}
+
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let text = || any::<String>();
+    let optional = || prop::option::of(any::<String>());
+    let ids = (
+        any_id(),
+        any_id(),
+        any_id(),
+        prop::option::of(any_id()),
+        prop::option::of(any_id()),
+        prop::option::of(any_id()),
+    );
+    let target = (text(), text()).prop_map(|(kind, id)| Target {
+        kind: kind.into(),
+        id,
+    });
+    let outcome = prop_oneof![
+        Just(Outcome::Success),
+        Just(Outcome::Failure),
+        Just(Outcome::Denied)
+    ];
+    let detail = prop::option::of(any_value().prop_map(|value| CanonicalJson::from_value(&value).unwrap()));
+    (
+        ids,
+        (any_time(), any_time(), any::<u64>(), outcome),
+        (text(), text(), text()),
+        (optional(), optional(), optional(), optional()),
+        (prop::collection::vec(target, 0..4), detail),
+    )
+        .prop_map(
+            |(ids, (recorded_at, occurred_at, xid, outcome), texts, optionals, (targets, detail))| Entry {
+                tenant: TenantId::from_stored(ids.0),
+                id: EventId::from_stored(ids.1),
+                request_id: RequestId::from_stored(ids.2),
+                actor_id: ids.3.map(PrincipalId::from_stored),
+                on_behalf_of: ids.4.map(PrincipalId::from_stored),
+                session_id: ids.5,
+                recorded_at,
+                occurred_at,
+                xid,
+                outcome,
+                action: texts.0,
+                actor_kind: texts.1,
+                trace_id: texts.2,
+                reason: optionals.0,
+                purpose: optionals.1,
+                source_address: optionals.2,
+                user_agent: optionals.3,
+                targets,
+                detail,
+            },
+        )
+}
+
+proptest! {
+    // A5: what is read back whole from its bytes cannot share them with another.
+    #[test]
+    fn any_entry_is_read_as_it_was_written(entry in any_entry()) {
+        let bytes = entry.to_bytes().unwrap();
+        prop_assert_eq!(Entry::from_bytes(&bytes).unwrap(), entry);
+    }
+
+    // A5
+    #[test]
+    fn two_different_entries_have_different_bytes(a in any_entry(), b in any_entry(), mix in any::<u32>()) {
+        let mut mixed = a.clone();
+        let take = |bit: u32| mix >> bit & 1 == 1;
+        if take(0) { mixed.reason = b.reason.clone(); }
+        if take(1) { mixed.purpose = b.purpose.clone(); }
+        if take(2) { mixed.targets = b.targets.clone(); }
+        if take(3) { mixed.detail = b.detail.clone(); }
+        if take(4) { mixed.action = b.action.clone(); }
+        if take(5) { mixed.xid = b.xid; }
+        if take(6) { mixed.recorded_at = b.recorded_at; }
+        if take(7) { mixed.source_address = a.user_agent.clone(); mixed.user_agent = a.source_address.clone(); }
+        prop_assert_eq!(a == mixed, a.to_bytes().unwrap() == mixed.to_bytes().unwrap());
+        prop_assert_eq!(a == b, a.to_bytes().unwrap() == b.to_bytes().unwrap());
+    }
+
+    #[test]
+    fn an_entry_with_one_byte_changed_is_another_or_none(at in any::<prop::sample::Index>(), to in any::<u8>()) {
+        let mut bytes = GOLDEN.as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        prop_assume!(bytes[at] != to);
+        bytes[at] = to;
+        if let Ok(other) = Entry::from_bytes(&bytes) {
+            prop_assert_ne!(&other, &entry(9));
+            prop_assert_eq!(other.to_bytes().unwrap(), bytes);
+        }
+    }
+}
