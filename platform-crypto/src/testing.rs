@@ -43,7 +43,9 @@ pub fn root(sources: &Sources) -> LocalRoot {
     LocalRoot::insecure_for_tests(sources)
 }
 
-static SEGMENTS: Mutex<Option<HashMap<SegmentId, (Revision, Vec<u8>)>>> = Mutex::new(None);
+type Segments = HashMap<SegmentId, (Revision, Vec<u8>)>;
+
+static SEGMENTS: Mutex<Option<Segments>> = Mutex::new(None);
 
 /// Puncturable keys in the memory of the process, shared by all its tests.
 #[derive(Debug, Clone, Copy, Default)]

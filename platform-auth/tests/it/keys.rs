@@ -104,7 +104,11 @@ async fn after_a_rotation_of_either_key_everybody_signs_in_and_addresses_stay_un
         .reseal(&ctx, Pacing::new(2, Duration::ZERO))
         .await
         .unwrap();
-    assert_eq!((resealed.failed, resealed.rewrapped, resealed.tagged), (0, 1, 2), "{resealed:?}");
+    assert_eq!(
+        (resealed.failed, resealed.rewrapped, resealed.tagged),
+        (0, 1, 2),
+        "{resealed:?}"
+    );
     app.clock.advance(Duration::from_secs(301));
     for purpose in [Purpose::Data, Purpose::Index] {
         app.keys.destroy(&ctx, purpose, 1).await.unwrap();
