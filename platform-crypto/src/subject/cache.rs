@@ -103,7 +103,11 @@ impl Subjects {
         sources: &Sources,
     ) -> Result<Arc<LoadedSegment>, KeyError> {
         let loaded_at = sources.now();
-        self.store()?.store(id, over, &key.encode(id)).await?;
+        if let Err(error) = self.store()?.store(id, over, &key.encode(id)).await {
+            // It may have been stored all the same: what is in memory is not to be relied on.
+            self.segments.invalidate(&id).await;
+            return Err(error.into());
+        }
         let segment = LoadedSegment { key, loaded_at };
         Ok(self.keep_segment(id, segment).await)
     }
