@@ -263,7 +263,7 @@ async fn an_old_key_of_the_tenant_is_destroyed_once_the_subjects_have_moved_from
     world.keyring.rotate(&ctx, Purpose::Data).await.unwrap();
     world.clock.advance(TTL);
     world.keyring.promote(&ctx).await.unwrap();
-    world.clock.advance(TTL);
+    world.clock.advance(2 * TTL);
 
     let refused = world.keyring.destroy(&ctx, Purpose::Data, 1).await.unwrap_err();
     assert!(matches!(refused, KeyError::StillNeeded(25)), "{refused:?}");
