@@ -266,7 +266,9 @@ impl Inner {
         let Some(limit) = unwrapped.iter().filter_map(limit).min() else {
             return whole;
         };
-        let retry = now + (self.config.ttl / 10).min(RETRY_AFTER_MAX);
+        // Counted from the end of the attempt: a provider that hangs instead of refusing takes longer than that to fail, and the keys
+        // would be out of date before anybody had used them.
+        let retry = self.sources.now() + (self.config.ttl / 10).min(RETRY_AFTER_MAX);
         whole.min(retry).min(limit)
     }
 }
