@@ -19,8 +19,8 @@ const TENANTS: u32 = 200;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealClearError {
-    /// Two users of a tenant have what counts as one e-mail address now, or a user one that counts as none: change it with the release
-    /// that made it.
+    /// Two users of a tenant have what counts as one e-mail address now, or a user one that counts as none. Neither release has a way
+    /// to change it: the repository's `docs/OPERATIONS.md` has the SQL, for before the migration and for after it.
     #[error(
         "the e-mail address of user {user} of tenant {tenant} counts as that of another user of the tenant, or as none"
     )]

@@ -208,14 +208,16 @@ async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbErro
     Ok(exists)
 }
 
-/// Keeps others from changing the user until the transaction ends; `false` when there is none.
+/// Keeps others from changing the user until the transaction ends; `false` when there is none. Rows that only refer to the user, such
+/// as a session, may be made meanwhile: waiting for them would deadlock with a sign-in that waits for the credential.
 pub(crate) async fn lock(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
-    let found: Option<i32> =
-        sqlx::query_scalar("select 1 from platform_auth.subject where tenant_id = $1 and id = $2 for update")
-            .bind(tx.tenant())
-            .bind(user)
-            .fetch_optional(&mut *tx)
-            .await?;
+    let found: Option<i32> = sqlx::query_scalar(
+        "select 1 from platform_auth.subject where tenant_id = $1 and id = $2 for no key update",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .fetch_optional(&mut *tx)
+    .await?;
     Ok(found.is_some())
 }
 

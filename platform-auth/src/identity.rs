@@ -84,7 +84,7 @@ impl SealedUser {
     }
 
     /// Who it is; `None` for a user who was erased.
-    fn identity(&self, keys: &impl OpenKeys) -> Result<Option<Identity>, OpenError> {
+    pub(crate) fn identity(&self, keys: &impl OpenKeys) -> Result<Option<Identity>, OpenError> {
         let opened = self.open(keys)?;
         Ok(opened.email_sealed.map(|email| Identity {
             email,

@@ -145,6 +145,7 @@ impl Inner {
     ) -> Result<SignedIn, RegisterError> {
         let phc = self.hasher.hash(checked.password.clone()).await?;
         let account = self.new_account(Role::User);
+        self.warm_keys(ctx).await?;
         let mut tx = self.db.begin(ctx).await?;
         self.store(&mut tx, ctx, account, &checked, &phc).await?;
         let opened = self

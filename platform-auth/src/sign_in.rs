@@ -103,6 +103,7 @@ impl Inner {
         ctx: &RequestContext,
         email: &EmailAddress,
     ) -> Result<Option<Candidate>, Fault> {
+        self.warm_keys(ctx).await?;
         let mut read = self.db.read(ctx).await?;
         let found = self
             .keys
@@ -111,6 +112,13 @@ impl Inner {
         let candidate = stored::candidate(&mut read, &found).await?;
         read.finish().await?;
         Ok(candidate)
+    }
+
+    /// Has the tenant's keys at hand before a transaction is begun. Inside one they would be loaded too, but by every caller for itself
+    /// and with a connection held meanwhile, which a slow provider of the root key would make a shortage of connections.
+    pub(crate) async fn warm_keys(&self, ctx: &RequestContext) -> Result<(), Fault> {
+        self.keys.keys(ctx).await?;
+        Ok(())
     }
 
     /// Opens the session; the password was right.

@@ -101,6 +101,10 @@
 //!
 //! # What it does not do
 //!
+//! It has not met a real HashiCorp Vault or OpenBao server yet: every path to Vault is tested against a double in the repository, which
+//! the public Python client `hvac` drives as well. With `VAULT_ADDR` and `VAULT_TOKEN` set, those tests that do not steer the double
+//! run against the server that they name.
+//!
 //! It does not hide that a row exists, when it was written, which key sealed it, or how long a value is (see
 //! [`Column::padded`] for the last). It does not protect a value from the service itself: whoever has the keys and may read the
 //! rows, reads them. A sealed value does not tell a newer one from an older one of the same place: whoever may write to the database
@@ -113,7 +117,7 @@
 //! | (none) | sealing, root keys from a file, a passphrase or text, masks, secrets from files and the environment |
 //! | `pg` | sealed columns as `sqlx` types, the keyring with its tables, erasure, blind indexes, re-sealing |
 //! | `derive` | `#[derive(SealedRow)]` |
-//! | `http` | admin routes for keys and erasure |
+//! | `http` | admin routes for keys and re-sealing, answers to errors, the module; routes for erasure are in `platform-auth` |
 //! | `vault` | HashiCorp Vault and OpenBao: transit as the root of keys, KV v2 as a source of secrets |
 //! | `redact` | a `tracing` layer that masks what looks like a credential or personal data |
 //! | `aws-lc` | AES-256-GCM by AWS-LC instead of the Rust implementation: the same bytes, a short field in half the time |

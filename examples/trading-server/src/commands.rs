@@ -234,6 +234,8 @@ pub async fn keys(settings: &Settings, path: Option<OsString>, task: &KeysTask) 
         let (_, board) = market::open(&settings.market)?;
         let opened = keyring::open(&db, &settings.keys).await?;
         let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        // A user whom an older release stored in the clear has no key yet, and could not be erased.
+        seal_clear_users(&handles).await?;
         let done = tasks::run(task, &db, &handles).await;
         db.close().await;
         say(&done?);

@@ -4,14 +4,15 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use platform_audit::AuditLog;
 use platform_auth::SealedUser;
-use platform_core::Sources;
-use platform_core::pg::Db;
+use platform_core::pg::{Db, Tenants};
 use platform_core::runtime::Worker;
 use platform_core::secrecy::{ExposeSecret, SecretString};
+use platform_core::{RequestContext, Sources};
 use platform_crypto::{
     ErasureStore, FileErasureStore, KeyError, KeyProvider, Keyring, LocalRoot, Passphrase, PassphraseRoot,
     RootChain, RootKeyError, Secret, Vault, VaultConfig, VaultErasureStore, create_key_file,
@@ -20,6 +21,9 @@ use platform_crypto::{
 use crate::config::{self, ErasurePlace, Keys, Place, RootKey, VaultLogin};
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
+
+/// How many tenants are asked at most whether they have a user.
+const TENANTS_ASKED: u32 = 200;
 
 /// The keyring, and the Vault behind it where there is one.
 #[derive(Debug)]
@@ -58,11 +62,7 @@ pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
         RootKey::Vault(vault) => Some((client(vault, db.sources())?, vault)),
         _ => None,
     };
-    let mut chain = RootChain::new(provider(db, root, vault.as_ref()).await?);
-    for previous in &keys.previous {
-        chain = chain.with_older(provider(db, previous, None).await?);
-    }
-    let keyring = Keyring::builder(db, Arc::new(chain))
+    let keyring = Keyring::builder(db, chain(db, root, &keys.previous, vault.as_ref()).await?)
         .ttl(keys.ttl)
         .grace(keys.grace)
         .log(Arc::new(AuditLog::new(db.sources().clone())))
@@ -71,10 +71,24 @@ pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
         .open()
         .await
         .map_err(refused)?;
+    erasures_belong(db, &keyring).await?;
     Ok(Opened {
         keyring,
         vault: vault.map(|(client, _)| client),
     })
+}
+
+/// Refuses an erasure store that does not belong to the database, such as the empty folder below a volume that is not mounted. The
+/// first tenant with a user tells.
+async fn erasures_belong(db: &Db, keyring: &Keyring) -> Result<(), Refusal> {
+    let tenants = Tenants::new(db).list(None, TENANTS_ASKED).await;
+    for tenant in tenants.or_refuse(Exit::Unavailable)? {
+        let ctx = RequestContext::system(tenant.id, "check the erasure store", db.sources());
+        if keyring.check_erasure_store(&ctx).await.map_err(refused)? {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 fn refused(error: KeyError) -> Refusal {
@@ -83,6 +97,40 @@ fn refused(error: KeyError) -> Refusal {
         false => Exit::Configuration,
     };
     Refusal::new(exit, error)
+}
+
+/// The root key that wraps, and those before it. Passphrases make one provider: which of them a remembered key was derived from
+/// shows only when it is derived again.
+async fn chain(
+    db: &Db,
+    root: &RootKey,
+    previous: &[RootKey],
+    vault: Option<&VaultBehind<'_>>,
+) -> Result<Arc<dyn KeyProvider>, Refusal> {
+    let (older_passphrases, previous): (Vec<_>, Vec<_>) = previous
+        .iter()
+        .partition(|previous| matches!((root, previous), (RootKey::Passphrase(_), RootKey::Passphrase(_))));
+    let current = match root {
+        RootKey::Passphrase(current) => {
+            let mut current = PassphraseRoot::new(passphrase(current)?, db.sources());
+            for older in older_passphrases {
+                if let RootKey::Passphrase(older) = older {
+                    current = current.with_older(passphrase(older)?);
+                }
+            }
+            Arc::new(current)
+        }
+        root => provider(db, root, vault).await?,
+    };
+    let mut chain = RootChain::new(current);
+    for previous in previous {
+        chain = chain.with_older(provider(db, previous, None).await?);
+    }
+    Ok(Arc::new(chain))
+}
+
+fn passphrase(text: &SecretString) -> Result<Passphrase, Refusal> {
+    Passphrase::new(text.expose_secret()).or_refuse(Exit::Configuration)
 }
 
 type VaultBehind<'a> = (Arc<Vault>, &'a config::Vault);
@@ -105,10 +153,7 @@ async fn provider(
             let root = LocalRoot::from_text(text.expose_secret(), sources);
             Arc::new(root.or_refuse(Exit::Configuration)?)
         }
-        RootKey::Passphrase(passphrase) => {
-            let passphrase = Passphrase::new(passphrase.expose_secret()).or_refuse(Exit::Configuration)?;
-            Arc::new(PassphraseRoot::new(passphrase, sources))
-        }
+        RootKey::Passphrase(text) => Arc::new(PassphraseRoot::new(passphrase(text)?, sources)),
         RootKey::Vault(settings) => {
             let client = match vault {
                 Some((client, _)) => Arc::clone(client),
@@ -138,7 +183,11 @@ fn client(settings: &config::Vault, sources: &Sources) -> Result<Arc<Vault>, Ref
             secret_id: path.clone(),
         },
     };
-    let config = VaultConfig::new(&settings.address).or_refuse(Exit::Configuration)?;
+    // Well inside a request's deadline: a Vault that hangs has to fail in time for the keys that are still good to be used.
+    let config = VaultConfig::new(&settings.address)
+        .or_refuse(Exit::Configuration)?
+        .with_timeout(Duration::from_secs(2))
+        .with_attempts(2, Duration::from_millis(100));
     Vault::new(config, login, sources).or_refuse(Exit::Configuration)
 }
 

@@ -173,9 +173,16 @@ async fn destroy(
 /// Every tenant, and the older root keys out of the database's list when nothing is under them any more.
 async fn rewrap(at: &At<'_>) -> Result<String, Refusal> {
     let mut keys = 0;
+    let mut failed = None;
     for tenant in tenants(at).await? {
         let ctx = RequestContext::system(tenant.id, "rewrap keys", at.db.sources());
-        keys += at.handles.keyring.rewrap(&ctx).await.map_err(refused)?;
+        match at.handles.keyring.rewrap(&ctx).await {
+            Ok(done) => keys += done,
+            Err(error) => note(&mut failed, &tenant, refused(error)),
+        }
+    }
+    if let Some(failed) = failed {
+        return Err(failed);
     }
     let mut report = format!("{keys} keys are under the current root key now\n");
     let current = at.handles.keyring.current_root();
@@ -196,12 +203,28 @@ async fn rewrap(at: &At<'_>) -> Result<String, Refusal> {
 /// After a backup was restored.
 async fn replay(at: &At<'_>) -> Result<String, Refusal> {
     let mut users = 0;
+    let mut failed = None;
     for tenant in tenants(at).await? {
         let ctx = RequestContext::system(tenant.id, "replay erasures", at.db.sources());
-        at.handles.keyring.replay_erasures(&ctx).await.map_err(refused)?;
-        users += at.handles.auth.replay_erasures(&ctx).await.map_err(faulty)?;
+        let replayed = match at.handles.keyring.replay_erasures(&ctx).await {
+            Ok(_) => at.handles.auth.replay_erasures(&ctx).await.map_err(faulty),
+            Err(error) => Err(refused(error)),
+        };
+        match replayed {
+            Ok(done) => users += done,
+            Err(refusal) => note(&mut failed, &tenant, refusal),
+        }
     }
-    Ok(format!("{users} users were erased again\n"))
+    match failed {
+        Some(failed) => Err(failed),
+        None => Ok(format!("{users} users were erased again\n")),
+    }
+}
+
+/// One tenant's damage does not keep the others waiting: it is logged, and the first refusal is the command's own at the end.
+fn note(failed: &mut Option<Refusal>, tenant: &Tenant, refusal: Refusal) {
+    tracing::error!(tenant.id = %tenant.id, "tenant {} was left out: {refusal}", tenant.slug.as_str());
+    failed.get_or_insert(refusal);
 }
 
 async fn erase(at: &At<'_>, tenant: &OfTenant, user: PrincipalId) -> Result<String, Refusal> {

@@ -26,8 +26,8 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// let mut listener = db.listen("parcels");
 /// while let Some(heard) = listener.next().await {
 ///     match heard {
-///         Heard::Gap => { /* forget every cached parcel */ }
 ///         Heard::Message(id) => { /* forget this one */ }
+///         _ => { /* a gap: forget every cached parcel */ }
 ///     }
 /// }
 /// # }

@@ -76,8 +76,8 @@ impl KeyringBuilder {
         self
     }
 
-    /// How long a key is used on after the provider last gave it, when the provider is unavailable: 900 s. Nothing below the
-    /// time-to-live has an effect.
+    /// How long a key is used on after the provider last gave it, when the provider is unavailable: 900 s. So long serves what the
+    /// store of erasure keys last gave, too. Nothing below the time-to-live has an effect.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.config.grace = grace.min(TIME_MAX);
@@ -169,7 +169,7 @@ impl KeyringBuilder {
             config,
             tables: self.tables,
             slots,
-            subjects: Subjects::new(self.erasure, config.ttl, config.capacity),
+            subjects: Subjects::new(self.erasure, (config.ttl, config.grace), config.capacity),
         };
         Keyring {
             inner: Arc::new(inner),

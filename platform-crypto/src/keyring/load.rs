@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use platform_core::pg::{TenantRead, TenantTx};
 use platform_core::{RequestContext, TenantId, Timestamp, error_chain};
+use tokio::time::timeout;
 
 use super::handle::Inner;
 use super::single::Waited;
@@ -21,8 +22,11 @@ const UNWRAPS_AT_A_TIME: usize = 8;
 /// How often a tenant's keys are read again because of an id that nobody knows.
 const REREAD_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a request waits for a provider, or a store of erasure keys, where what is at hand may stand in.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The longest wait before a provider that was unavailable is asked again.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 
 impl Inner {
     /// The tenant's keys if they are fresh, or after a load that all callers share.
@@ -198,7 +202,15 @@ impl Inner {
             key: info.id,
         };
         let known = before.and_then(|before| before.find(info.id));
-        let error = match self.provider.unwrap(&context, &wrapped).await {
+        let stands_in = known.is_some_and(|known| now < known.unwrapped_at + self.config.grace);
+        let unwrapping = self.provider.unwrap(&context, &wrapped);
+        let unwrapped = match stands_in {
+            true => timeout(PATIENCE, unwrapping)
+                .await
+                .unwrap_or_else(|_| Err(ProviderError::unavailable("no answer in time"))),
+            false => unwrapping.await,
+        };
+        let error = match unwrapped {
             Ok(key) => {
                 return Ok(Unwrapped::Fresh(LoadedKey {
                     // The same key, by its id; the ciphers that were derived from it are there already.
@@ -230,7 +242,7 @@ impl Inner {
             _ => return Err(error.into()),
         }
         match known {
-            Some(known) if now < known.unwrapped_at + self.config.grace => Ok(Unwrapped::Kept(LoadedKey {
+            Some(known) if stands_in => Ok(Unwrapped::Kept(LoadedKey {
                 key: known.key.clone(),
                 budget: known.budget.clone(),
                 unwrapped_at: known.unwrapped_at,
@@ -254,7 +266,9 @@ impl Inner {
         let Some(limit) = unwrapped.iter().filter_map(limit).min() else {
             return whole;
         };
-        let retry = now + (self.config.ttl / 10).min(RETRY_AFTER_MAX);
+        // Counted from the end of the attempt: a provider that hangs instead of refusing takes longer than that to fail, and the keys
+        // would be out of date before anybody had used them.
+        let retry = self.sources.now() + (self.config.ttl / 10).min(RETRY_AFTER_MAX);
         whole.min(retry).min(limit)
     }
 }

@@ -28,6 +28,7 @@ pub use event::{KeyEvent, KeyEventKind, KeyLog, KeyLogError, KeyOutcome, KeyTarg
 pub(crate) use handle::Inner;
 pub use handle::Keyring;
 pub use info::KeyInfo;
+pub(crate) use load::{PATIENCE, RETRY_AFTER_MAX};
 pub use roots::RootKeyInfo;
 pub(crate) use tenant_keys::TenantKeys;
 

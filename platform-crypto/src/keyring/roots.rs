@@ -95,7 +95,7 @@ pub(super) async fn open(db: &Db, provider: &dyn KeyProvider, sources: &Sources)
             return Ok(());
         }
         if register(db, provider, sources, &current, &records).await? {
-            tracing::info!(root.key = %current.root, "the root key {} is new to this database", current.root);
+            tracing::info!(root.reference = %current.root, "the root key {} is new to this database", current.root);
             return Ok(());
         }
     }

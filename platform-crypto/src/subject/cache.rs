@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
-use platform_core::{Sources, TenantId, Timestamp};
+use platform_core::{Sources, TenantId, Timestamp, error_chain};
+use tokio::time::timeout;
 
-use super::{ErasureStore, PuncturableKey, Revision, SegmentId};
+use super::{ErasureStore, ErasureStoreError, PuncturableKey, Revision, SegmentId};
+use crate::keyring::{PATIENCE, RETRY_AFTER_MAX};
 use crate::{FieldKey, KeyError, KeyId};
 
 /// How many seeds of erasure keys are kept in memory: about 20 MB.
@@ -17,6 +19,8 @@ const NODES_MAX: u64 = 400_000;
 pub(crate) struct Subjects {
     store: Option<Arc<dyn ErasureStore>>,
     ttl: Duration,
+    /// How long after it was loaded a segment is used while the store is unavailable.
+    grace: Duration,
     segments: Cache<SegmentId, Arc<LoadedSegment>>,
     keys: Cache<(TenantId, KeyId), LoadedSubject>,
     /// Goes up with every message that a subject's key is out of date.
@@ -27,8 +31,10 @@ pub(crate) struct Subjects {
 
 /// A segment as it was loaded.
 pub(super) struct LoadedSegment {
-    pub(super) key: PuncturableKey,
+    pub(super) key: Arc<PuncturableKey>,
     loaded_at: Timestamp,
+    /// When the store is asked again.
+    fresh_until: Timestamp,
 }
 
 /// A subject's key as it was loaded.
@@ -40,7 +46,11 @@ pub(super) struct LoadedSubject {
 }
 
 impl Subjects {
-    pub(crate) fn new(store: Option<Arc<dyn ErasureStore>>, ttl: Duration, keys_max: u64) -> Self {
+    pub(crate) fn new(
+        store: Option<Arc<dyn ErasureStore>>,
+        (ttl, grace): (Duration, Duration),
+        keys_max: u64,
+    ) -> Self {
         let idle = ttl.saturating_mul(2);
         let weigh = |_: &SegmentId, segment: &Arc<LoadedSegment>| {
             u32::try_from(segment.key.nodes())
@@ -50,10 +60,11 @@ impl Subjects {
         Self {
             store,
             ttl,
+            grace,
             segments: Cache::builder()
                 .max_capacity(NODES_MAX)
                 .weigher(weigh)
-                .time_to_idle(idle)
+                .time_to_idle(ttl.max(grace).saturating_add(ttl))
                 .build(),
             keys: Cache::builder().max_capacity(keys_max).time_to_idle(idle).build(),
             generation: AtomicU64::new(0),
@@ -65,17 +76,43 @@ impl Subjects {
         self.store.as_ref().ok_or(KeyError::NoErasureStore)
     }
 
-    /// A segment, loaded if need be; nothing when it was never made.
+    /// A segment, loaded if need be; nothing when it was never made. What was loaded serves for the grace while the store is
+    /// unavailable: whoever was erased in the meantime is so in the database, which is asked in any case.
     pub(super) async fn segment(
         &self,
         id: SegmentId,
         sources: &Sources,
     ) -> Result<Option<Arc<LoadedSegment>>, KeyError> {
         let cached = self.segments.get(&id).await;
-        if let Some(segment) = cached.filter(|segment| self.is_fresh(segment.loaded_at, sources.now())) {
-            return Ok(Some(segment));
+        let now = sources.now();
+        let is_fresh = |segment: &LoadedSegment| segment.loaded_at <= now && now < segment.fresh_until;
+        let Some(cached) = cached else {
+            return self.load_segment(id, sources).await;
+        };
+        if is_fresh(&cached) {
+            return Ok(Some(cached));
         }
-        self.load_segment(id, sources).await
+        let Some(kept) = self.kept(&cached, now) else {
+            return self.load_segment(id, sources).await;
+        };
+        let reason = match timeout(PATIENCE, self.load_segment(id, sources)).await {
+            Ok(Err(error)) if is_unavailable(&error) => error_chain(&error),
+            Ok(loaded) => return loaded,
+            Err(_) => "no answer in time".to_owned(),
+        };
+        tracing::error!(tenant.id = %id.tenant, error = reason, "the store of erasure keys cannot be asked");
+        Ok(Some(self.keep_segment(id, kept).await))
+    }
+
+    /// An old segment for another moment, if its grace is not over.
+    fn kept(&self, old: &LoadedSegment, now: Timestamp) -> Option<LoadedSegment> {
+        let ends_at = old.loaded_at + self.grace;
+        let retry_at = now + (self.ttl / 10).min(RETRY_AFTER_MAX);
+        (old.loaded_at <= now && now < ends_at).then(|| LoadedSegment {
+            key: Arc::clone(&old.key),
+            loaded_at: old.loaded_at,
+            fresh_until: retry_at.min(ends_at),
+        })
     }
 
     /// The same, always from the store.
@@ -90,7 +127,7 @@ impl Subjects {
         };
         let key =
             PuncturableKey::decode(id, &stored.bytes).map_err(|_| KeyError::ErasureKeyLost(id.number))?;
-        let segment = LoadedSegment { key, loaded_at };
+        let segment = self.loaded(key, loaded_at);
         Ok(Some(self.keep_segment(id, segment).await))
     }
 
@@ -104,8 +141,16 @@ impl Subjects {
     ) -> Result<Arc<LoadedSegment>, KeyError> {
         let loaded_at = sources.now();
         self.store()?.store(id, over, &key.encode(id)).await?;
-        let segment = LoadedSegment { key, loaded_at };
+        let segment = self.loaded(key, loaded_at);
         Ok(self.keep_segment(id, segment).await)
+    }
+
+    fn loaded(&self, key: PuncturableKey, loaded_at: Timestamp) -> LoadedSegment {
+        LoadedSegment {
+            key: Arc::new(key),
+            loaded_at,
+            fresh_until: loaded_at + self.ttl,
+        }
     }
 
     async fn keep_segment(&self, id: SegmentId, segment: LoadedSegment) -> Arc<LoadedSegment> {
@@ -158,4 +203,8 @@ impl Subjects {
     fn is_fresh(&self, loaded_at: Timestamp, now: Timestamp) -> bool {
         loaded_at <= now && now < loaded_at + self.ttl
     }
+}
+
+fn is_unavailable(error: &KeyError) -> bool {
+    matches!(error, KeyError::ErasureStore(error) if matches!(**error, ErasureStoreError::Unavailable(_)))
 }

@@ -56,7 +56,8 @@ impl Keyring {
         reason: &str,
     ) -> Result<Hold, HoldError> {
         let length = reason.trim().chars().count();
-        if !(1..=200).contains(&length) {
+        // PostgreSQL stores no U+0000, and a reason is printed to terminals.
+        if !(1..=200).contains(&length) || reason.trim().contains(char::is_control) {
             return Err(HoldError::InvalidReason);
         }
         let hold = Hold {

@@ -22,6 +22,8 @@ mod key;
 #[cfg(feature = "pg")]
 mod open;
 #[cfg(feature = "pg")]
+mod presence;
+#[cfg(feature = "pg")]
 mod replay;
 #[cfg(feature = "pg")]
 mod rewrap;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use platform_core::pg::DbError;
 use platform_crypto::{KeyError, Purpose};
+use tokio::time::timeout;
 
 use crate::support::{ADA, GRACE, TTL, World, is_provider, seal};
 
@@ -58,6 +59,20 @@ async fn without_the_provider_keys_are_used_for_the_grace_and_not_longer() {
     assert!(is_provider(&refused) && refused.is_unavailable(), "{refused:?}");
     world.provider.set_down(false);
     assert!(keyring.keys(&world.ctx()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_not_waited_for_longer_than_a_request_can() {
+    let world = World::shared().await;
+    let keyring = world.keyring().await;
+    let customer = seal(&keyring.keys(&world.ctx()).await.unwrap(), &world.sources);
+    let _held = world.provider.hold().await;
+    world.pass(TTL);
+
+    let answer = timeout(Duration::from_secs(9), keyring.keys(&world.ctx())).await;
+
+    let keys = answer.expect("an answer in time").unwrap();
+    assert_eq!(customer.open(&keys).unwrap(), ADA);
 }
 
 #[tokio::test]

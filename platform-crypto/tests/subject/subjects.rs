@@ -1,6 +1,7 @@
 //! Making and using the keys of data subjects.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use platform_core::testing::assert_tables_isolated;
 use platform_crypto::{KeyError, KeyState, OpenError, Purpose, SealKeys, SubjectKey, Tagged};
@@ -219,6 +220,35 @@ async fn an_unavailable_store_is_told_as_such_and_nothing_is_made() {
             .unwrap()
             .is_none()
     );
+}
+
+// C27
+#[tokio::test]
+async fn what_an_unavailable_store_gave_before_serves_for_the_grace_and_not_longer() {
+    let world = World::shared().await;
+    let customer = world.customer().await;
+    let erased = world.customer().await;
+    world.keyring.erase(&world.ctx(), erased.subject).await.unwrap();
+    world.store.set_down(true);
+
+    for _ in 0..14 {
+        world.clock.advance(Duration::from_secs(60));
+        assert_eq!(customer.read(&world.keyring, &world.ctx()).await.unwrap(), ADA);
+        assert_eq!(
+            erased.read(&world.keyring, &world.ctx()).await,
+            erased.destroyed()
+        );
+    }
+    let new = world.customer_of(world.subject()).await.unwrap();
+    world.clock.advance(TTL);
+
+    let ids = [&customer, &new].map(|customer| customer.email.key_id().unwrap());
+    let refused = world.keyring.keys_for(&world.ctx(), ids).await.unwrap_err();
+    assert!(refused.is_unavailable(), "{refused:?}");
+    world.store.set_down(false);
+    for customer in [customer, new] {
+        assert_eq!(customer.read(&world.keyring, &world.ctx()).await.unwrap(), ADA);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -102,6 +102,8 @@ async fn nothing_that_vault_is_told_or_tells_is_in_a_log_or_an_error() {
     assert!(logs.len() > 1000, "something was captured");
     let shown = format!("{logs} {errors} {vault:?} {transit:?} {kv:?}");
     let key_base64 = STANDARD.encode(key.expose_bytes());
+    let told = server.the_double().told();
+    assert!(told.iter().any(|told| told.starts_with(&key_base64[..40])));
     let key_hex: String = key
         .expose_bytes()
         .iter()

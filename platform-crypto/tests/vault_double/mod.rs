@@ -53,6 +53,7 @@ struct Shared {
 struct Double {
     mood: Mood,
     requests: Vec<String>,
+    told: Vec<String>,
     tokens: tokens::Tokens,
     mounts: BTreeMap<String, Engine>,
 }
@@ -91,6 +92,7 @@ impl VaultDouble {
         let state = Double {
             mood: Mood::Well,
             requests: Vec::new(),
+            told: Vec::new(),
             tokens: tokens::Tokens::new(ROOT_TOKEN, sources),
             mounts: BTreeMap::new(),
         };
@@ -127,6 +129,11 @@ impl VaultDouble {
             .iter()
             .filter(|request| request.starts_with(path))
             .count()
+    }
+
+    /// Everything secret that it was told so far: what was to be encrypted, and the values of secrets.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.state().told.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, Double> {
@@ -190,6 +197,10 @@ impl Double {
     /// `None` is silence.
     fn answer(&mut self, call: &Call<'_>, token: &str) -> Option<Answer> {
         self.requests.push(call.path.to_owned());
+        let fields = call.body["data"].as_object().into_iter().flatten();
+        let secrets = fields.map(|(_, value)| value).chain([&call.body["plaintext"]]);
+        self.told
+            .extend(secrets.filter_map(|secret| secret.as_str().map(str::to_owned)));
         let login = call.path.ends_with("/login");
         match self.mood {
             Mood::Silent => return None,

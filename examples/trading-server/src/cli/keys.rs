@@ -55,6 +55,9 @@ pub enum KeysTask {
         yes: bool,
     },
     /// Make a root key: printed, or put in front of those in a key file, which is made if there is none
+    ///
+    /// With several instances have it printed, and give it to each of them behind the root key in use before one has it in front:
+    /// an instance that does not know it cannot read what the others wrap under it.
     NewRoot {
         /// The key file
         #[arg(long, value_name = "FILE")]

@@ -12,6 +12,7 @@ mod otel;
 mod writer;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -39,7 +40,7 @@ pub struct Telemetry {
 pub enum TelemetryError {
     /// The directives of `log.filter` cannot be understood.
     #[error("the log filter cannot be understood")]
-    Filter(#[source] tracing_subscriber::filter::ParseError),
+    Filter(#[source] ParseError),
     /// The thread that writes the logs cannot be started.
     #[error("the thread that writes the logs cannot be started")]
     Thread(#[source] std::io::Error),
@@ -63,7 +64,7 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError`]; the process then has no logs and should print the error and end.
     pub fn install(settings: &Settings, sources: Sources) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::try_new(&settings.log.filter).map_err(TelemetryError::Filter)?;
+        let filter = filter(&settings.log.filter).map_err(TelemetryError::Filter)?;
         let (writer, logs) = writer::to_stderr().map_err(TelemetryError::Thread)?;
         let shape = Shape::from(settings.log.format);
         let log_layer = LogLayer::new(shape, writer, sources.clone());
@@ -93,6 +94,18 @@ impl Telemetry {
         }
         self.logs.shutdown();
     }
+}
+
+/// The client library of Vault calls every answer an error that is not a success, such as that of a secret that is not there yet.
+/// Where one matters, platform-crypto says so.
+const SILENT: [&str; 2] = ["rustify", "vaultrs"];
+
+/// The filter of these directives, which have to name a silent library to hear of it.
+fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
+    let unnamed = SILENT.iter().filter(|library| !directives.contains(**library));
+    unnamed.fold(EnvFilter::try_new(directives), |filter, library| {
+        Ok(filter?.add_directive(format!("{library}=off").parse()?))
+    })
 }
 
 /// Can `text` be understood as log directives? The parser takes a URL for the name of a module; nobody means that.

@@ -123,6 +123,51 @@ async fn a_lost_or_exchanged_root_key_stops_the_server_with_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_store_that_is_not_there_stops_the_server_before_it_serves() {
+    let data = DataDir::new();
+    launch(&data).start().await.stop().await.expect(0, &[]);
+    let store = data.path().join("keys/erasure");
+    let kept = data.path().join("erasure.kept");
+    std::fs::rename(&store, &kept).unwrap();
+
+    launch(&data).run().await.expect(78, &["erasure"]);
+    launch(&data).arg("check").run().await.expect(78, &["erasure"]);
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::rename(&kept, &store).unwrap();
+
+    let server = launch(&data).start().await;
+    server.sign_in("acme", "demo@example.com").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passphrase_is_exchanged_for_another_and_the_old_one_is_forgotten() {
+    let data = DataDir::new();
+    let old = "eleven grey herons leave at dawn";
+    let new = "nine lanterns over a quiet harbour";
+    let under = |current: &str| launch(&data).env("PLATFORM_KEYS_PASSPHRASE", current);
+    let server = under(old).start().await;
+    server.sign_in("acme", "demo@example.com").await;
+    server.stop().await.expect(0, &[]);
+
+    under(new).run().await.expect(78, &["root key"]);
+    let both = under(new).env("PLATFORM_KEYS_PREVIOUS_PASSPHRASE", old);
+    let server = both.start().await;
+    server.sign_in("acme", "demo@example.com").await;
+    server.stop().await.expect(0, &[]);
+    let both = under(new).env("PLATFORM_KEYS_PREVIOUS_PASSPHRASE", old);
+    both.arg("keys")
+        .arg("rewrap")
+        .run()
+        .await
+        .expect(0, &["take it out of the configuration"]);
+
+    let server = under(new).start().await;
+    server.sign_in("acme", "demo@example.com").await;
+    server.stop().await.expect(0, &[]);
+    under(old).run().await.expect(78, &["root key"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_rotates_reseals_and_destroys_a_key_beside_a_running_server() {
     let data = DataDir::new();
     let server = launch(&data).start().await;

@@ -18,3 +18,7 @@ mod secrets;
 mod shutdown;
 mod stream;
 mod support;
+mod vault;
+#[path = "../../../../platform-crypto/tests/vault_double/mod.rs"]
+#[allow(dead_code, reason = "other tests want more of it")]
+mod vault_double;
