@@ -37,7 +37,7 @@ async fn a_persons_values_stay_as_they_are_while_the_key_around_their_key_is_exc
     let before = shop.members().await;
     shop.rotate().await;
     shop.keyring.promote(&shop.ctx()).await.unwrap();
-    shop.clock.advance(TTL);
+    shop.clock.advance(2 * TTL);
 
     let resealed = shop.keyring.reseal(&shop.ctx(), FAST(2)).await.unwrap();
     let destroyed = shop.keyring.destroy(&shop.ctx(), Purpose::Data, 1).await.unwrap();
@@ -123,7 +123,7 @@ async fn rows_are_tagged_under_a_new_index_key_and_the_old_one_can_go() {
     shop.keyring.rotate(&shop.ctx(), Purpose::Index).await.unwrap();
     shop.clock.advance(TTL);
     shop.keyring.promote(&shop.ctx()).await.unwrap();
-    shop.clock.advance(TTL);
+    shop.clock.advance(2 * TTL);
 
     let resealed = shop.keyring.reseal(&shop.ctx(), FAST(2)).await.unwrap();
     let destroyed = shop
@@ -163,7 +163,7 @@ async fn a_row_whose_value_is_gone_or_broken_does_not_keep_an_old_index_key() {
     shop.keyring.rotate(&shop.ctx(), Purpose::Index).await.unwrap();
     shop.clock.advance(TTL);
     shop.keyring.promote(&shop.ctx()).await.unwrap();
-    shop.clock.advance(TTL);
+    shop.clock.advance(2 * TTL);
 
     let resealed = shop.keyring.reseal(&shop.ctx(), FAST(1)).await.unwrap();
     let destroyed = shop.keyring.destroy(&shop.ctx(), Purpose::Index, 1).await;
