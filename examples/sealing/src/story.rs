@@ -118,7 +118,8 @@ impl Story<'_> {
             "   {} values are sealed anew and {} customers' keys wrapped anew, in {} steps",
             resealed.moved, resealed.rewrapped, resealed.steps
         ));
-        wait(TTL).await;
+        // Two times-to-live from when it was replaced, nobody can have it in use any more.
+        wait(2 * TTL).await;
         self.keyring.destroy(ctx, Purpose::Data, 1).await?;
         say("   version 1 is destroyed");
 

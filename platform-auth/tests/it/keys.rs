@@ -109,7 +109,7 @@ async fn after_a_rotation_of_either_key_everybody_signs_in_and_addresses_stay_un
         (0, 1, 2),
         "{resealed:?}"
     );
-    app.clock.advance(Duration::from_secs(301));
+    app.clock.advance(Duration::from_secs(601));
     for purpose in [Purpose::Data, Purpose::Index] {
         app.keys.destroy(&ctx, purpose, 1).await.unwrap();
         let signed_in = app.sign_in(&place, "ada@example.com", PASSWORD).await;

@@ -35,7 +35,9 @@ pub trait OpenKeys {
 /// The keys of one tenant as they were a moment ago, cheap to clone: one that seals, and all that open.
 ///
 /// Sealing and opening ask nobody and wait for nothing. Keys are held for one request or one batch and fetched again for the next,
-/// which is how a rotation or a destruction reaches everybody.
+/// which is how a rotation or a destruction reaches everybody. What they seal is to be committed within one time-to-live of the
+/// keyring from when they were fetched (300 s, unless told otherwise): a key may be destroyed thereafter, and what is still sealed
+/// under it later is lost. Fetch them again in a batch that takes longer.
 ///
 /// ```
 /// use platform_core::{Sources, TenantId};

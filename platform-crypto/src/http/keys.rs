@@ -42,6 +42,7 @@ pub(super) async fn list(
     responses(
         (status = 201, description = "The new version.", body = KeyBody),
         (status = 403, description = "`forbidden`: needs `keys:manage`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`too_many_keys`: destroy old versions first", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`keys_unavailable`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),

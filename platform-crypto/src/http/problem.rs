@@ -36,6 +36,11 @@ impl From<KeyError> for Problem {
                 "key_in_use",
                 "the key was in use until a moment ago and may still be, try again later",
             ),
+            KeyError::TooManyVersions { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "too_many_keys",
+                "the key has too many versions, destroy old ones first",
+            ),
             KeyError::StillUsed { .. } | KeyError::StillNeeded(_) => Self::new(
                 StatusCode::CONFLICT,
                 "key_needed",

@@ -59,7 +59,8 @@ impl DataKey {
         Ok(Self::from_boxed(boxed(bytes)))
     }
 
-    /// The id of this key, which is computed from it: two keys with one id cannot be found.
+    /// The id of this key, which is computed from it. It has 128 bits: another key with the id of a given one takes about 2^128 tries
+    /// to find, two keys of one's own choice with the same id about 2^64.
     pub const fn id(&self) -> KeyId {
         self.id
     }

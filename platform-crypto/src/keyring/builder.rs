@@ -122,7 +122,8 @@ impl KeyringBuilder {
         self
     }
 
-    /// How many keys are held in memory, versions of one key counted each: 100,000. Those used longest ago go first.
+    /// How many keys are held in memory, versions of one key counted each: 100,000. Those used longest ago go first. Beside them as
+    /// many keys of data subjects are held, but no more than 20,000. Every key takes about 1 KiB for each column it is used for.
     #[must_use]
     pub fn capacity(mut self, keys: u64) -> Self {
         self.config.capacity = keys.max(1);

@@ -14,8 +14,12 @@ impl Keyring {
     /// Destroys a version of the tenant's key for good. What is still sealed under it cannot be read by anybody any more, except
     /// with a backup of the database *and* its root key: [re-seal](Self::reseal) first.
     ///
-    /// Only a version that merely decrypts can be destroyed, one time-to-live after it was retired, and only when no table that the
+    /// Only a version that merely decrypts can be destroyed, two times-to-live after it was retired, and only when no table that the
     /// keyring [knows of](crate::KeyringBuilder::sealed) has a value under it. A refusal is recorded.
+    ///
+    /// Two, because a process that has not heard of the rotation takes [`Keys`](crate::Keys) out of its cache for one time-to-live, and
+    /// may seal with them for another one. What is sealed with `Keys` that were held for longer, or committed later than that, is not
+    /// seen here and lost when the key is destroyed: hold them for one request or one batch.
     ///
     /// # Errors
     /// [`KeyError::NotFound`], [`KeyError::NotDestroyable`], [`KeyError::TooEarly`],
@@ -74,7 +78,7 @@ impl Inner {
         if key.purpose != Purpose::Data {
             return Ok(None);
         }
-        // A value that is not committed yet would have to be older than a time-to-live.
+        // A value that is not committed yet would have been sealed with keys that were held for longer than a time-to-live.
         let used = table_that_uses(tx, &self.tables, key.id).await?;
         Ok(used.map(|table| KeyError::StillUsed { table }))
     }
@@ -100,8 +104,9 @@ impl Inner {
             (KeyState::DecryptOnly, Some(retired_at)) => retired_at,
             (state, _) => return Err(KeyError::NotDestroyable { state }),
         };
-        // A process that has not heard of its successor seals under it until its copy is too old.
-        let until = retired_at + self.config.ttl;
+        // A process that has not heard of its successor hands it out until its copy is too old, and whoever has got it a moment
+        // before seals with it for as long again.
+        let until = retired_at + self.config.ttl + self.config.ttl;
         match self.sources.now() < until {
             true => Err(KeyError::TooEarly { until }),
             false => Ok(()),

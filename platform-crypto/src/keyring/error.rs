@@ -42,6 +42,15 @@ pub enum KeyError {
         /// The version that was asked for.
         version: u32,
     },
+    /// So many versions of the tenant's key are kept that no other may be asked for: destroy those that are no longer needed. Versions
+    /// that are made by themselves, after so many seals or at an age, are not refused.
+    #[error("the tenant has {count} versions of its {purpose} key; destroy old ones first")]
+    TooManyVersions {
+        /// What the key is for.
+        purpose: Purpose,
+        /// How many are not destroyed.
+        count: usize,
+    },
     /// The key is in use, or destroyed already: only one that merely decrypts can be destroyed.
     #[error("a key that is {state} cannot be destroyed")]
     NotDestroyable {

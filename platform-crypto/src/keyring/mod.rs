@@ -14,7 +14,7 @@ mod make;
 mod rewrap;
 mod roots;
 mod rotate;
-mod single;
+pub(crate) mod single;
 mod slot;
 mod store;
 mod tenant_keys;

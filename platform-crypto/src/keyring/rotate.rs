@@ -6,8 +6,12 @@ use platform_core::{RequestContext, TenantId, Timestamp};
 use super::change::{self, Change};
 use super::handle::{Inner, Keyring};
 use super::make::{MadeKey, Place, key_event};
-use super::{KeyError, KeyEventKind, KeyInfo, store};
+use super::{KeyError, KeyEvent, KeyEventKind, KeyInfo, store};
 use crate::{KeyState, Purpose};
+
+/// How many versions of one key a tenant may have that are not destroyed, unless they were made by themselves: every process that
+/// serves the tenant unwraps them all.
+const VERSIONS_MAX: usize = 64;
 
 /// When a new version is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,10 +27,11 @@ impl Keyring {
     /// now, when every process has it; until then the version in use goes on. Reads are never interrupted, and what older versions
     /// have sealed stays readable: it is sealed anew by a re-seal job.
     ///
-    /// Every call makes a version. A tenant that had no key gets its first, active at once.
+    /// Every call makes a version, and every process loads all that are not destroyed: with 64 of them another one is refused, and the
+    /// refusal recorded. A tenant that had no key gets its first, active at once.
     ///
     /// # Errors
-    /// [`KeyError`]; the key was not rotated.
+    /// [`KeyError::TooManyVersions`], or another [`KeyError`]; the key was not rotated.
     pub async fn rotate(&self, ctx: &RequestContext, purpose: Purpose) -> Result<KeyInfo, KeyError> {
         let rotated = self.inner.rotate(ctx, purpose, When::Published, None).await?;
         rotated.ok_or(KeyError::Corrupt)
@@ -38,7 +43,7 @@ impl Keyring {
     /// it meets an unknown key, [`Keyring::keys`] after the message or the time-to-live.
     ///
     /// # Errors
-    /// [`KeyError`]; the key was not rotated.
+    /// As of [`Keyring::rotate`].
     pub async fn rotate_now(&self, ctx: &RequestContext, purpose: Purpose) -> Result<KeyInfo, KeyError> {
         let rotated = self.inner.rotate(ctx, purpose, When::Now, None).await?;
         rotated.ok_or(KeyError::Corrupt)
@@ -91,11 +96,43 @@ impl Inner {
                 tx.rollback().await?;
                 return Ok(None);
             }
-            None => self.publish(&mut tx, ctx, &made, newest, when).await?,
+            None => {
+                if only.is_none()
+                    && let Some((kept, event)) = self.refuse_another(&mut tx, ctx, purpose).await?
+                {
+                    tx.rollback().await?;
+                    self.record_alone(ctx, &event).await?;
+                    return Err(kept);
+                }
+                self.publish(&mut tx, ctx, &made, newest, when).await?
+            }
         };
         tx.commit().await?;
         self.invalidate(ctx.tenant()).await;
         Ok(Some(info(made, &place)))
+    }
+
+    /// Why there may be no other version, and what to record then. Needs the lock.
+    async fn refuse_another(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        purpose: Purpose,
+    ) -> Result<Option<(KeyError, KeyEvent)>, KeyError> {
+        let rows = store::rows(tx, ctx.tenant()).await?;
+        let kept = rows
+            .iter()
+            .map(|row| &row.info)
+            .filter(|info| info.purpose == purpose && info.state != KeyState::Destroyed);
+        let (count, Some(newest)) = (kept.clone().count(), kept.max_by_key(|info| info.version)) else {
+            return Ok(None);
+        };
+        if count < VERSIONS_MAX {
+            return Ok(None);
+        }
+        let event = key_event(KeyEventKind::KeyRotate, newest.id, purpose, newest.version);
+        let refused = KeyError::TooManyVersions { purpose, count };
+        Ok(Some((refused, event.denied("too_many_versions"))))
     }
 
     /// Stores the version after `newest`. Needs the lock.

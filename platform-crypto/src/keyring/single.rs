@@ -8,7 +8,7 @@ use super::KeyError;
 
 /// Something that one caller does at a time, for all who want it done.
 #[derive(Debug, Default)]
-pub(super) struct Single {
+pub(crate) struct Single {
     runs: AtomicU64,
     last: Mutex<Option<Failure>>,
 }
@@ -20,13 +20,13 @@ struct Failure {
 }
 
 /// The turn to do it. Dropped without an end, it goes to the next who waits.
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     runs: &'a AtomicU64,
     last: MutexGuard<'a, Option<Failure>>,
 }
 
 /// What a caller finds that has waited.
-pub(super) enum Waited<'a, T> {
+pub(crate) enum Waited<'a, T> {
     /// Somebody else has done it.
     Done(T),
     /// Somebody else has tried.
@@ -38,7 +38,7 @@ pub(super) enum Waited<'a, T> {
 impl Single {
     /// Waits for the turn; `done` says whether it is needed any more. Who has waited while somebody else failed is told the same and
     /// does not try again at once: a thousand who wait for a database that is gone wait once, not a thousand times.
-    pub(super) async fn wait<T>(&self, done: impl Fn() -> Option<T>) -> Waited<'_, T> {
+    pub(crate) async fn wait<T>(&self, done: impl Fn() -> Option<T>) -> Waited<'_, T> {
         let before = self.runs.load(Ordering::Acquire);
         let last = self.last.lock().await;
         if let Some(done) = done() {
@@ -51,7 +51,7 @@ impl Single {
     }
 
     /// The turn, unless somebody has it.
-    pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
+    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
         self.last.try_lock().ok().map(|last| self.turn(last))
     }
 
@@ -65,7 +65,7 @@ impl Single {
 
 impl Turn<'_> {
     /// Tells those who wait how it went.
-    pub(super) fn end<T>(mut self, result: &Result<T, KeyError>) {
+    pub(crate) fn end<T>(mut self, result: &Result<T, KeyError>) {
         let run = self.runs.fetch_add(1, Ordering::AcqRel) + 1;
         *self.last = result.as_ref().err().map(|error| Failure {
             run,

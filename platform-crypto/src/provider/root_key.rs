@@ -18,7 +18,8 @@ const WRAPPED_BYTES: usize = 1 + NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 ///
 /// Wrapped, a key has 61 bytes: the version 1, a nonce of 12 bytes, the 32 bytes encrypted with AES-256-GCM, the tag. The bytes of the
 /// [`WrapContext`] are the associated data. The key of the cipher is derived from the root key for this context (label `wrap`, tenant,
-/// purpose, key id), so nonces of different data keys cannot collide however many there are.
+/// purpose, key id), so every data key has a cipher of its own, and a nonce would have to come twice among the few wrappings of one and
+/// the same data key (chance 2^-96 for each two) to do harm.
 pub(super) struct RootKey {
     name: RootKeyRef,
     key: DataKey,

@@ -29,12 +29,15 @@ pub(super) fn mask_emails(text: &str) -> Cow<'_, str> {
     edits.finish()
 }
 
-/// The next `@`, also as URLs write it.
+/// The next `@`, also as URLs write it, and its length. Looks no further than that: text full of the one form is not searched again
+/// and again for the other.
 fn find_at_sign(text: &str) -> Option<(usize, usize)> {
-    let plain = text.find('@').map(|at| (at, 1));
-    let before = plain.map_or(text, |(at, _)| &text[..at]);
-    let encoded = before.find("%40").map(|at| (at, 3));
-    encoded.or(plain)
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().find_map(|(at, byte)| match byte {
+        b'@' => Some((at, 1)),
+        b'%' if bytes[at..].starts_with(b"%40") => Some((at, 3)),
+        _ => None,
+    })
 }
 
 fn is_domain(domain: &str) -> bool {

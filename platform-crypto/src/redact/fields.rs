@@ -14,6 +14,9 @@ use super::{MASK, is_secret_name, redact};
 /// Longer values are cut: a line has a bound.
 const VALUE_CHARS_MAX: usize = 8192;
 
+/// Of a longer value so much more is looked at, so that what begins before the cut is recognised as a whole; it is not shown.
+const VALUE_CHARS_BEHIND: usize = 4096;
+
 /// Formats fields as `name=value` for `tracing_subscriber`, with the value masked whole under a [secret name](is_secret_name) and
 /// whatever [`redact`] finds masked elsewhere.
 ///
@@ -62,10 +65,16 @@ impl Pairs<'_> {
         if name != "message" {
             write!(self.writer, "{name}=")?;
         }
-        let masked = redact(value);
+        let cut = value.char_indices().nth(VALUE_CHARS_MAX + VALUE_CHARS_BEHIND);
+        let masked = redact(cut.map_or(value, |(end, _)| &value[..end]));
+        let shown = match cut {
+            // Masks are shorter than what they hide, so the end of what was looked at is found by counting backwards.
+            Some(_) => masked.chars().count().saturating_sub(VALUE_CHARS_BEHIND),
+            None => VALUE_CHARS_MAX,
+        };
         for (at, c) in masked.chars().enumerate() {
             match c {
-                _ if at == VALUE_CHARS_MAX => return self.writer.write_char('…'),
+                _ if at == shown.min(VALUE_CHARS_MAX) => return self.writer.write_char('…'),
                 _ if c.is_control() => write!(self.writer, "{}", c.escape_default())?,
                 _ => self.writer.write_char(c)?,
             }

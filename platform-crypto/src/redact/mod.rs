@@ -1,6 +1,7 @@
 //! The last net under the logs: masks what looks like a credential or personal data.
 //!
-//! Passes over bytes, no patterns to compile: text without any of the triggers, which is nearly all, is returned as it came.
+//! Passes over bytes, no patterns to compile: text without any of the triggers, which is nearly all, is returned as it came. What
+//! is logged may come from anybody, so every pass takes time in proportion to the text, whatever the text.
 
 mod edits;
 mod email;

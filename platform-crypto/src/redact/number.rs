@@ -99,7 +99,7 @@ fn groups_end(
         digits.extend_from_slice(group);
         at += length;
     }
-    (word_end(bytes, at) == at).then_some(at)
+    word_ends(bytes, at).then_some(at)
 }
 
 fn is_card(digits: &[u8]) -> bool {
@@ -148,8 +148,7 @@ fn iban_end(bytes: &[u8], start: usize) -> Option<usize> {
         }
         upper.push(byte.to_ascii_uppercase());
         at += 1;
-        let ends = word_end(bytes, at) == at;
-        if upper.len() >= IBAN_CHARS_MIN && ends && iban_holds(&upper) {
+        if upper.len() >= IBAN_CHARS_MIN && word_ends(bytes, at) && iban_holds(&upper) {
             longest = Some(at);
         }
     }
@@ -161,6 +160,10 @@ fn word_end(bytes: &[u8], start: usize) -> usize {
     let rest = bytes.get(start..).unwrap_or_default();
     let length = rest.iter().position(|byte| !byte.is_ascii_alphanumeric());
     start + length.unwrap_or(rest.len())
+}
+
+fn word_ends(bytes: &[u8], at: usize) -> bool {
+    !bytes.get(at).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// No decimals follow.

@@ -21,8 +21,15 @@ enum Joint {
     Debug,
 }
 
-/// The value behind a name that ends at `name_end`, if there is one.
-pub(super) fn value_after(text: &str, name_end: usize) -> Option<Value<'_>> {
+/// The value behind a name that ends at `name_end`, if there is one and the name is secret.
+///
+/// Whether there may be one is seen at once and asked first; what the value is may take the rest of the text, and is only asked when
+/// the value is hidden then, so that nothing is looked at twice.
+pub(super) fn secret_value_after(
+    text: &str,
+    name_end: usize,
+    is_secret: impl FnOnce() -> bool,
+) -> Option<Value<'_>> {
     let bytes = text.as_bytes();
     let closing = Quote::at(text, name_end);
     let at = skip_spaces(bytes, closing.as_ref().map_or(name_end, |quote| quote.end));
@@ -32,6 +39,9 @@ pub(super) fn value_after(text: &str, name_end: usize) -> Option<Value<'_>> {
         b':' | b'(' => Joint::Debug,
         _ => return None,
     };
+    if !is_secret() {
+        return None;
+    }
     let at = match bytes.get(at + 1) {
         Some(b'=' | b'>') if joint == Joint::Equals => at + 2,
         _ => at + 1,
@@ -102,12 +112,7 @@ struct Quote<'a> {
 impl<'a> Quote<'a> {
     fn at(text: &'a str, start: usize) -> Option<Self> {
         let bytes = text.as_bytes();
-        let backslashes = bytes
-            .get(start..)?
-            .iter()
-            .take_while(|byte| **byte == b'\\')
-            .count();
-        let end = start + backslashes + 1;
+        let end = start + count_backslashes(bytes, start) + 1;
         matches!(bytes.get(end - 1)?, b'"' | b'\'').then(|| Self {
             text: &text[start..end],
             end,
@@ -156,6 +161,7 @@ fn closing_bracket(text: &str, start: usize) -> usize {
                     at = skip_quote(bytes, end);
                     continue;
                 }
+                at += count_backslashes(bytes, at).saturating_sub(1);
             }
             b'[' | b'{' => open += 1,
             b']' | b'}' => open -= 1,
@@ -171,11 +177,10 @@ fn closing_bracket(text: &str, start: usize) -> usize {
 
 /// Behind the quotation mark that stands at `at`, with its backslashes.
 fn skip_quote(bytes: &[u8], at: usize) -> usize {
-    let backslashes = bytes
-        .get(at..)
-        .into_iter()
-        .flatten()
-        .take_while(|byte| **byte == b'\\')
-        .count();
-    (at + backslashes + 1).min(bytes.len())
+    (at + count_backslashes(bytes, at) + 1).min(bytes.len())
+}
+
+fn count_backslashes(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    rest.iter().take_while(|byte| **byte == b'\\').count()
 }

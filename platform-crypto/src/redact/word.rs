@@ -1,10 +1,11 @@
 //! Tokens, credentials behind their scheme, and values behind a secret name.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use super::edits::Edits;
 use super::is_secret_name;
-use super::value::{Value, credential_end, unquoted_end, value_after};
+use super::value::{Value, credential_end, secret_value_after, unquoted_end};
 
 /// Goes from word to word. A word is letters, digits, and what stands inside names, tokens and base64.
 pub(super) fn mask_words(text: &str) -> Cow<'_, str> {
@@ -24,10 +25,9 @@ pub(super) fn mask_words(text: &str) -> Cow<'_, str> {
             edits.hide(start..end);
             continue;
         }
-        let value = match value_after(text, end) {
-            Some(value) if is_secret_name(word) => Some(value),
-            _ if is_scheme(word) => credential_after(text, end),
-            _ => None,
+        let value = match secret_value_after(text, end, || is_secret_name(word)) {
+            None if is_scheme(word) => credential_after(text, end),
+            value => value,
         };
         if let Some(Value { hidden, quote }) = value {
             at = hidden.end;
@@ -99,10 +99,13 @@ const TOKEN_REST_BYTES_MIN: usize = 12;
 fn looks_like_token(word: &str) -> bool {
     let bytes = word.as_bytes();
     let has_rest = |at: usize| bytes.len() - at > TOKEN_REST_BYTES_MIN;
+    let last_dots = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.');
+    // What stands before it has two dots behind it. Searched for once, if at all.
+    let last_dot_but_one = LazyCell::new(|| last_dots.map(|(at, _)| at).nth(1));
     let is_token = |(at, byte): (usize, &u8)| match byte {
         b'_' => has_rest(at) && ends_with_own_kind(&bytes[..at]),
         b'.' => has_rest(at) && matches!(bytes[..at], [.., b'h', b'v', b's' | b'b' | b'r']),
-        b'e' => word[at..].starts_with("eyJ") && word[at..].matches('.').count() >= 2,
+        b'e' => bytes[at..].starts_with(b"eyJ") && last_dot_but_one.is_some_and(|dot| at < dot),
         _ => false,
     };
     bytes.iter().enumerate().any(is_token)

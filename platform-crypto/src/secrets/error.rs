@@ -1,10 +1,13 @@
 //! How a secret cannot be had.
 
+use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::SecretName;
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+type Source = Box<dyn Error + Send + Sync>;
 
 /// Why a secret cannot be had. No variant holds one.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,60 @@ pub enum SecretError {
         #[source]
         source: Source,
     },
+}
+
+impl SecretError {
+    /// The same for somebody else who has waited for it.
+    pub(super) fn shared(failed: &Arc<Self>) -> Self {
+        let source = || Box::new(SharedSource(Arc::clone(failed)));
+        match &**failed {
+            Self::Missing { name } => Self::Missing { name: name.clone() },
+            Self::Unusable { name, reason } => Self::Unusable {
+                name: name.clone(),
+                reason: *reason,
+            },
+            Self::Exposed { path, mode } => Self::Exposed {
+                path: path.clone(),
+                mode: *mode,
+            },
+            Self::Denied { name, .. } => Self::Denied {
+                name: name.clone(),
+                source: source(),
+            },
+            Self::Unavailable { name, .. } => Self::Unavailable {
+                name: name.clone(),
+                source: source(),
+            },
+        }
+    }
+}
+
+/// The source of an error that several have got.
+struct SharedSource(Arc<SecretError>);
+
+impl SharedSource {
+    /// The source itself; the error, where it has none.
+    fn get(&self) -> &(dyn Error + 'static) {
+        self.0.source().unwrap_or(&*self.0)
+    }
+}
+
+impl fmt::Debug for SharedSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.get(), f)
+    }
+}
+
+impl fmt::Display for SharedSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.get(), f)
+    }
+}
+
+impl Error for SharedSource {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get().source()
+    }
 }
 
 /// What is wrong with a text that should be a secret.

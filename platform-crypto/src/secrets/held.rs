@@ -1,6 +1,7 @@
 //! One secret that is held.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,8 +22,21 @@ pub(super) struct Entry {
     pub(super) name: SecretName,
     versions: watch::Sender<SecretVersions>,
     times: Mutex<Times>,
-    /// When the source was asked last, held while it is.
-    asking: tokio::sync::Mutex<Timestamp>,
+    /// How often the source has answered or failed.
+    runs: AtomicU64,
+    /// How the source was asked last, held while it is.
+    asking: tokio::sync::Mutex<Asked>,
+}
+
+struct Asked {
+    at: Timestamp,
+    /// How that failed, if it did.
+    failure: Option<Failure>,
+}
+
+struct Failure {
+    run: u64,
+    error: Arc<SecretError>,
 }
 
 #[derive(Clone, Copy)]
@@ -64,7 +78,8 @@ impl HeldSecret {
         Ok(self.inner.overlapping(&self.entry))
     }
 
-    /// Asks the source now: for whoever has been refused with the secret. Everybody who asks at the same time is answered at once.
+    /// Asks the source now: for whoever has been refused with the secret. Everybody who asks at the same time is answered at once, also
+    /// when the source fails.
     ///
     /// # Errors
     /// [`SecretError`]; what is known stays known.
@@ -91,24 +106,50 @@ impl Inner {
                 fetched_at: now,
                 changed_at: now,
             }),
-            asking: tokio::sync::Mutex::new(now),
+            runs: AtomicU64::new(0),
+            asking: tokio::sync::Mutex::new(Asked {
+                at: now,
+                failure: None,
+            }),
         })
     }
 
-    /// Asks the source, unless it has just been asked.
+    /// Asks the source, unless it has just been asked. Who has waited while somebody else asked is told how that went: a thousand who
+    /// wait for a source that hangs wait once, not a thousand times.
     pub(super) async fn fetch_again(&self, entry: &Entry) -> Result<Outcome, SecretError> {
-        let asked_before = entry.times().fetched_at;
-        let mut asked_at = entry.asking.lock().await;
-        // Somebody else has, while this one waited.
-        if entry.times().fetched_at > asked_before {
+        let fetched_before = entry.times().fetched_at;
+        let runs_before = entry.runs.load(Ordering::Acquire);
+        let mut asked = entry.asking.lock().await;
+        if entry.times().fetched_at > fetched_before {
             return Ok(Outcome::Unchanged);
         }
-        if self.is_usable(entry) && self.since(*asked_at) < self.config.pause {
-            return Ok(Outcome::Unchanged);
+        let pauses = self.since(asked.at) < self.config.pause;
+        match &asked.failure {
+            Some(failure) if failure.run > runs_before => return Err(SecretError::shared(&failure.error)),
+            _ if pauses && self.is_usable(entry) => return Ok(Outcome::Unchanged),
+            Some(failure) if pauses => return Err(SecretError::shared(&failure.error)),
+            _ => {}
         }
-        *asked_at = self.sources.now();
-        let versions = self.ask(&entry.name).await?;
-        Ok(entry.learn(versions, self.sources.now()))
+        asked.at = self.sources.now();
+        let answer = self.ask(&entry.name).await;
+        let now = self.sources.now();
+        let run = entry.runs.fetch_add(1, Ordering::AcqRel) + 1;
+        match answer {
+            Ok(versions) => {
+                asked.failure = None;
+                Ok(entry.learn(versions, now))
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                let told = SecretError::shared(&error);
+                // The pause is one between two tries, however long they take.
+                *asked = Asked {
+                    at: now,
+                    failure: Some(Failure { run, error }),
+                };
+                Err(told)
+            }
+        }
     }
 
     pub(super) fn age(&self, entry: &Entry) -> Duration {

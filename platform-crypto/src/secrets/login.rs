@@ -56,9 +56,11 @@ impl SecretLogin {
         }
     }
 
-    /// Tells the handle of every new version, until told to stop. Run it as a worker beside that of the secrets.
+    /// Tells the handle of the present version and of every new one, until told to stop. Run it as a worker beside that of the secrets.
     pub async fn follow(&self, db: &Db, stop: CancellationToken) {
         let mut changes = self.secret.subscribe();
+        // What changed since the handle was opened was told to nobody.
+        changes.mark_changed();
         let following = async {
             while changes.changed().await.is_ok() {
                 let logins = self.logins_of(&changes.borrow_and_update().clone());

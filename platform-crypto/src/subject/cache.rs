@@ -1,5 +1,6 @@
 //! What is kept in memory of data subjects' keys.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,8 +10,13 @@ use platform_core::{Sources, TenantId, Timestamp, error_chain};
 use tokio::time::timeout;
 
 use super::{ErasureStore, ErasureStoreError, PuncturableKey, Revision, SegmentId};
+use crate::keyring::single::{Single, Waited};
 use crate::keyring::{PATIENCE, RETRY_AFTER_MAX};
 use crate::{FieldKey, KeyError, KeyId};
+
+/// How many keys of data subjects are kept at most. Each takes about 1 KiB and as much again for every column it is used for: with ten
+/// sealed columns 220 MB in all.
+const SUBJECT_KEYS_MAX: u64 = 20_000;
 
 /// How many seeds of erasure keys are kept in memory: about 20 MB.
 const NODES_MAX: u64 = 400_000;
@@ -22,6 +28,8 @@ pub(crate) struct Subjects {
     /// How long after it was loaded a segment is used while the store is unavailable.
     grace: Duration,
     segments: Cache<SegmentId, Arc<LoadedSegment>>,
+    /// Loading them anew: one does it for all who wait.
+    loading: Cache<SegmentId, Arc<Single>>,
     keys: Cache<(TenantId, KeyId), LoadedSubject>,
     /// Goes up with every message that a subject's key is out of date.
     generation: AtomicU64,
@@ -66,7 +74,14 @@ impl Subjects {
                 .weigher(weigh)
                 .time_to_idle(ttl.max(grace).saturating_add(ttl))
                 .build(),
-            keys: Cache::builder().max_capacity(keys_max).time_to_idle(idle).build(),
+            loading: Cache::builder()
+                .max_capacity(NODES_MAX)
+                .time_to_idle(idle)
+                .build(),
+            keys: Cache::builder()
+                .max_capacity(keys_max.min(SUBJECT_KEYS_MAX))
+                .time_to_idle(idle)
+                .build(),
             generation: AtomicU64::new(0),
             puncturing: tokio::sync::Mutex::default(),
         }
@@ -83,16 +98,39 @@ impl Subjects {
         id: SegmentId,
         sources: &Sources,
     ) -> Result<Option<Arc<LoadedSegment>>, KeyError> {
-        let cached = self.segments.get(&id).await;
-        let now = sources.now();
-        let is_fresh = |segment: &LoadedSegment| segment.loaded_at <= now && now < segment.fresh_until;
-        let Some(cached) = cached else {
-            return self.load_segment(id, sources).await;
-        };
-        if is_fresh(&cached) {
-            return Ok(Some(cached));
+        if let Some(segment) = self.fresh_segment(id, sources).await {
+            return Ok(Some(segment));
         }
-        let Some(kept) = self.kept(&cached, now) else {
+        let single = self.loading.get_with(id, async { Arc::default() }).await;
+        let turn = match single.wait(|| None::<Infallible>).await {
+            Waited::Done(never) => match never {},
+            Waited::Failed(error) => return Err(error),
+            Waited::Turn(turn) => turn,
+        };
+        let loaded = match self.fresh_segment(id, sources).await {
+            // Somebody else has loaded it, while this one waited.
+            Some(segment) => Ok(Some(segment)),
+            None => self.reload_segment(id, sources).await,
+        };
+        turn.end(&loaded);
+        loaded
+    }
+
+    async fn fresh_segment(&self, id: SegmentId, sources: &Sources) -> Option<Arc<LoadedSegment>> {
+        let segment = self.segments.get(&id).await?;
+        let now = sources.now();
+        (segment.loaded_at <= now && now < segment.fresh_until).then_some(segment)
+    }
+
+    /// From the store, or for want of an answer what was loaded before.
+    async fn reload_segment(
+        &self,
+        id: SegmentId,
+        sources: &Sources,
+    ) -> Result<Option<Arc<LoadedSegment>>, KeyError> {
+        let now = sources.now();
+        let cached = self.segments.get(&id).await;
+        let Some(kept) = cached.and_then(|cached| self.kept(&cached, now)) else {
             return self.load_segment(id, sources).await;
         };
         let reason = match timeout(PATIENCE, self.load_segment(id, sources)).await {

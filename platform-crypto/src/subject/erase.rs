@@ -71,7 +71,10 @@ impl Keyring {
     /// [`resume_erasures`](Keyring::resume_erasures): in one transaction the subject is marked, so that its fields are refused from
     /// then on, and its tags in blind indexes are deleted; the subject's slot of the erasure key is punctured, outside the database;
     /// the wrapped key is dropped. Other processes hear of the first step at once, and within the keyring's time-to-live if the
-    /// message is lost. The sealed bytes stay in their tables and are noise; delete those rows if you can.
+    /// message is lost. What they have loaded of the erasure key and of the subject's stays in their memory for longer, although they
+    /// open nothing with it: for two times-to-live, and when the store of erasure keys is unavailable for the grace of the keyring and
+    /// one more. Who reads the memory of a process can use it until then. The sealed bytes stay in their tables and are noise; delete
+    /// those rows if you can.
     ///
     /// What stays in backups: that there was a subject with this id, and its tags. With the tenant's index key somebody could still
     /// check a guess at an erased value against the tags of an old backup.

@@ -4,10 +4,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::{ErasureStore, ErasureStoreError, Revision, SegmentId, StoredSegment};
@@ -15,6 +16,9 @@ use super::{ErasureStore, ErasureStoreError, Revision, SegmentId, StoredSegment}
 /// How often the lock is tried for, and how long between two tries: 10 seconds in all. Whoever holds it has two files to write.
 const LOCK_TRIES: u32 = 2_000;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long the turn to try for the lock is waited for.
+const TURN_WAIT: Duration = Duration::from_secs(30);
 
 /// What the content that is to be, and the one that was, are called beside the file.
 const NEXT: &str = "next";
@@ -32,8 +36,9 @@ pub struct FileErasureStore(Arc<Folder>);
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
-    /// In front of the lock between processes, which is tried for at intervals.
-    turn: Mutex<()>,
+    /// In front of the lock between processes, which is tried for at intervals. Waited for before a thread is taken, so that however
+    /// many wait for the lock, one thread does.
+    turn: Arc<Mutex<()>>,
 }
 
 impl FileErasureStore {
@@ -47,7 +52,7 @@ impl FileErasureStore {
         DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         let folder = Folder {
             path,
-            turn: Mutex::default(),
+            turn: Arc::default(),
         };
         folder.tidy_all()?;
         Ok(Self(Arc::new(folder)))
@@ -58,7 +63,16 @@ impl FileErasureStore {
         work: impl FnOnce(&Folder) -> Result<T, ErasureStoreError> + Send + 'static,
     ) -> Result<T, ErasureStoreError> {
         let folder = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || work(&folder))
+        let turn = Arc::clone(&folder.turn).lock_owned();
+        let turn = tokio::time::timeout(TURN_WAIT, turn)
+            .await
+            .map_err(|elapsed| ErasureStoreError::Unavailable(elapsed.into()))?;
+        let working = tokio::task::spawn_blocking(move || {
+            // Kept until the work is done, also when nobody waits for its result any more.
+            let _turn = turn;
+            work(&folder)
+        });
+        working
             .await
             .map_err(|error| ErasureStoreError::Unavailable(error.into()))?
     }
@@ -119,11 +133,9 @@ impl Folder {
         }
         fs::rename(&next, current)?;
         self.sync()?;
-        // From here on the segment is stored. What is left to do is done by whoever comes next if it fails now.
-        if let Err(error) = self.tidy(current) {
-            tracing::warn!(%error, "the old content of an erasure key was not overwritten yet");
-        }
-        Ok(())
+        // From here on the segment is stored, but nothing was erased as long as the old content lies there: who punctured a key must
+        // not be told that it is done. Whoever stores the segment next, or opens the folder, tries again.
+        self.tidy(current)
     }
 
     /// Tidies up wherever something was left.
@@ -157,9 +169,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Runs `work` while no other process and no other thread works in the folder.
+    /// Runs `work` while no other process works in the folder. Needs the turn.
     fn locked<T>(&self, work: impl FnOnce() -> io::Result<T>) -> Result<T, ErasureStoreError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let locked = || {
             // Given back when the file is closed, also by a process that dies.
             let _lock = self.lock()?;

@@ -19,7 +19,7 @@ async fn a_change_is_heard_by_a_process_before_its_time_to_live() {
     });
     let customer = seal(&one.keys(&world.ctx()).await.unwrap(), &world.sources);
     one.rotate_now(&world.ctx(), Purpose::Data).await.unwrap();
-    world.pass(TTL);
+    world.pass(2 * TTL);
     other.keys(&world.ctx()).await.unwrap();
     until_it_listens(&world, &one, &other).await;
 

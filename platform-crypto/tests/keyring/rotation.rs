@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use platform_core::ManualClock;
-use platform_crypto::{KeyState, Purpose};
+use platform_crypto::{KeyError, KeyState, Purpose};
 
 use crate::support::{ADA, TTL, World, seal};
 
@@ -49,6 +49,40 @@ async fn a_new_version_is_published_before_it_seals() {
             ("key.activate", "success")
         ]
     );
+}
+
+#[tokio::test]
+async fn a_tenant_has_no_more_than_sixty_four_versions_of_a_key_unless_they_were_made_by_themselves() {
+    let world = World::shared().await;
+    let keyring = world.keyring().await;
+    keyring.keys(&world.ctx()).await.unwrap();
+    for _ in 1..64 {
+        keyring.rotate_now(&world.ctx(), Purpose::Data).await.unwrap();
+    }
+
+    let published = keyring.rotate(&world.ctx(), Purpose::Data).await;
+    let at_once = keyring.rotate_now(&world.ctx(), Purpose::Data).await;
+    keyring.rotate_now(&world.ctx(), Purpose::Index).await.unwrap();
+    world.pass(2 * TTL);
+    keyring.destroy(&world.ctx(), Purpose::Data, 1).await.unwrap();
+    let again = keyring.rotate(&world.ctx(), Purpose::Data).await.unwrap();
+
+    for refused in [published, at_once] {
+        assert!(
+            matches!(
+                refused,
+                Err(KeyError::TooManyVersions {
+                    purpose: Purpose::Data,
+                    count: 64
+                })
+            ),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(again.version, 65);
+    let events = world.log.of(world.tenant);
+    let denied = events.iter().filter(|event| **event == ("key.rotate", "denied"));
+    assert_eq!(denied.count(), 2);
 }
 
 // C5

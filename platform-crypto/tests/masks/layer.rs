@@ -95,3 +95,20 @@ fn a_value_can_neither_begin_a_line_nor_steer_a_terminal() {
     assert_eq!(lines.text().lines().count(), 1);
     assert!(!lines.text().contains('\u{1b}'));
 }
+
+#[test]
+fn a_long_value_is_cut_and_what_stands_at_the_cut_is_masked_or_not_shown() {
+    let secret = "ada@example.com";
+    for before in [8_180, 8_191, 8_192, 12_280, 12_287, 20_000] {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::registry().with(redact_layer(lines.clone()));
+        let value = format!("{} {secret} {}", "x".repeat(before), "y ".repeat(8_192));
+
+        tracing::subscriber::with_default(subscriber, || tracing::info!(value, "long"));
+
+        let line = lines.text();
+        assert!(!line.contains("ada"), "{before}");
+        assert!(line.contains('…') && line.contains("xxx"), "{before}");
+        assert!(line.len() < 8_192 + 256, "{before}: {}", line.len());
+    }
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod corpus;
+mod hostile;
 mod layer;
 mod net;
 mod properties;

@@ -39,7 +39,7 @@ async fn a_persons_values_stay_as_they_are_while_the_key_around_their_key_is_exc
     let before = shop.members().await;
     shop.rotate().await;
     shop.keyring.promote(&shop.ctx()).await.unwrap();
-    shop.clock.advance(TTL);
+    shop.clock.advance(2 * TTL);
 
     let resealed = shop.keyring.reseal(&shop.ctx(), FAST(2)).await.unwrap();
     let destroyed = shop.keyring.destroy(&shop.ctx(), Purpose::Data, 1).await.unwrap();
@@ -125,7 +125,7 @@ async fn rows_are_tagged_under_a_new_index_key_and_the_old_one_can_go() {
     shop.keyring.rotate(&shop.ctx(), Purpose::Index).await.unwrap();
     shop.clock.advance(TTL);
     shop.keyring.promote(&shop.ctx()).await.unwrap();
-    shop.clock.advance(TTL);
+    shop.clock.advance(2 * TTL);
 
     let resealed = shop.keyring.reseal(&shop.ctx(), FAST(2)).await.unwrap();
     let destroyed = shop
@@ -167,7 +167,7 @@ async fn a_row_whose_value_is_gone_loses_its_tags_and_one_that_cannot_be_read_ke
     shop.keyring.rotate(&shop.ctx(), Purpose::Index).await.unwrap();
     shop.clock.advance(TTL);
     shop.keyring.promote(&shop.ctx()).await.unwrap();
-    shop.clock.advance(TTL);
+    shop.clock.advance(2 * TTL);
 
     let resealed = shop.keyring.reseal(&shop.ctx(), FAST(1)).await.unwrap();
     let destroyed = shop.keyring.destroy(&shop.ctx(), Purpose::Index, 1).await;

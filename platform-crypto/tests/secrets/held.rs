@@ -63,6 +63,7 @@ async fn a_stale_secret_is_given_out_until_the_limit_and_not_after() {
     let too_old = held.get().await.unwrap_err();
     source.set_down(false);
     source.say("two");
+    clock.advance(SecretsConfig::default().pause);
     let again = held.get().await.unwrap();
 
     assert_eq!(failed, 1);
@@ -116,6 +117,46 @@ async fn a_thousand_that_ask_at_once_ask_the_source_once() {
             .all(|answer| current(answer.as_ref().unwrap()) == "two")
     );
     assert_eq!(source.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_thousand_that_wait_for_a_source_that_fails_are_told_at_once_and_it_is_left_in_peace_for_a_moment()
+{
+    let (sources, clock) = standing_still();
+    let source = Told::says("one");
+    let secrets = Secrets::with_config(source.clone(), sources, config());
+    let held = secrets.open(&name("key")).await.unwrap();
+    source.set_down(true);
+    clock.advance(FRESH + STALE);
+
+    let answers = futures::future::join_all((0..1000).map(|_| held.get())).await;
+    let asked_by_all = source.asked();
+    let in_the_pause = held.get().await.unwrap_err();
+    let asked_in_the_pause = source.asked();
+    clock.advance(SecretsConfig::default().pause);
+    held.get().await.unwrap_err();
+
+    let mut told = answers.into_iter().map(Result::unwrap_err).chain([in_the_pause]);
+    assert!(told.all(
+        |error| platform_core::error_chain(&error) == "the secret key cannot be read: the source is down"
+    ));
+    assert_eq!((asked_by_all, asked_in_the_pause, source.asked()), (2, 2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_that_wait_for_a_source_that_hangs_wait_once() {
+    let (sources, clock) = standing_still();
+    let source = Told::says("one");
+    let secrets = Secrets::with_config(source.clone(), sources, config());
+    let held = secrets.open(&name("key")).await.unwrap();
+    source.set_hanging(true);
+    clock.advance(FRESH + STALE);
+    let start = tokio::time::Instant::now();
+
+    let answers = futures::future::join_all((0..100).map(|_| held.get())).await;
+
+    assert!(answers.iter().all(Result::is_err));
+    assert_eq!(start.elapsed().as_secs(), 10);
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ pub(crate) struct Told(Arc<Mutex<State>>);
 struct State {
     text: Option<String>,
     down: bool,
+    hanging: bool,
     asked: usize,
 }
 
@@ -58,6 +59,10 @@ impl Told {
         self.0.lock().unwrap().down = down;
     }
 
+    pub(crate) fn set_hanging(&self, hanging: bool) {
+        self.0.lock().unwrap().hanging = hanging;
+    }
+
     pub(crate) fn asked(&self) -> usize {
         self.0.lock().unwrap().asked
     }
@@ -68,6 +73,10 @@ impl SecretSource for Told {
     async fn fetch(&self, name: &SecretName) -> Result<Option<SecretVersions>, SecretError> {
         // Others get a turn while this one waits for its answer.
         tokio::task::yield_now().await;
+        let hangs = self.0.lock().unwrap().hanging;
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.0.lock().unwrap();
         state.asked += 1;
         if state.down {

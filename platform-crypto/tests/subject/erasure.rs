@@ -255,7 +255,7 @@ async fn an_erasure_goes_on_while_the_tenants_key_is_rotated() {
     world.keyring.erase(&ctx, gone.subject).await.unwrap();
 
     while world.keyring.rewrap_subjects(&ctx, 10).await.unwrap() > 0 {}
-    world.clock.advance(TTL);
+    world.clock.advance(2 * TTL);
     world.keyring.destroy(&ctx, Purpose::Data, 1).await.unwrap();
     assert_eq!(kept.read(&world.keyring, &ctx).await.unwrap(), ADA);
     assert_eq!(gone.read(&world.keyring, &ctx).await, gone.destroyed());

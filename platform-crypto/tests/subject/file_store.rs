@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use platform_core::{Sources, TenantId};
@@ -237,4 +237,58 @@ async fn a_folder_that_cannot_be_written_is_unavailable() {
     let refused = folder.store.store(folder.id, Revision::ABSENT, SECRET_ONE).await;
 
     assert!(matches!(refused, Err(ErasureStoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn an_old_content_that_cannot_be_overwritten_is_told_and_overwritten_at_the_next_store() {
+    let folder = Folder::new();
+    // What nobody can write to, whoever runs the test: it is read as the content, and refuses the zeros.
+    symlink("/proc/version", folder.file("")).unwrap();
+    let first = folder.store.load(folder.id).await.unwrap().unwrap().revision;
+
+    let failed = folder.store.store(folder.id, first, SECRET_ONE).await;
+
+    assert!(
+        matches!(failed, Err(ErasureStoreError::Unavailable(_))),
+        "{failed:?}"
+    );
+    assert!(fs::symlink_metadata(folder.file(".old")).is_ok());
+    let second = folder.store.load(folder.id).await.unwrap().unwrap().revision;
+    let again = folder.store.store(folder.id, second, SECRET_TWO).await;
+    assert!(
+        matches!(again, Err(ErasureStoreError::Unavailable(_))),
+        "{again:?}"
+    );
+
+    fs::remove_file(folder.file(".old")).unwrap();
+    fs::write(folder.file(".old"), SECRET_ONE).unwrap();
+    let kept = folder.dir.path().join("kept");
+    fs::hard_link(folder.file(".old"), &kept).unwrap();
+    folder.store.store(folder.id, second, SECRET_TWO).await.unwrap();
+
+    assert_eq!(fs::read(kept).unwrap(), vec![0; SECRET_ONE.len()]);
+    assert_eq!(names(&folder.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn however_many_wait_for_a_folder_that_another_process_has_locked_one_thread_does() {
+    let folder = Folder::new();
+    let held = fs::File::open(folder.path().join("lock")).unwrap();
+    held.lock().unwrap();
+    let waiting: Vec<_> = (0..1_000)
+        .map(|_| {
+            let (store, id) = (folder.store.clone(), folder.id);
+            tokio::spawn(async move { store.load(id).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+
+    // There are 512 threads for such work.
+    tokio::task::spawn_blocking(|| ()).await.unwrap();
+
+    assert!(waiting.iter().all(|one| !one.is_finished()));
+    held.unlock().unwrap();
+    for one in waiting {
+        assert!(one.await.unwrap().unwrap().is_none());
+    }
 }

@@ -41,11 +41,11 @@ async fn retag(world: &World, keyring: &Keyring, values: &BTreeMap<RowId, String
     }
 }
 
-/// The old key can be destroyed once it was retired for a time-to-live.
+/// The old key can be destroyed once it was retired for two times-to-live.
 async fn let_time_pass(world: &World) {
     world.clock.advance(TTL);
     world.keyring.promote(&world.ctx()).await.unwrap();
-    world.clock.advance(TTL);
+    world.clock.advance(2 * TTL);
 }
 
 // C18

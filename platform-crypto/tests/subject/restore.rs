@@ -191,7 +191,7 @@ async fn a_backup_from_before_a_rotation_opens_as_long_as_the_root_key_is_there(
     let dump = dump(&world).await;
     world.keyring.rotate_now(&ctx, Purpose::Data).await.unwrap();
     while world.keyring.rewrap_subjects(&ctx, 100).await.unwrap() > 0 {}
-    world.clock.advance(TTL);
+    world.clock.advance(2 * TTL);
     world.keyring.destroy(&ctx, Purpose::Data, 1).await.unwrap();
     world.keyring.erase(&ctx, gone.subject).await.unwrap();
 

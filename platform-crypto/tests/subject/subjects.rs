@@ -291,7 +291,7 @@ async fn an_old_key_of_the_tenant_is_destroyed_once_the_subjects_have_moved_from
     world.keyring.rotate(&ctx, Purpose::Data).await.unwrap();
     world.clock.advance(TTL);
     world.keyring.promote(&ctx).await.unwrap();
-    world.clock.advance(TTL);
+    world.clock.advance(2 * TTL);
 
     let refused = world.keyring.destroy(&ctx, Purpose::Data, 1).await.unwrap_err();
     assert!(matches!(refused, KeyError::StillNeeded(25)), "{refused:?}");
@@ -350,4 +350,19 @@ async fn the_tables_of_subjects_are_out_of_another_tenants_reach() {
 fn a_subjects_key_seals_where_any_key_does_and_shows_nothing() {
     fn seals<K: SealKeys + std::fmt::Debug>() {}
     seals::<SubjectKey>();
+}
+
+#[tokio::test]
+async fn the_erasure_key_is_loaded_once_for_all_who_find_it_too_old() {
+    let world = World::shared().await;
+    let customer = world.customer().await;
+    world.clock.advance(TTL);
+    let (loads, _) = world.store.asked();
+
+    let ctx = world.ctx();
+    let reading = (0..8).map(|_| customer.read(&world.keyring, &ctx));
+    let read = futures::future::join_all(reading).await;
+
+    assert!(read.iter().all(|read| read.as_ref().unwrap() == ADA));
+    assert_eq!(world.store.asked().0, loads + 1);
 }
