@@ -21,4 +21,4 @@ pub use search::{Reading, TagError};
 pub use tagged::Tagged;
 
 #[cfg(feature = "pg")]
-pub(crate) use rows::{count_behind, delete_of_subject, delete_version};
+pub(crate) use rows::{behind, count_behind, delete_of_subject, delete_version, still_tagged};

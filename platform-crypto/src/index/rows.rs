@@ -1,5 +1,7 @@
 //! The table of tags.
 
+use std::collections::HashMap;
+
 use platform_core::TenantId;
 use platform_core::pg::TenantTx;
 use platform_core::uuid::Uuid;
@@ -117,6 +119,31 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Whether the row has a tag that is not among these.
+pub(super) async fn has_others(
+    tx: &mut TenantTx,
+    index: &BlindIndex,
+    row: RowId,
+    tags: &Tags,
+) -> Result<bool, KeyError> {
+    let tenant = tx.tenant();
+    let has_others = sqlx::query_scalar(
+        "select exists (
+           select from platform_crypto.blind_tag t
+           where t.tenant_id = $1 and t.index_name = $2 and t.row_id = $3
+             and not exists (select from unnest($4::bigint[], $5::bytea[]) as k (version, tag)
+                             where k.version = t.version and k.tag = t.tag))",
+    )
+    .bind(tenant)
+    .bind(index.name())
+    .bind(row.as_uuid())
+    .bind(&tags.versions)
+    .bind(&tags.tags)
+    .fetch_one(tx)
+    .await?;
+    Ok(has_others)
+}
+
 /// How many of these tags the row has.
 pub(super) async fn count_of_row(
     tx: &mut TenantTx,
@@ -194,31 +221,55 @@ pub(crate) async fn delete_of_subject(tx: &mut TenantTx, subject: SubjectId) -> 
     Ok(deleted.rows_affected())
 }
 
-/// Rows of an index that have no tag under the newest version of the key, after a row and in the order of rows.
-pub(super) async fn behind<'c>(
+/// Rows of an index that have no tag under the newest version of the key, after a row and in the order of rows, and whose they are.
+pub(crate) async fn behind<'c>(
     executor: impl Executor<'c, Database = Postgres>,
     tenant: TenantId,
     index: &BlindIndex,
-    limit: u32,
-) -> Result<Vec<RowId>, KeyError> {
-    let rows: Vec<Uuid> = sqlx::query_scalar(
+    (after, limit): (Option<RowId>, u32),
+) -> Result<Vec<(RowId, Option<SubjectId>)>, KeyError> {
+    let rows: Vec<(Uuid, Option<SubjectId>)> = sqlx::query_as(
         "with newest as (
            select max(version) as version from platform_crypto.tenant_key
            where tenant_id = $1 and purpose = 'index' and state <> 'destroyed'
          )
-         select distinct t.row_id from platform_crypto.blind_tag t, newest n
+         select distinct on (t.row_id) t.row_id, t.subject_id from platform_crypto.blind_tag t, newest n
          where t.tenant_id = $1 and t.index_name = $2 and t.version < n.version
+           and ($4::uuid is null or t.row_id > $4)
            and not exists (
              select from platform_crypto.blind_tag u
              where u.tenant_id = $1 and u.index_name = $2 and u.row_id = t.row_id and u.version = n.version)
-         order by t.row_id limit $3",
+         order by t.row_id, t.subject_id nulls last limit $3",
     )
     .bind(tenant)
     .bind(index.name())
     .bind(i64::from(limit))
+    .bind(after.map(RowId::as_uuid))
     .fetch_all(executor)
     .await?;
-    Ok(rows.into_iter().map(RowId::from).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(row, subject)| (row.into(), subject))
+        .collect())
+}
+
+/// Those of these rows that have a tag, and whose they are.
+pub(crate) async fn still_tagged(
+    tx: &mut TenantTx,
+    index: &BlindIndex,
+    rows: &[Uuid],
+) -> Result<HashMap<Uuid, Option<SubjectId>>, KeyError> {
+    let tenant = tx.tenant();
+    let tagged: Vec<(Uuid, Option<SubjectId>)> = sqlx::query_as(
+        "select distinct on (row_id) row_id, subject_id from platform_crypto.blind_tag
+         where tenant_id = $1 and index_name = $2 and row_id = any($3) order by row_id, subject_id nulls last",
+    )
+    .bind(tenant)
+    .bind(index.name())
+    .bind(rows)
+    .fetch_all(tx)
+    .await?;
+    Ok(tagged.into_iter().collect())
 }
 
 /// How many rows, of any index, have a tag under a version and none under the newest one.

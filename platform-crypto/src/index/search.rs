@@ -6,7 +6,10 @@ use platform_core::pg::{TenantRead, TenantTx};
 use super::rows::{self, Found, Tags};
 use super::{BlindIndex, NotIndexable, Tagged};
 use crate::keyring::{Inner, TenantKeys};
-use crate::{KeyError, Keyring, Purpose, RowId, SubjectState, subject};
+use crate::{KeyError, Keyring, Purpose, RowId, SubjectId, SubjectState, subject};
+
+/// How often somebody else may tag the same row in between.
+const TRIES: u32 = 8;
 
 /// A transaction to read in: either kind, borrowed.
 #[derive(Debug)]
@@ -96,17 +99,46 @@ impl Keyring {
         index: &BlindIndex,
         limit: u32,
     ) -> Result<Vec<RowId>, KeyError> {
-        match reading.into() {
+        let behind = match reading.into() {
             Reading::Tx(tx) => {
                 let tenant = tx.tenant();
-                rows::behind(tx, tenant, index, limit).await
+                rows::behind(tx, tenant, index, (None, limit)).await
             }
             Reading::Read(read) => {
                 let tenant = read.tenant();
-                rows::behind(read, tenant, index, limit).await
+                rows::behind(read, tenant, index, (None, limit)).await
             }
-        }
+        };
+        Ok(behind?.into_iter().map(|(row, _)| row).collect())
     }
+}
+
+/// Refuses a subject that was erased, and keeps anybody from erasing it until the transaction ends.
+async fn share_live(tx: &mut TenantTx, subject: SubjectId) -> Result<(), KeyError> {
+    let state = subject::share_state(tx, subject).await?;
+    match state.is_some_and(|state| state != SubjectState::Live) {
+        true => Err(KeyError::SubjectErased(subject)),
+        false => Ok(()),
+    }
+}
+
+/// The subject that a row's tags are of, which nobody erases until the transaction ends.
+async fn share_subject_of(
+    tx: &mut TenantTx,
+    index: &BlindIndex,
+    row: RowId,
+) -> Result<Option<SubjectId>, KeyError> {
+    let mut known = rows::subject_of(tx, index, row).await?;
+    while let Some(subject) = known {
+        share_live(tx, subject).await?;
+        // Somebody may have tagged the row while this waited.
+        let now = rows::subject_of(tx, index, row).await?;
+        if now == known {
+            break;
+        }
+        known = now;
+    }
+    Ok(known)
 }
 
 impl Inner {
@@ -119,26 +151,27 @@ impl Inner {
     ) -> Result<(), TagError> {
         index.normalize(tagged.value)?;
         let row = tagged.row;
-        if let Some(subject) = tagged.subject {
-            let state = subject::share_state(tx, subject).await?;
-            if state.is_some_and(|state| state != SubjectState::Live) {
-                return Err(KeyError::SubjectErased(subject).into());
-            }
-        }
-        let tags = self.live_tags(tx, ctx, index, tagged.value).await?;
         let subject = match tagged.subject {
-            Some(subject) => Some(subject),
-            None => rows::subject_of(tx, index, row).await?,
+            Some(subject) => {
+                share_live(tx, subject).await?;
+                Some(subject)
+            }
+            None => share_subject_of(tx, index, row).await?,
         };
-        rows::delete_others(tx, index, row, &tags).await?;
-        rows::insert(tx, index, (row, subject), &tags).await?;
-        match rows::count_of_row(tx, index, row, &tags).await? == tags.versions.len() {
-            true => Ok(()),
-            false => {
-                rows::delete_of_row(tx, index, row).await?;
-                Err(TagError::Taken)
+        let tags = self.live_tags(tx, ctx, index, tagged.value).await?;
+        for _ in 0..TRIES {
+            rows::delete_others(tx, index, row, &tags).await?;
+            rows::insert(tx, index, (row, subject), &tags).await?;
+            if rows::count_of_row(tx, index, row, &tags).await? == tags.versions.len() {
+                return Ok(());
+            }
+            // Somebody has tagged the same row with another value in between: what comes last stands.
+            if !rows::has_others(tx, index, row, &tags).await? {
+                break;
             }
         }
+        rows::delete_of_row(tx, index, row).await?;
+        Err(TagError::Taken)
     }
 
     /// A tag under every version of the index key that is not destroyed; until the transaction ends none of them is.

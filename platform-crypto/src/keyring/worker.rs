@@ -1,5 +1,6 @@
 //! What has to be done from time to time.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use platform_core::pg::{DbError, Tenants};
@@ -55,6 +56,13 @@ pub struct KeyringWorker {
     every: Duration,
 }
 
+/// What a sweep does for all tenants before it does anything else.
+#[derive(Debug, Clone, Copy)]
+enum Pass {
+    Erasures,
+    Keys,
+}
+
 impl Keyring {
     /// The background task of this keyring, which does maintenance at this interval.
     pub fn worker(&self, every: Duration) -> KeyringWorker {
@@ -78,37 +86,57 @@ impl Keyring {
     /// # Errors
     /// [`DbError`] when the tenants cannot be listed.
     pub async fn sweep(&self) -> Result<Swept, DbError> {
-        let tenants = Tenants::new(&self.inner.db);
         let mut swept = Swept::default();
+        let mut failed = HashSet::new();
+        // Erasures first: they do not need the provider, and nobody waits for it longer than whoever asked for one.
+        for pass in [Pass::Erasures, Pass::Keys] {
+            self.sweep_all(pass, &mut swept, &mut failed).await?;
+        }
+        swept.failed = failed.len();
+        Ok(swept)
+    }
+
+    async fn sweep_all(
+        &self,
+        pass: Pass,
+        swept: &mut Swept,
+        failed: &mut HashSet<TenantId>,
+    ) -> Result<(), DbError> {
+        let tenants = Tenants::new(&self.inner.db);
         let mut after = None;
         loop {
             let page = tenants.list(after, PAGE).await?;
             for tenant in &page {
-                self.sweep_one(tenant.id, &mut swept).await;
+                if let Err(error) = self.sweep_one(pass, tenant.id, swept).await {
+                    failed.insert(tenant.id);
+                    tracing::warn!(
+                        tenant.id = %tenant.id,
+                        error = %error_chain(&error),
+                        "the keys of a tenant could not be maintained"
+                    );
+                }
             }
             match page.last() {
                 Some(last) => after = Some(last.id),
-                None => return Ok(swept),
+                None => return Ok(()),
             }
         }
     }
 
-    async fn sweep_one(&self, tenant: TenantId, swept: &mut Swept) {
+    async fn sweep_one(&self, pass: Pass, tenant: TenantId, swept: &mut Swept) -> Result<(), KeyError> {
         let ctx = RequestContext::system(tenant, "maintain keys", &self.inner.sources);
-        swept.tenants += 1;
-        match self.maintain(&ctx).await {
-            Ok(done) => {
+        match pass {
+            Pass::Erasures => swept.done.erased += self.inner.resume_erasures(&ctx, SUBJECTS_MAX).await?,
+            Pass::Keys => {
+                swept.tenants += 1;
+                let done = self.inner.maintain_keys(&ctx).await?;
                 swept.done.activated += done.activated;
                 swept.done.rewrapped += done.rewrapped;
                 swept.done.rotated += done.rotated;
                 swept.done.subjects_rewrapped += done.subjects_rewrapped;
-                swept.done.erased += done.erased;
-            }
-            Err(error) => {
-                swept.failed += 1;
-                tracing::warn!(tenant.id = %tenant, error = %error_chain(&error), "the keys of a tenant could not be maintained");
             }
         }
+        Ok(())
     }
 }
 
@@ -139,6 +167,14 @@ impl KeyringWorker {
 
 impl Inner {
     async fn maintain(&self, ctx: &RequestContext) -> Result<Maintained, KeyError> {
+        // What keeps one from its end need not keep the other; and erasures do not need the provider.
+        let erased = self.resume_erasures(ctx, SUBJECTS_MAX).await;
+        let mut done = self.maintain_keys(ctx).await?;
+        done.erased = erased?;
+        Ok(done)
+    }
+
+    async fn maintain_keys(&self, ctx: &RequestContext) -> Result<Maintained, KeyError> {
         let mut done = Maintained::default();
         let mut rows = self.rows(ctx).await?;
         if self.any_due(&rows) {
@@ -149,6 +185,11 @@ impl Inner {
             let rotated = self.rotate_version(ctx, Purpose::Data, version).await?;
             done.rotated = usize::from(rotated.is_some());
         }
+        // Only then can a subject's key be under an older one; most tenants' keys need not be loaded.
+        let versions = rows
+            .iter()
+            .filter(|row| row.info.purpose == Purpose::Data && row.info.state != KeyState::Destroyed)
+            .count();
         let current = self.provider.current();
         rows.retain(|row| {
             row.wrapped
@@ -156,10 +197,9 @@ impl Inner {
                 .is_some_and(|wrapped| wrapped.root != current)
         });
         done.rewrapped = self.rewrap(ctx, rows).await?;
-        // What keeps one from its end need not keep the other.
-        let erased = self.resume_erasures(ctx, SUBJECTS_MAX).await;
-        done.subjects_rewrapped = self.rewrap_subjects(ctx, SUBJECTS_MAX).await?;
-        done.erased = erased?;
+        if versions > 1 {
+            done.subjects_rewrapped = self.rewrap_subjects(ctx, SUBJECTS_MAX).await?;
+        }
         Ok(done)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use platform_core::pg::TenantTx;
-use platform_core::{RequestContext, TenantId};
+use platform_core::{RequestContext, TenantId, error_chain};
 
 use super::cache::LoadedSegment;
 use super::changes::{self, NewSubject};
@@ -19,6 +19,17 @@ const CANDIDATES: usize = 16;
 
 /// How often somebody else may get in between.
 const TRIES: u32 = 8;
+
+const NOT_LOADED: &str = "the tenant's key that wraps the data subject's cannot be had now";
+
+/// What became of a subject's key.
+pub(super) enum RowKey {
+    Key(DataKey),
+    /// In this database or outside it, for good.
+    Destroyed,
+    /// The tenant's key that wraps it is not at hand, which is not the end of it.
+    Unavailable,
+}
 
 impl Keyring {
     /// The key of a data subject, made if the subject has none, for sealing fields in the same transaction.
@@ -68,7 +79,7 @@ impl Inner {
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
-        row: SubjectRow,
+        mut row: SubjectRow,
     ) -> Result<SubjectKey, KeyError> {
         let SubjectPlace {
             subject,
@@ -89,13 +100,16 @@ impl Inner {
         if !knows_wrapping(&keys, &row) {
             self.invalidate(ctx.tenant()).await;
             keys = self.tenant_keys_in(tx, ctx, Purpose::Data).await?;
-        }
-        if is_unavailable(&keys, &row) {
-            return Err(ProviderError::Refused.into());
+            // It may have come under a newer key since it was read, and the older one may be gone.
+            row = rows::share(tx, subject).await?.ok_or(KeyError::Corrupt)?;
         }
         let loaded = self.segment_of(segment).await?;
-        let key = open_row(&row, &keys, &loaded)?.ok_or(KeyError::SubjectErased(subject))?;
-        let key = FieldKey::new(key);
+        let key = match open_row(&row, &keys, &loaded)? {
+            RowKey::Key(key) => FieldKey::new(key),
+            RowKey::Destroyed => return Err(KeyError::SubjectErased(subject)),
+            RowKey::Unavailable if is_refused(&keys, &row) => return Err(ProviderError::Refused.into()),
+            RowKey::Unavailable => return Err(ProviderError::unavailable(NOT_LOADED).into()),
+        };
         self.subjects
             .keep_key(ctx.tenant(), id, Some(key.clone()), (generation, now))
             .await;
@@ -175,7 +189,7 @@ impl Inner {
         segment.ok_or(KeyError::ErasureKeyLost(id.number))
     }
 
-    /// The segments of these subjects.
+    /// The segments of these subjects, without those that are lost.
     pub(super) async fn segments_of(
         &self,
         rows: impl Iterator<Item = &SubjectRow>,
@@ -183,7 +197,18 @@ impl Inner {
         let ids: HashSet<SegmentId> = rows.map(|row| row.place.segment).collect();
         let mut segments = HashMap::with_capacity(ids.len());
         for id in ids {
-            segments.insert(id, self.segment_of(id).await?);
+            match self.segment_of(id).await {
+                Ok(segment) => {
+                    segments.insert(id, segment);
+                }
+                Err(error @ KeyError::ErasureKeyLost(_)) => tracing::error!(
+                    tenant.id = %id.tenant,
+                    segment = id.number,
+                    error = %error_chain(&error),
+                    "the fields of the data subjects of a segment cannot be opened",
+                ),
+                Err(error) => return Err(error),
+            }
         }
         Ok(segments)
     }
@@ -214,25 +239,38 @@ pub(super) fn knows_wrapping(keys: &TenantKeys, row: &SubjectRow) -> bool {
         .is_none_or(|(by, _)| keys.find(*by).is_some() || keys.refused(*by))
 }
 
-/// Whether the tenant's key that wraps a subject's cannot be had now, which is not the end of the subject's key.
-pub(super) fn is_unavailable(keys: &TenantKeys, row: &SubjectRow) -> bool {
+/// Whether the provider refuses the tenant's key that wraps a subject's, which is not the end of the subject's key.
+fn is_refused(keys: &TenantKeys, row: &SubjectRow) -> bool {
     let wrapped = row.wrapped.as_ref();
     wrapped.is_some_and(|(by, _)| keys.refused(*by))
 }
 
-/// The key of a subject; nothing when it was destroyed, in this database or outside it.
+/// The key of a subject. Only its own state or a punctured slot says that it is destroyed.
 pub(super) fn open_row(
     row: &SubjectRow,
     keys: &TenantKeys,
     segment: &LoadedSegment,
-) -> Result<Option<DataKey>, KeyError> {
-    let Some((wrapped_by, wrapped)) = &row.wrapped else {
-        return Ok(None);
+) -> Result<RowKey, KeyError> {
+    if row.state != SubjectState::Live {
+        return Ok(RowKey::Destroyed);
+    }
+    let Some(slot_key) = segment.key.slot_key(row.place.slot) else {
+        return Ok(RowKey::Destroyed);
     };
-    let (Some(tenant_key), Some(slot_key)) = (keys.find(*wrapped_by), segment.key.slot_key(row.place.slot))
-    else {
-        return Ok(None);
+    let (wrapped_by, wrapped) = row.wrapped.as_ref().ok_or(KeyError::Corrupt)?;
+    let Some(tenant_key) = keys.find(*wrapped_by) else {
+        return Ok(RowKey::Unavailable);
     };
     let key = row.place.unwrap(wrapped, tenant_key.key.data_key(), &slot_key);
-    key.map(Some).map_err(|_| KeyError::Corrupt)
+    key.map(RowKey::Key).map_err(|_| KeyError::Corrupt)
+}
+
+/// Tells the operator of a row that cannot be unwrapped.
+pub(super) fn report_corrupt(tenant: TenantId, row: &SubjectRow) {
+    tracing::error!(
+        tenant.id = %tenant,
+        subject.id = %row.place.subject,
+        key.id = %row.place.key,
+        "the key of a data subject cannot be unwrapped: its row was altered",
+    );
 }

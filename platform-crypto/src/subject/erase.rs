@@ -55,7 +55,7 @@ pub enum EraseError {
         /// Those that stand.
         holds: Vec<Hold>,
     },
-    /// The subject never had a key.
+    /// The subject never had a key. Its tags in blind indexes are deleted all the same.
     #[error("the data subject has no key")]
     NotFound,
     /// The database, the erasure store or the log failed. If the erasure had begun, nothing of the subject is opened any more, and
@@ -87,6 +87,11 @@ impl Keyring {
         let mut tx = self.inner.db.begin(ctx).await?;
         match self.begin_erasure(&mut tx, ctx, subject).await {
             Ok(()) => tx.commit().await?,
+            Err(EraseError::NotFound) => {
+                // Its tags go, although it has no key.
+                tx.commit().await?;
+                return Err(EraseError::NotFound);
+            }
             Err(EraseError::Held { holds }) => {
                 tx.rollback().await?;
                 self.record_refused_erasure(ctx, subject, &holds).await?;
@@ -102,7 +107,8 @@ impl Keyring {
     /// [`finish_erasure`](Self::finish_erasure) after the commit.
     ///
     /// # Errors
-    /// [`EraseError`]; roll the transaction back. After [`EraseError::Held`] call
+    /// [`EraseError`]; roll the transaction back, but for [`EraseError::NotFound`], after which it may be committed: the tags of the
+    /// subject that has no key are deleted in it. After [`EraseError::Held`] call
     /// [`record_refused_erasure`](Self::record_refused_erasure).
     pub async fn begin_erasure(
         &self,
@@ -186,16 +192,17 @@ impl Inner {
             return Err(KeyError::ForeignTransaction.into());
         }
         hold::lock(tx, subject).await?;
-        let row = rows::lock(tx, subject).await?.ok_or(EraseError::NotFound)?;
-        if row.state != SubjectState::Live {
+        let row = rows::lock(tx, subject).await?;
+        if row.as_ref().is_some_and(|row| row.state != SubjectState::Live) {
             return Ok(());
         }
         let holds = hold::standing(&mut *tx, ctx, subject).await?;
         if !holds.is_empty() {
             return Err(EraseError::Held { holds });
         }
-        changes::begin_erasure(tx, subject, self.sources.now()).await?;
         let tags = index::delete_of_subject(tx, subject).await?;
+        let row = row.ok_or(EraseError::NotFound)?;
+        changes::begin_erasure(tx, subject, self.sources.now()).await?;
         let event = event(KeyEventKind::SubjectEraseRequest, &row).detail(json!({ "tags": tags }));
         self.log.record(tx, ctx, &event).await.map_err(KeyError::from)?;
         notify(tx, &Change::Subject(ctx.tenant(), row.place.key)).await?;

@@ -2,7 +2,7 @@
 
 use platform_core::RequestContext;
 
-use super::ensure::{is_unavailable, knows_wrapping, open_row};
+use super::ensure::{RowKey, knows_wrapping, open_row, report_corrupt};
 use super::rows::{self, SubjectRow, SubjectState};
 use crate::keyring::Inner;
 use crate::{FieldKey, KeyError, KeyId, Keys};
@@ -34,7 +34,7 @@ impl Inner {
         let mut read = self.db.read(ctx).await?;
         let rows = rows::by_keys(&mut read, tenant, &unknown).await?;
         read.finish().await?;
-        for (id, opened) in self.open_rows(ctx, &rows).await? {
+        for (id, opened) in self.open_rows(ctx, rows).await? {
             let key = match opened {
                 Opened::Key(key) => Some(key),
                 Opened::Destroyed => None,
@@ -54,28 +54,40 @@ impl Inner {
     async fn open_rows(
         &self,
         ctx: &RequestContext,
-        rows: &[SubjectRow],
+        mut rows: Vec<SubjectRow>,
     ) -> Result<Vec<(KeyId, Opened)>, KeyError> {
         let is_live = |row: &&SubjectRow| row.state == SubjectState::Live;
-        let gone = rows.iter().filter(|row| !is_live(row));
-        let mut opened: Vec<_> = gone.map(|row| (row.place.key, Opened::Destroyed)).collect();
-        if opened.len() == rows.len() {
-            return Ok(opened);
+        let gone = |row: &SubjectRow| (row.place.key, Opened::Destroyed);
+        if !rows.iter().any(|row| is_live(&row)) {
+            return Ok(rows.iter().map(gone).collect());
         }
         let mut keys = self.tenant_keys(ctx).await?;
         if !rows.iter().filter(is_live).all(|row| knows_wrapping(&keys, row)) {
             self.invalidate(ctx.tenant()).await;
             keys = self.tenant_keys(ctx).await?;
+            // They may have come under a newer key since they were read, and the older one may be gone.
+            let ids: Vec<KeyId> = rows.iter().map(|row| row.place.key).collect();
+            let mut read = self.db.read(ctx).await?;
+            rows = rows::by_keys(&mut read, ctx.tenant(), &ids).await?;
+            read.finish().await?;
         }
+        let mut opened: Vec<_> = rows.iter().filter(|row| !is_live(row)).map(gone).collect();
         let segments = self.segments_of(rows.iter().filter(is_live)).await?;
         for (done, row) in rows.iter().filter(is_live).enumerate() {
-            if is_unavailable(&keys, row) {
-                opened.push((row.place.key, Opened::Unavailable));
-                continue;
-            }
-            let segment = segments.get(&row.place.segment).ok_or(KeyError::Corrupt)?;
-            let key = open_row(row, &keys, segment)?;
-            let key = key.map_or(Opened::Destroyed, |key| Opened::Key(FieldKey::new(key)));
+            let key = match segments.get(&row.place.segment) {
+                Some(segment) => open_row(row, &keys, segment),
+                None => Ok(RowKey::Unavailable),
+            };
+            let key = match key {
+                Ok(RowKey::Key(key)) => Opened::Key(FieldKey::new(key)),
+                Ok(RowKey::Destroyed) => Opened::Destroyed,
+                Ok(RowKey::Unavailable) => Opened::Unavailable,
+                // One row does not keep the others from being read.
+                Err(_) => {
+                    report_corrupt(ctx.tenant(), row);
+                    Opened::Unavailable
+                }
+            };
             opened.push((row.place.key, key));
             if done % UNWRAPS_AT_A_TIME == UNWRAPS_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
@@ -89,7 +101,7 @@ impl Inner {
 enum Opened {
     Key(FieldKey),
     Destroyed,
-    /// The tenant's key that wraps it cannot be had now.
+    /// It cannot be had now: the tenant's key that wraps it is not at hand, its segment is lost, or its row was altered.
     Unavailable,
 }
 

@@ -1,6 +1,7 @@
 //! The table of data subjects' keys.
 
 use platform_core::pg::TenantTx;
+use platform_core::uuid::Uuid;
 use platform_core::{TenantId, Timestamp};
 use sqlx::{Executor, Postgres};
 
@@ -145,21 +146,25 @@ pub(super) async fn erasing<'c>(
     stored.into_iter().map(|stored| read(tenant, stored)).collect()
 }
 
-/// Live subjects whose keys are wrapped under any of these keys of the tenant.
+/// Live subjects but these whose keys are wrapped under any of these keys of the tenant.
 pub(super) async fn wrapped_by<'c>(
     executor: impl Executor<'c, Database = Postgres>,
     tenant: TenantId,
     keys: &[KeyId],
+    but: &[SubjectId],
     limit: u32,
 ) -> Result<Vec<SubjectRow>, KeyError> {
+    let but: Vec<Uuid> = but.iter().map(|subject| subject.as_uuid()).collect();
     let keys: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes().as_slice()).collect();
     let stored = sqlx::query_as::<_, Stored>(
         "select subject_id, key_id, segment, slot, state, wrapped_by, wrapped, created_at, erase_requested_at, destroyed_at
-         from platform_crypto.subject_key where tenant_id = $1 and state = 'live' and wrapped_by = any($2) limit $3",
+         from platform_crypto.subject_key where tenant_id = $1 and state = 'live' and wrapped_by = any($2)
+           and subject_id <> all($4) limit $3",
     )
     .bind(tenant)
     .bind(keys)
     .bind(i64::from(limit))
+    .bind(but)
     .fetch_all(executor)
     .await?;
     stored.into_iter().map(|stored| read(tenant, stored)).collect()

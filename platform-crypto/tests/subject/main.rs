@@ -5,6 +5,7 @@
 mod blind_index;
 mod crash;
 mod erasure;
+mod failing;
 mod file_store;
 mod holds;
 mod index_rotation;
