@@ -13,8 +13,9 @@ impl Keyring {
     /// Has every key of the tenant wrapped under the provider's current root key; how many were not yet.
     ///
     /// To rotate a root key: give every process the new one behind the old, then in front of it, so that all can unwrap what the first
-    /// of them wraps; call this for every tenant (maintenance does when the root key has another name); then [retire](Keyring::retire_root) the old one and take it out
-    /// of the configuration. The data keys stay what they are, so that nothing has to be sealed anew and nobody notices.
+    /// of them wraps; call this for every tenant (maintenance does when the root key has another name); then
+    /// [retire](Keyring::retire_root) the old one and take it out of the configuration. The data keys stay what they are, so that
+    /// nothing has to be sealed anew and nobody notices.
     ///
     /// A transit key of Vault that is rotated there keeps its name, so that maintenance sees nothing to do: call this for every tenant
     /// before `min_decryption_version` is raised above the versions before.
