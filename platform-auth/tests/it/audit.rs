@@ -79,7 +79,8 @@ async fn a_failure_under_an_unknown_address_is_recorded_masked() {
 
     let mut superuser = app.superuser().await;
     let recorded: Vec<(String, Option<String>, String)> = sqlx::query_as(
-        "select reason, target_id, detail ->> 'email' from platform_audit.event where tenant_id = $1",
+        "select reason, target_id, detail ->> 'email' from platform_audit.event where tenant_id = $1
+         and action = 'auth.sign_in'",
     )
     .bind(place.id)
     .fetch_all(&mut superuser)
