@@ -82,7 +82,7 @@ pub fn new_root(file: Option<&Path>, sources: &Sources) -> Result<String, Refusa
     }
     let root = prepend_key(file, sources).or_refuse(Exit::NoInput)?;
     Ok(format!(
-        "{root} stands in front of the keys of {shown} now: see "Changing the root key" in the operations manual before you restart more than one instance, then run keys rewrap\n"
+        "{root} stands in front of the keys of {shown} now: read how a root key is changed in docs/OPERATIONS.md before you restart more than one instance, then run keys rewrap\n"
     ))
 }
 
