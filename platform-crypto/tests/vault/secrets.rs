@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use platform_crypto::{
-    Expected, SecretError, SecretName, SecretSource as _, SecretVersions, Secrets, VaultSecrets,
+    Expected, SecretError, SecretName, SecretSource as _, SecretVersions, Secrets, SecretsConfig,
+    VaultSecrets,
 };
 
 use crate::support::{Server, fields};
@@ -89,6 +90,7 @@ async fn while_vault_is_sealed_a_held_secret_is_given_out_until_it_is_too_old() 
     server.clock.advance(Duration::from_secs(3600));
     let too_old = held.get().await.unwrap_err();
     double.set_mood(Mood::Well);
+    server.clock.advance(SecretsConfig::default().pause);
     let again = held.get().await.unwrap();
 
     assert_eq!(failed, 1);
