@@ -62,6 +62,7 @@ impl SealedTable {
         self.0.has_subject
     }
 
+    #[cfg(feature = "pg")]
     pub(crate) const fn parts(&self) -> &TableParts {
         &self.0
     }
@@ -73,6 +74,7 @@ impl SealedColumn {
         self.0.column.column()
     }
 
+    #[cfg(feature = "pg")]
     pub(crate) const fn parts(&self) -> &ColumnParts {
         &self.0
     }
