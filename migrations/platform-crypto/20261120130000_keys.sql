@@ -29,7 +29,7 @@ create table platform_crypto.tenant_key (
   uses         bigint not null default 0 check (uses between 0 and 4611686018427387904),
   created_at   timestamptz not null,
   activates_at timestamptz not null,
-  -- When it became decrypt_only; before one time-to-live of the caches has passed since then, somebody may still seal with it.
+  -- When it became decrypt_only; before two times-to-live of the caches have passed since then, somebody may still seal with it.
   retired_at   timestamptz,
   destroyed_at timestamptz,
   primary key (tenant_id, purpose, version),

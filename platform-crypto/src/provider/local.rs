@@ -18,7 +18,8 @@ const KEYS_MAX: usize = 16;
 
 /// Root keys from a key file, an environment variable or a secret store: the first wraps, every one unwraps.
 ///
-/// To rotate, put a new key in front, start the service, have the keyring wrap everything anew, and take the old key away.
+/// To rotate, put a new key in front, start the service, have the keyring wrap everything anew, and take the old key away. Where
+/// several processes run, give each of them the new key behind the old one first: the first to start with it in front wraps under it.
 ///
 /// ```
 /// use platform_core::Sources;

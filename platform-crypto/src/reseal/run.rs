@@ -88,7 +88,8 @@ impl Keyring {
     /// was done is stored with the step: drop the future or kill the process whenever you like, and call it again to go on; several
     /// callers take turns. A value that cannot be opened is counted, [named](Self::reseal_failures) by its row and left as it is.
     ///
-    /// Afterwards the older versions can be [destroyed](Self::destroy), unless a value was left behind.
+    /// Afterwards the older versions can be [destroyed](Self::destroy), unless a value was left behind, once two times-to-live have
+    /// passed since they were replaced.
     ///
     /// ```no_run
     /// use platform_core::RequestContext;
@@ -99,6 +100,7 @@ impl Keyring {
     /// // … one time-to-live later, when the new version seals:
     /// let resealed = keyring.reseal(&ctx, Pacing::default()).await?;
     /// assert_eq!(resealed.failed, 0);
+    /// // … and two times-to-live after the old one was replaced:
     /// keyring.destroy(&ctx, Purpose::Data, 1).await?;
     /// # Ok(()) }
     /// ```
