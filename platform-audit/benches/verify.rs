@@ -5,8 +5,9 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use platform_audit::{
-    CanonicalJson, Checkpoint, CompactRange, Entry, EventId, InclusionProof, LeafHash, NoteSigner, Outcome,
-    Position, ProofPlan, StoredRow, Target, Tiles, TreeGrowth, TreeHead, Verifier, verify_inclusion,
+    Activity, CanonicalJson, Checkpoint, CompactRange, Entry, EventId, InclusionProof, LeafHash, NoteSigner,
+    Outcome, Position, ProducerId, ProofPlan, Retention, Seal, Severity, StoredRow, Target, Tiles,
+    TreeGrowth, TreeHead, Verifier, Visibility, verify_inclusion,
 };
 use platform_core::uuid::Uuid;
 use platform_core::{PrincipalId, RequestId, Sources, TenantId, Timestamp};
@@ -24,8 +25,11 @@ fn entry(number: u64) -> Entry {
         occurred_at: Timestamp::UNIX_EPOCH,
         xid: number,
         action: "order.place".into(),
+        action_version: 1,
+        activity: Activity::Create,
         outcome: Outcome::Success,
         reason: None,
+        severity: Severity::Informational,
         actor_kind: "user".into(),
         actor_id: Some(PrincipalId::from_stored(id)),
         purpose: None,
@@ -35,11 +39,17 @@ fn entry(number: u64) -> Entry {
             kind: "order".into(),
             id: id.to_string(),
         }],
+        changes: None,
         source_address: Some("192.0.2.1".into()),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()),
         request_id: RequestId::from_stored(id),
         trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
         detail: CanonicalJson::parse(r#"{"lots":3,"price_e4":1500000,"side":"buy","symbol":"ACME"}"#).ok(),
+        retention: Retention::REGULATORY,
+        visibility: Visibility::Tenant,
+        producer: Some(ProducerId::from_stored(id)),
+        counter: Some(number),
+        seal: Some(Seal::from_bytes([7; 32])),
     }
 }
 

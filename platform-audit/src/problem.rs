@@ -11,7 +11,11 @@ impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Db(error) => error.into(),
-            AuditError::Invalid(_) | AuditError::ForeignTransaction => {
+            AuditError::Spool { .. } => {
+                tracing::error!(error = error_chain(&error), "an audit event has no place");
+                Self::unavailable()
+            }
+            AuditError::Invalid(_) | AuditError::ForeignTransaction | AuditError::IdTaken { .. } => {
                 tracing::error!(error = error_chain(&error), "an audit event is defective");
                 Self::internal()
             }

@@ -3,9 +3,13 @@
 use platform_core::pg::{DbError, TenantRead};
 use platform_core::uuid::Uuid;
 use platform_core::{PrincipalId, RequestId, Timestamp};
-use sqlx::types::Json;
+use serde_json::Value;
 
-use crate::{AuditLog, EventId, Outcome, Target};
+use crate::entry::event_columns;
+use crate::{
+    Activity, AuditLog, CanonicalJson, EventId, Outcome, ProducerId, Retention, Severity, StoredRow, Target,
+    Visibility,
+};
 
 /// Which part of a list to read: events older than `before`, at most `limit` of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,21 +38,29 @@ impl EventPage {
     }
 }
 
-/// An event as it stands in the trail.
+/// An event as it stands in the trail. What of it is proven, its proof says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedEvent {
     /// Its id; ids grow with time.
     pub id: EventId,
+    /// Its number in the log of the tenant; `None` until it is sequenced.
+    pub seq: Option<u64>,
     /// When it happened, by the program's clock.
     pub occurred_at: Timestamp,
     /// When it was stored, by the database's clock.
     pub recorded_at: Timestamp,
     /// What was done, as `module.verb`.
     pub action: String,
+    /// Of which version of the action the detail is.
+    pub action_version: u16,
+    /// What sort of thing was done.
+    pub activity: Activity,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it failed or was refused.
     pub reason: Option<String>,
+    /// How much it should worry whoever reads it.
+    pub severity: Severity,
     /// `anonymous`, `user`, `service` or `system`.
     pub actor_kind: String,
     /// Who did it; a system job and an anonymous caller have no id.
@@ -61,6 +73,8 @@ pub struct RecordedEvent {
     pub session_id: Option<Uuid>,
     /// What it was done to.
     pub targets: Vec<Target>,
+    /// What was changed: `{"field": {"before": …, "after": …}}`.
+    pub changes: Option<Value>,
     /// Where the request came from.
     pub source_address: Option<String>,
     /// The client's `User-Agent`.
@@ -70,11 +84,20 @@ pub struct RecordedEvent {
     /// The trace: 32 hexadecimal digits.
     pub trace_id: String,
     /// What else was noted.
-    pub detail: Option<serde_json::Value>,
+    pub detail: Option<Value>,
+    /// How long it is kept.
+    pub retention: Retention,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// The process that recorded it.
+    pub producer: Option<ProducerId>,
+    /// How many events of this tenant that process had recorded before.
+    pub counter: Option<u64>,
 }
 
 impl AuditLog {
-    /// The events whose first target is the given one, newest first.
+    /// The events whose first target is the given one and that the tenant may see, newest first. [`search`](AuditLog::search) finds
+    /// by more than that.
     ///
     /// The caller decides who may read them.
     ///
@@ -87,19 +110,25 @@ impl AuditLog {
         id: &str,
         page: EventPage,
     ) -> Result<Vec<RecordedEvent>, DbError> {
-        let tenant = read.tenant();
-        let rows: Vec<Row> = sqlx::query_as(
-            "select id, occurred_at, recorded_at, action, outcome, reason, actor_kind, actor_id, purpose, on_behalf_of,
-                    session_id, targets, source_address, user_agent, request_id, trace_id, detail
-             from platform_audit.event
-             where tenant_id = $1 and target_kind = $2 and target_id = $3 and ($4::uuid is null or id < $4)
-             order by id desc
-             limit $5",
-        )
-        .bind(tenant)
+        let before = page.before.map_or(Uuid::max(), |event| event.as_uuid());
+        let rows: Vec<Row> = sqlx::query_as(concat!(
+            "select ",
+            event_columns!(),
+            ", l.seq
+             from (
+               select *
+               from platform_audit.event
+               where tenant_id = $1 and target_kind = $2 and target_id = $3 and id < $4 and visibility = 'tenant'
+               order by id desc
+               limit $5
+             ) e
+             left join platform_audit.leaf l on l.tenant_id = e.tenant_id and l.id = e.id
+             order by e.id desc"
+        ))
+        .bind(read.tenant())
         .bind(kind)
         .bind(id)
-        .bind(page.before)
+        .bind(before)
         .bind(i64::from(page.limit.min(EventPage::LIMIT_MAX)))
         .fetch_all(&mut *read)
         .await?;
@@ -107,51 +136,60 @@ impl AuditLog {
     }
 }
 
+/// An event with its number.
 #[derive(sqlx::FromRow)]
-struct Row {
-    id: EventId,
-    occurred_at: Timestamp,
-    recorded_at: Timestamp,
-    action: String,
-    outcome: String,
-    reason: Option<String>,
-    actor_kind: String,
-    actor_id: Option<PrincipalId>,
-    purpose: Option<String>,
-    on_behalf_of: Option<PrincipalId>,
-    session_id: Option<Uuid>,
-    targets: Json<Vec<Target>>,
-    source_address: Option<String>,
-    user_agent: Option<String>,
-    request_id: RequestId,
-    trace_id: String,
-    detail: Option<Json<serde_json::Value>>,
+pub(crate) struct Row {
+    #[sqlx(flatten)]
+    stored: StoredRow,
+    seq: Option<i64>,
 }
 
 impl Row {
-    fn into_event(self) -> Result<RecordedEvent, DbError> {
-        let outcome = self.outcome.parse().map_err(|error| sqlx::Error::ColumnDecode {
-            index: "outcome".to_owned(),
-            source: Box::<crate::event::UnknownOutcome>::new(error),
-        })?;
-        Ok(RecordedEvent {
-            id: self.id,
-            occurred_at: self.occurred_at,
-            recorded_at: self.recorded_at,
-            action: self.action,
-            outcome,
-            reason: self.reason,
-            actor_kind: self.actor_kind,
-            actor_id: self.actor_id,
-            purpose: self.purpose,
-            on_behalf_of: self.on_behalf_of,
-            session_id: self.session_id,
-            targets: self.targets.0,
-            source_address: self.source_address,
-            user_agent: self.user_agent,
-            request_id: self.request_id,
-            trace_id: self.trace_id,
-            detail: self.detail.map(|detail| detail.0),
+    pub(crate) fn into_event(self) -> Result<RecordedEvent, DbError> {
+        RecordedEvent::of(self.stored, self.seq)
+    }
+}
+
+impl RecordedEvent {
+    pub(crate) fn of(stored: StoredRow, seq: Option<i64>) -> Result<Self, DbError> {
+        let entry = stored.entry;
+        Ok(Self {
+            id: entry.id,
+            seq: seq.and_then(|seq| seq.try_into().ok()),
+            occurred_at: entry.occurred_at,
+            recorded_at: entry.recorded_at,
+            action: entry.action,
+            action_version: entry.action_version,
+            activity: entry.activity,
+            outcome: entry.outcome,
+            reason: entry.reason,
+            severity: entry.severity,
+            actor_kind: entry.actor_kind,
+            actor_id: entry.actor_id,
+            purpose: entry.purpose,
+            on_behalf_of: entry.on_behalf_of,
+            session_id: entry.session_id,
+            targets: entry.targets,
+            changes: value("changes", entry.changes)?,
+            source_address: entry.source_address,
+            user_agent: entry.user_agent,
+            request_id: entry.request_id,
+            trace_id: entry.trace_id,
+            detail: value("detail", entry.detail)?,
+            retention: entry.retention,
+            visibility: entry.visibility,
+            producer: entry.producer,
+            counter: entry.counter,
         })
     }
+}
+
+fn value(column: &str, json: Option<CanonicalJson>) -> Result<Option<Value>, DbError> {
+    let read = |json: CanonicalJson| serde_json::from_str(json.as_str());
+    json.map(read).transpose().map_err(|error| {
+        DbError::from(sqlx::Error::ColumnDecode {
+            index: column.to_owned(),
+            source: error.into(),
+        })
+    })
 }

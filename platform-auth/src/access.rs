@@ -1,11 +1,11 @@
 //! Using a session, ending it, and seeing users.
 
-use platform_audit::signed_out;
 use platform_core::pg::DbError;
-use platform_core::{PrincipalId, RequestContext, RequestMeta, Timestamp};
+use platform_core::{Authority, PrincipalId, RequestContext, RequestMeta, Timestamp};
 
 use crate::session::{self, EndReason, Found};
 use crate::stored;
+use crate::trail::{self, Asked};
 use crate::{
     AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus,
 };
@@ -14,7 +14,8 @@ use crate::{
 const USERS_MAX: u32 = 201;
 
 impl Auth {
-    /// Finds out for whom a token stands: one query, and at most once a minute one write.
+    /// Finds out for whom a token stands and what it may do: one query, another one when what was granted to the user is not in memory or
+    /// has changed, and at most once a minute one write.
     ///
     /// # Errors
     /// [`AuthenticateError::InvalidToken`] for every token that does not hold, whatever the reason. [`AuthenticateError::Fault`] when
@@ -30,9 +31,6 @@ impl Auth {
         let unknown = RequestContext::anonymous(token.tenant(), meta.clone());
         let mut read = inner.db.read(&unknown).await?;
         let found = session::find(&mut read, &token).await?;
-        // Ends in the background: the request does not wait another round trip for a transaction that only read.
-        drop(read);
-
         let now = inner.sources.now();
         let found = found
             .filter(|found| found.is_live(now))
@@ -41,12 +39,21 @@ impl Auth {
         if UserStatus::of_stored(&found.status) != UserStatus::Active {
             return Err(AuthenticateError::InvalidToken);
         }
-        if found.tenant_status != "active" {
-            return Err(AuthenticateError::TenantSuspended);
-        }
-        let principal = inner.principal(found.subject_id, role);
+        let granted = inner
+            .granted(&mut read, found.subject_id, found.authz_version, now)
+            .await?;
+        // Ends in the background: the request does not wait another round trip for a transaction that only read.
+        drop(read);
+
+        let authority = Authority::new(inner.role_permissions(role)).with(granted, now);
+        let principal = inner.principal(found.subject_id, role).with_authority(authority);
         let ctx = RequestContext::authenticated(token.tenant(), principal, meta.clone())
             .in_session(found.session_id.as_uuid());
+        if found.tenant_status != "active" {
+            let asked = Asked::to("authenticate", "the tenant is suspended");
+            self.record_refused(&ctx, "tenant_suspended", asked).await;
+            return Err(AuthenticateError::TenantSuspended);
+        }
         self.touch(&ctx, &found, now).await;
         Ok(ctx)
     }
@@ -58,20 +65,17 @@ impl Auth {
     /// [`AccessError::Fault`] when the session goes on.
     pub async fn sign_out(&self, ctx: &RequestContext) -> Result<(), AccessError> {
         let inner = &*self.inner;
-        let Some(session) = ctx.session() else {
+        let Some(session) = ctx.session().map(SessionId::from_stored) else {
             return Ok(());
         };
         let mut tx = inner.db.begin(ctx).await?;
         let now = inner.sources.now();
-        let ended = session::end(
-            &mut tx,
-            SessionId::from_stored(session),
-            EndReason::SignedOut,
-            now,
-        )
-        .await?;
+        let ended = session::end(&mut tx, session, EndReason::SignedOut, now).await?;
         if let Some(user) = ended {
-            inner.audit.record(&mut tx, ctx, signed_out(user)).await?;
+            inner
+                .audit
+                .record(&mut tx, ctx, trail::signed_out(user, session))
+                .await?;
         }
         tx.commit().await?;
         Ok(())

@@ -1,17 +1,25 @@
 //! The handle to users and sessions.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, DbError, Tenant, TenantStatus, TenantTx, Tenants};
-use platform_core::{Principal, PrincipalId, RequestContext, Sources, TenantId, Timestamp};
+use platform_core::{
+    PermissionInfo, PermissionSet, Principal, PrincipalId, RequestContext, Sources, TenantId, Timestamp,
+};
 use platform_crypto::Keyring;
 
+use crate::authz::{AuthorityCache, Catalogue};
 use crate::hasher::Hasher;
+use crate::mail::MailQueue;
+use crate::password::Policy;
+use crate::refusals::Ledger;
+use crate::reset::Requests;
 use crate::role::CompiledRoles;
-use crate::session::{self, EndReason, NewSession};
+use crate::session::{self, EndReason, NewSession, Proof};
 use crate::throttle::Throttle;
+use crate::trail::Begun;
 use crate::user::Account;
 use crate::{AuthConfig, Fault, Role, SessionId, SessionToken, TenantRefused, User};
 
@@ -29,8 +37,18 @@ pub(crate) struct Inner {
     pub(crate) sources: Sources,
     pub(crate) config: AuthConfig,
     pub(crate) hasher: Hasher,
+    pub(crate) policy: Policy,
     pub(crate) throttle: Throttle,
+    pub(crate) refusals: Ledger,
+    /// Tenants with mail to send.
+    pub(crate) mails: Arc<MailQueue>,
+    /// What strangers ask for by mail.
+    pub(crate) requests: Requests,
+    /// Wrong codes of users.
+    pub(crate) codes: Throttle,
     roles: CompiledRoles,
+    pub(crate) catalogue: RwLock<Arc<Catalogue>>,
+    pub(crate) authorities: AuthorityCache,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -53,8 +71,15 @@ impl Auth {
     pub fn new(db: &Db, keys: &Keyring, audit: &AuditLog, config: AuthConfig) -> Self {
         let sources = db.sources().clone();
         let hasher = Hasher::new(&config.passwords, sources.clone());
+        let policy = Policy::new(&config.passwords);
         let throttle = Throttle::new(config.throttle);
+        let refusals = Ledger::new(config.refusals);
+        let requests = Requests::new(config.mail.as_ref());
+        let codes = Throttle::new(config.second_factor);
         let roles = config.roles.compile();
+        let mut catalogue = Catalogue::of_own();
+        catalogue.extend(config.declared.iter().copied());
+        catalogue.extend(config.roles.permissions().map(PermissionInfo::from));
         Self {
             inner: Arc::new(Inner {
                 db: db.clone(),
@@ -64,8 +89,15 @@ impl Auth {
                 sources,
                 config,
                 hasher,
+                policy,
                 throttle,
+                refusals,
+                mails: Arc::default(),
+                requests,
+                codes,
                 roles,
+                catalogue: RwLock::new(Arc::new(catalogue)),
+                authorities: AuthorityCache::new(),
             }),
         }
     }
@@ -80,8 +112,14 @@ impl fmt::Debug for Auth {
 }
 
 impl Inner {
+    /// A user with what the built-in role gives, and nothing that was granted beside it.
     pub(crate) fn principal(&self, user: PrincipalId, role: Role) -> Principal {
-        Principal::user(user, self.roles.permissions(role))
+        Principal::user(user, self.role_permissions(role))
+    }
+
+    /// What a built-in role gives.
+    pub(crate) fn role_permissions(&self, role: Role) -> PermissionSet {
+        self.roles.permissions(role)
     }
 
     /// The tenant, if it takes requests.
@@ -93,8 +131,8 @@ impl Inner {
         })
     }
 
-    /// Opens a session for a user whose password has been verified, and ends the one under which the request came. `None` when the
-    /// user has been disabled or the password changed meanwhile.
+    /// Opens a session for a user who has proved to be that, and ends the one under which the request came. `None` when the user has
+    /// been disabled, the password changed or a second factor set up meanwhile.
     ///
     /// The context that comes back is the user's own, for the audit event.
     pub(crate) async fn open_session(
@@ -102,7 +140,7 @@ impl Inner {
         tx: &mut TenantTx,
         ctx: &RequestContext,
         account: Account,
-        password_changed_at: Timestamp,
+        (proof, password_changed_at): (Proof, Timestamp),
     ) -> Result<Option<(Opened, RequestContext)>, Fault> {
         let now = self.sources.now();
         let token = SessionToken::generate(ctx.tenant(), &self.sources);
@@ -113,13 +151,20 @@ impl Inner {
             now,
             lifetime: self.config.sessions,
             meta: ctx.meta(),
+            proof,
         };
+        if session::hold_credential(tx, account.id).await?.is_none() {
+            return Ok(None);
+        }
         if !session::open(tx, &new, password_changed_at).await? {
             return Ok(None);
         }
-        if let Some(before) = ctx.session() {
-            session::end(tx, SessionId::from_stored(before), EndReason::Replaced, now).await?;
-        }
+        let replaced = match ctx.session().map(SessionId::from_stored) {
+            Some(before) => session::end(tx, before, EndReason::Replaced, now)
+                .await?
+                .map(|_| before),
+            None => None,
+        };
         let (id, expires_at) = (new.id, new.expires_at());
         let principal = self.principal(account.id, account.role);
         let of_user = RequestContext::authenticated(ctx.tenant(), principal, ctx.meta().clone())
@@ -127,7 +172,10 @@ impl Inner {
         Ok(Some((
             Opened {
                 token,
-                id,
+                begun: Begun {
+                    session: id,
+                    replaced,
+                },
                 expires_at,
             },
             of_user,
@@ -138,7 +186,7 @@ impl Inner {
 /// A session that has just been opened.
 pub(crate) struct Opened {
     token: SessionToken,
-    id: SessionId,
+    pub(crate) begun: Begun,
     expires_at: Timestamp,
 }
 
@@ -146,7 +194,7 @@ impl Opened {
     pub(crate) fn signed_in(self, user: User, tenant: Tenant) -> SignedIn {
         SignedIn {
             token: self.token,
-            session: self.id,
+            session: self.begun.session,
             expires_at: self.expires_at,
             user,
             tenant,

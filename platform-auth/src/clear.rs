@@ -7,7 +7,7 @@ use platform_crypto::{Secret, TagError, Tagged};
 use crate::auth::Inner;
 use crate::erasure::subject;
 use crate::identity::{EMAIL_INDEX, Identity, SealedUser};
-use crate::{Auth, Fault};
+use crate::{Auth, Fault, trail};
 
 /// Users that are sealed in one transaction.
 const BATCH: i64 = 50;
@@ -106,7 +106,7 @@ impl Inner {
         .fetch_all(&mut tx)
         .await
         .map_err(DbError::from)?;
-        let batch = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let mut users = Vec::with_capacity(rows.len());
         for row in rows {
             let (id, identity) = row.into_identity();
             let tagged = Tagged::new(id, identity.email.expose()).of(subject(id));
@@ -123,9 +123,13 @@ impl Inner {
             let key = self.keys.ensure_subject(&mut tx, ctx, subject(id)).await?;
             let sealed = identity.seal(&key, ctx.tenant(), id)?;
             replace(&mut tx, &sealed).await?;
+            users.push(id);
+        }
+        if !users.is_empty() {
+            self.audit.record(&mut tx, ctx, trail::sealed(&users)).await?;
         }
         tx.commit().await?;
-        Ok(batch)
+        Ok(u64::try_from(users.len()).unwrap_or(u64::MAX))
     }
 }
 

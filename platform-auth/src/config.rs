@@ -3,16 +3,16 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use platform_core::Permission;
+use platform_core::{Permission, PermissionInfo};
 
 use crate::role::RoleTable;
-use crate::{Role, ThrottleConfig};
+use crate::{BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit};
 
 /// The settings of sign-in; the defaults are safe.
 ///
 /// ```
 /// use platform_auth::{AuthConfig, Role};
-/// use platform_core::Permission;
+/// use platform_core::{Permission, PermissionInfo};
 ///
 /// const TRADE: Permission = Permission::new("orders:place");
 ///
@@ -30,7 +30,16 @@ pub struct AuthConfig {
     pub passwords: PasswordConfig,
     /// How failed sign-ins are slowed down.
     pub throttle: ThrottleConfig,
+    /// How wrong one-time codes and recovery codes of a user are slowed down.
+    pub second_factor: ThrottleConfig,
+    /// How many refusals are recorded one by one.
+    pub refusals: RefusalConfig,
+    /// How mail is sent: not at all. Without it nobody can verify an address or reset a password.
+    pub mail: Option<MailConfig>,
+    /// May only sign in who has shown that the mail of the address is read? Off by default. It takes mail: without it nobody could sign in.
+    pub verified_email: bool,
     pub(crate) roles: RoleTable,
+    pub(crate) declared: Vec<PermissionInfo>,
 }
 
 /// How long a session lasts.
@@ -47,11 +56,16 @@ pub struct SessionConfig {
 /// What passwords are taken, and how much work hashing them is.
 ///
 /// The work is never less than 19 MiB of memory and two passes, the least that OWASP advises for Argon2id; smaller values count as those.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordConfig {
     /// The fewest characters of a new password: 8, the least that NIST SP 800-63B (revision 3, section 5.1.1.2) allows, and never less.
     /// Its fourth revision asks for 15 where nothing but the password protects the account; raise it if your users can bear it.
     pub chars_min: usize,
+    /// How hard to guess a new password has to be, as zxcvbn scores it: 3, "safely unguessable", more than 10^8 guesses. 2 asks for more
+    /// than 10^6, and smaller values count as it; 4 for more than 10^10.
+    pub score_min: u8,
+    /// A list of passwords that were stolen elsewhere, none of which may be set: none. Common ones are refused in any case.
+    pub breached: Option<BreachedPasswords>,
     /// Memory for one hash, in KiB: 19,456.
     pub memory_kib: u32,
     /// Passes over the memory: 2.
@@ -68,11 +82,20 @@ pub struct PasswordConfig {
 }
 
 impl AuthConfig {
-    /// Gives a role a permission that another module checks. An admin has [`TENANT_ADMIN`](crate::TENANT_ADMIN) from the start, a
-    /// user has none; an admin's permissions do not include a user's.
+    /// Gives a role a permission that another module checks. An admin has [`TENANT_ADMIN`](crate::TENANT_ADMIN),
+    /// [`ROLES_MANAGE`](crate::ROLES_MANAGE), [`GROUPS_MANAGE`](crate::GROUPS_MANAGE) and [`GRANTS_MANAGE`](crate::GRANTS_MANAGE) from the
+    /// start, a user has none; an admin's permissions do not include a user's.
     #[must_use]
     pub fn grant(mut self, role: Role, permission: Permission) -> Self {
         self.roles.grant(role, permission);
+        self
+    }
+
+    /// Declares a permission, for a service that does not compose modules, or for a module that declares only its name. What modules
+    /// declare is known without.
+    #[must_use]
+    pub fn permission(mut self, info: PermissionInfo) -> Self {
+        self.declared.push(info);
         self
     }
 }
@@ -84,7 +107,18 @@ impl Default for AuthConfig {
             sessions: SessionConfig::default(),
             passwords: PasswordConfig::default(),
             throttle: ThrottleConfig::default(),
+            second_factor: ThrottleConfig {
+                account: ThrottleLimit {
+                    burst: 5,
+                    recovery: Duration::from_secs(2 * 60),
+                },
+                ..ThrottleConfig::default()
+            },
+            refusals: RefusalConfig::default(),
+            mail: None,
+            verified_email: false,
             roles: RoleTable::default(),
+            declared: Vec::new(),
         }
     }
 }
@@ -103,6 +137,8 @@ impl Default for PasswordConfig {
     fn default() -> Self {
         Self {
             chars_min: 8,
+            score_min: 3,
+            breached: None,
             memory_kib: 19 * 1024,
             passes: 2,
             lanes: 1,

@@ -1,6 +1,5 @@
 //! Erasing users, and the legal holds that keep them from it.
 
-use platform_audit::{Action, Event, Outcome};
 use platform_core::pg::{DbError, TenantRead, TenantTx};
 use platform_core::{Forbidden, PrincipalId, RequestContext, Timestamp};
 use platform_crypto::{
@@ -8,9 +7,7 @@ use platform_crypto::{
 };
 
 use crate::auth::Inner;
-use crate::{Auth, Fault};
-
-const ERASED: Action = Action::new("auth.erase_user");
+use crate::{Auth, Fault, trail};
 
 /// How far the erasure of a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,8 +102,7 @@ impl Auth {
             Err(error) => return Err(error.into()),
         }
         if empty(&mut tx, user, inner.sources.now()).await? {
-            let event = Event::new(ERASED, Outcome::Success).target("user", user.to_string());
-            inner.audit.record(&mut tx, ctx, event).await?;
+            inner.audit.record(&mut tx, ctx, trail::erased(user)).await?;
         }
         tx.commit().await?;
         let erased = inner.keys.finish_erasure(ctx, subject(user)).await?;
@@ -221,12 +217,12 @@ pub(crate) async fn lock(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, D
     Ok(found.is_some())
 }
 
-/// Takes everything personal out of the tables of this crate; `false` when there was nothing left.
+/// Takes everything personal out of the tables of this crate; `false` when there was nothing left, and nothing was touched.
 pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) -> Result<bool, DbError> {
     let emptied = sqlx::query(
         "update platform_auth.subject
          set status = 'disabled', erased_at = $3, email = null, email_normalized = null, first_name = null, last_name = null,
-             email_sealed = null, first_name_sealed = null, last_name_sealed = null
+             email_sealed = null, first_name_sealed = null, last_name_sealed = null, email_verified_at = null
          where tenant_id = $1 and id = $2 and erased_at is null",
     )
     .bind(tx.tenant())
@@ -234,23 +230,35 @@ pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) 
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("delete from platform_auth.password_credential where tenant_id = $1 and subject_id = $2")
-        .bind(tx.tenant())
-        .bind(user)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query(
+    let forgotten =
+        sqlx::query("delete from platform_auth.password_credential where tenant_id = $1 and subject_id = $2")
+            .bind(tx.tenant())
+            .bind(user)
+            .execute(&mut *tx)
+            .await?;
+    let ended = sqlx::query(
         "update platform_auth.session
          set source_address = null, user_agent = null,
              ended_at = coalesce(ended_at, $3), end_reason = coalesce(end_reason, 'erased')
-         where tenant_id = $1 and subject_id = $2",
+         where tenant_id = $1 and subject_id = $2
+           and (ended_at is null or source_address is not null or user_agent is not null)",
     )
     .bind(tx.tenant())
     .bind(user)
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    Ok(emptied.rows_affected() == 1)
+    let mut touched = vec![emptied, forgotten, ended];
+    for statement in [
+        "delete from platform_auth.totp_credential where tenant_id = $1 and subject_id = $2",
+        "delete from platform_auth.recovery_code where tenant_id = $1 and subject_id = $2",
+        "delete from platform_auth.one_time_token where tenant_id = $1 and subject_id = $2",
+        "delete from platform_auth.mail where tenant_id = $1 and subject_id = $2",
+    ] {
+        let deleted = sqlx::query(statement).bind(tx.tenant()).bind(user);
+        touched.push(deleted.execute(&mut *tx).await?);
+    }
+    Ok(touched.iter().any(|done| done.rows_affected() > 0))
 }
 
 impl From<EraseError> for EraseUserError {

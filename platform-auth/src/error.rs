@@ -7,7 +7,11 @@ use platform_core::Forbidden;
 use platform_core::pg::DbError;
 use platform_crypto::{KeyError, OpenError, SealError};
 
-use crate::{EraseUserError, HashError, HoldUserError, InvalidRegistration, SealClearError};
+use crate::throttle::Held;
+use crate::{
+    AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword, InvalidRegistration,
+    SealClearError,
+};
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,9 @@ pub enum Fault {
     /// The password could not be hashed, most likely because too many are being hashed.
     #[error("the password could not be hashed")]
     Hash(#[from] HashError),
+    /// The caller was granted more than can be compiled; nothing is decided about it.
+    #[error("more was granted to the caller than can be compiled")]
+    TooMuchGranted,
 }
 
 /// The tenant takes no sign-ins, registrations or requests.
@@ -73,6 +80,15 @@ pub enum SignInError {
     /// There is no such user, the password is wrong or the user is disabled. Which it is stands in the audit trail and nowhere else.
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials,
+    /// The password was right, and nobody has shown yet that the mail of the address is read, which this service asks for.
+    #[error("the e-mail address is not verified")]
+    EmailUnverified,
+    /// The challenge with which a sign-in goes on is unknown, used, expired or void: begin anew with the password.
+    #[error("the challenge is not valid")]
+    InvalidChallenge,
+    /// The code is not the one of now, or was used already. The challenge holds for a few more.
+    #[error("the code is not valid")]
+    InvalidCode,
     /// Too many attempts failed, for this account or from this address. Try again after this long.
     #[error("too many attempts have failed")]
     TooManyAttempts {
@@ -84,6 +100,69 @@ pub enum SignInError {
     Tenant(#[from] TenantRefused),
     /// The service could not do its part.
     #[error("the user could not be signed in")]
+    Fault(#[source] Fault),
+}
+
+/// A user's own credentials were not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The caller is no user, or no active one any more.
+    #[error("the caller is no user")]
+    NoUser,
+    /// The password that should prove who asks is wrong.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// The code is not the one of now, or was used already.
+    #[error("the code is not valid")]
+    InvalidCode,
+    /// The password cannot be set.
+    #[error("the password cannot be set")]
+    Password(#[from] InvalidPassword),
+    /// The one-time token is malformed, unknown, used, expired or void, whichever it is.
+    #[error("the token is not valid")]
+    InvalidToken,
+    /// Signing in takes codes already: give them up first.
+    #[error("a second factor is set up already")]
+    AlreadyEnrolled,
+    /// There is no second factor, or none that waits for its first code.
+    #[error("no second factor is set up")]
+    NotEnrolled,
+    /// Too many attempts failed. Try again after this long.
+    #[error("too many attempts have failed")]
+    TooManyAttempts {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The tenant takes no requests.
+    #[error(transparent)]
+    Tenant(#[from] TenantRefused),
+    /// The service could not do its part.
+    #[error("the credential could not be changed")]
+    Fault(#[source] Fault),
+}
+
+/// No mail was asked for. Whether anybody has the address is in none of these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailRequestError {
+    /// The text is no address.
+    #[error(transparent)]
+    InvalidEmail(#[from] InvalidEmail),
+    /// The service sends no mail.
+    #[error("this service sends no mail")]
+    NoMail,
+    /// Too many mails were asked for, to this address or from where the request comes. Try again after this long.
+    #[error("too many mails were asked for")]
+    TooManyAttempts {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The tenant takes no requests.
+    #[error(transparent)]
+    Tenant(#[from] TenantRefused),
+    /// The service could not do its part.
+    #[error("the mail could not be asked for")]
     Fault(#[source] Fault),
 }
 
@@ -171,9 +250,28 @@ macro_rules! faults {
 faults!(
     RegisterError,
     SignInError,
+    CredentialError,
+    MailRequestError,
     AuthenticateError,
     AccessError,
+    AuthzError,
     EraseUserError,
     HoldUserError,
     SealClearError
 );
+
+/// Lets `?` turn what a throttle says into the error of an operation.
+macro_rules! held {
+    ($($error:ident),+) => {$(
+        impl From<Held> for $error {
+            fn from(held: Held) -> Self {
+                match held {
+                    Held::TooManyAttempts { retry_after } => Self::TooManyAttempts { retry_after },
+                    Held::Busy => Self::from(HashError::busy()),
+                }
+            }
+        }
+    )+};
+}
+
+held!(SignInError, CredentialError, MailRequestError);

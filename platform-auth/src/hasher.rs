@@ -8,8 +8,8 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use platform_core::Sources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::PasswordConfig;
 use crate::password::{NewPassword, TriedPassword};
+use crate::{InvalidBreachedList, PasswordConfig};
 
 /// What a client is told to wait when every hasher is busy.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -39,6 +39,9 @@ pub enum HashError {
     /// There was not memory enough, or the program is stopping.
     #[error("the password hash could not be computed")]
     Failed,
+    /// The list of stolen passwords could not be asked, so no password is set.
+    #[error("the password could not be compared with the stolen ones")]
+    BreachedList(#[source] InvalidBreachedList),
 }
 
 impl HashError {
@@ -98,7 +101,10 @@ impl Hasher {
 
     /// Runs a job when it is its turn. A caller that goes away leaves its place in the queue at once, but a job that has begun keeps its
     /// place to the end: otherwise hanging up would be a way round the bound.
-    async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
         let admitted = Arc::clone(&self.admitted)
             .try_acquire_owned()
             .map_err(|_| HashError::busy())?;
@@ -182,7 +188,7 @@ mod tests {
     }
 
     fn new(text: &str) -> NewPassword {
-        NewPassword::new(text.into(), 8).unwrap()
+        NewPassword::unchecked(text)
     }
 
     fn tried(text: &str) -> TriedPassword {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use platform_audit::registered;
 use platform_core::pg::{Tenant, TenantTx};
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, RequestContext, TenantId};
@@ -11,12 +10,18 @@ use platform_crypto::{TagError, Tagged};
 use crate::auth::Inner;
 use crate::erasure::subject;
 use crate::identity::{EMAIL_INDEX, Identity};
-use crate::password::NewPassword;
+use crate::mail::{Addressee, Letter};
+use crate::one_time::{self, Purpose};
+use crate::password::{About, NewPassword, ProposedPassword};
+use crate::refusals::Who;
+use crate::reset::verified;
+use crate::session::Proof;
 use crate::stored::{self, NewUser};
+use crate::trail::{self, Asked};
 use crate::user::Account;
 use crate::{
     Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role,
-    SignedIn, UserStatus,
+    SignedIn, User, UserStatus,
 };
 
 /// What a new user enters, unchecked.
@@ -72,28 +77,57 @@ impl Ensured {
     }
 }
 
+/// A user was made.
+#[derive(Debug)]
+#[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of these lives for a moment in each registration, a box would cost more"
+)]
+pub enum Registered {
+    /// And signed in.
+    SignedIn(SignedIn),
+    /// And may sign in after having shown that the mail of the address is read; see [`AuthConfig::verified_email`](crate::AuthConfig). Or
+    /// somebody has the address already, and was told so by mail: whoever registers does not learn which.
+    VerificationRequired,
+}
+
 impl Auth {
-    /// Makes a user of the context's tenant in the role `user`, and signs the user in.
+    /// Makes a user of the context's tenant in the role `user`, and signs the user in unless the address has to be verified first. Where
+    /// mail is sent, a token is with which it is.
     ///
     /// # Errors
     /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailTaken`] tells whoever asks that the
-    /// address is known, which a registration without e-mail verification cannot hide; [`RegisterError::Fault`] means try again.
+    /// address is known, which a registration that signs in at once cannot hide; [`RegisterError::Fault`] means try again.
     pub async fn register(
         &self,
         ctx: &RequestContext,
         registration: Registration,
-    ) -> Result<SignedIn, RegisterError> {
+    ) -> Result<Registered, RegisterError> {
         let inner = &*self.inner;
         if !inner.config.registration {
+            let asked = Asked::to("register", "registration is closed");
+            let refused = |more| trail::refused(&asked, "registration_closed", more);
+            inner
+                .record_refusal(ctx, Who::stranger(ctx.tenant()), refused)
+                .await?;
             return Err(RegisterError::Closed);
         }
-        let checked = Checked::new(registration, inner.config.passwords.chars_min)?;
+        let checked = inner.check(registration).await?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
-        inner.register(ctx, checked, tenant).await
+        let email = checked.email.clone();
+        match inner.register(ctx, checked, tenant.clone()).await {
+            Err(RegisterError::EmailTaken) if inner.config.verified_email => {
+                self.tell_owner(ctx, email, tenant);
+                Ok(Registered::VerificationRequired)
+            }
+            registered => registered,
+        }
     }
 
     /// Makes sure that the tenant has a user with this e-mail address, and tells whether there was one before: for the first
-    /// administrator and for demonstrations. An existing user is left as it is, password and role included.
+    /// administrator and for demonstrations. The address of a new one counts as verified. An existing user is left as it is, password and
+    /// role included.
     ///
     /// # Errors
     /// [`RegisterError::Invalid`] when the address or the password cannot be taken, [`RegisterError::Fault`] when nothing was changed.
@@ -112,7 +146,7 @@ impl Auth {
             first_name: None,
             last_name: None,
         };
-        let checked = Checked::new(registration, inner.config.passwords.chars_min)?;
+        let checked = inner.check(registration).await?;
         if let Some(known) = inner.candidate(&ctx, &checked.email).await? {
             return Ok(Ensured::Existing(known.stored.account.id));
         }
@@ -129,7 +163,9 @@ impl Auth {
             }
             Err(error) => return Err(error),
         }
-        let event = registered(account.id, checked.email.as_entered());
+        // Whoever runs the service answers for the address.
+        verified(&mut tx, account.id, account.created_at).await?;
+        let event = trail::registered(account, &checked.email, None);
         inner.audit.record(&mut tx, &ctx, event).await?;
         tx.commit().await?;
         Ok(Ensured::Created(account.id))
@@ -142,21 +178,53 @@ impl Inner {
         ctx: &RequestContext,
         checked: Checked,
         tenant: Tenant,
-    ) -> Result<SignedIn, RegisterError> {
+    ) -> Result<Registered, RegisterError> {
         let phc = self.hasher.hash(checked.password.clone()).await?;
         let account = self.new_account(Role::User);
         self.warm_keys(ctx).await?;
         let mut tx = self.db.begin(ctx).await?;
         self.store(&mut tx, ctx, account, &checked, &phc).await?;
-        let opened = self
-            .open_session(&mut tx, ctx, account, account.created_at)
-            .await?;
+        let user = account.identified(checked.identity());
+        self.ask_to_verify(&mut tx, ctx, &user, &tenant).await?;
+        if self.config.verified_email {
+            let event = trail::registered(account, &checked.email, None);
+            self.audit.record(&mut tx, ctx, event).await?;
+            tx.commit().await?;
+            tracing::info!(user.id = %account.id, "registered user {}", account.id);
+            return Ok(Registered::VerificationRequired);
+        }
+        let proof = (Proof::Password, account.created_at);
+        let opened = self.open_session(&mut tx, ctx, account, proof).await?;
         let (opened, of_user) = opened.ok_or(RegisterError::EmailTaken)?;
-        let event = registered(account.id, checked.email.as_entered());
+        let event = trail::registered(account, &checked.email, Some(opened.begun));
         self.audit.record(&mut tx, &of_user, event).await?;
         tx.commit().await?;
         tracing::info!(user.id = %account.id, "registered user {}", account.id);
-        Ok(opened.signed_in(account.identified(checked.identity()), tenant))
+        Ok(Registered::SignedIn(opened.signed_in(user, tenant)))
+    }
+
+    /// Sends a new user a token with which the address is verified, where mail is sent.
+    async fn ask_to_verify(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        user: &User,
+        tenant: &Tenant,
+    ) -> Result<(), RegisterError> {
+        if self.config.mail.is_none() {
+            return Ok(());
+        }
+        let issued = one_time::issue(tx, &self.sources, user.id, Purpose::VerifyEmail).await?;
+        let Some(issued) = issued else { return Ok(()) };
+        let to = Addressee {
+            user: user.id,
+            email: &user.email,
+            tenant: &tenant.name,
+        };
+        let letter = Letter::VerifyEmail(&issued.token);
+        self.write_to(tx, ctx, &to, &letter, Some(issued.expires_at))
+            .await?;
+        Ok(())
     }
 
     fn new_account(&self, role: Role) -> Account {
@@ -217,26 +285,36 @@ impl Checked {
     fn identity(&self) -> Identity {
         Identity::new(&self.email, self.first_name.as_ref(), self.last_name.as_ref())
     }
+}
 
-    fn new(registration: Registration, password_chars_min: usize) -> Result<Self, InvalidRegistration> {
+impl Inner {
+    /// Checks everything that was entered, so that all of it can be corrected at once.
+    async fn check(&self, registration: Registration) -> Result<Checked, RegisterError> {
         let name = |text: Option<String>| text.as_deref().map(PersonName::parse).transpose();
         let email = EmailAddress::parse(&registration.email);
-        let password = NewPassword::new(registration.password, password_chars_min);
         let first_name = name(registration.first_name);
         let last_name = name(registration.last_name);
+        let known = |name: &Result<Option<PersonName>, _>| name.clone().ok().flatten();
+        let names = [known(&first_name), known(&last_name)];
+        let about = About::new(email.as_ref().ok(), names.each_ref().map(Option::as_ref));
+        let proposed = ProposedPassword::new(registration.password, self.config.passwords.chars_min);
+        let password = match proposed {
+            Ok(proposed) => self.hasher.judge(&self.policy, proposed, about).await?,
+            Err(invalid) => Err(invalid),
+        };
         match (email, password, first_name, last_name) {
-            (Ok(email), Ok(password), Ok(first_name), Ok(last_name)) => Ok(Self {
+            (Ok(email), Ok(password), Ok(first_name), Ok(last_name)) => Ok(Checked {
                 email,
                 password,
                 first_name,
                 last_name,
             }),
-            (email, password, first_name, last_name) => Err(InvalidRegistration {
+            (email, password, first_name, last_name) => Err(RegisterError::Invalid(InvalidRegistration {
                 email: email.err(),
                 password: password.err(),
                 first_name: first_name.err(),
                 last_name: last_name.err(),
-            }),
+            })),
         }
     }
 }

@@ -6,7 +6,7 @@ use platform_crypto::{OpenError, SealedRow as _};
 use crate::auth::Inner;
 use crate::erasure::{empty, lock};
 use crate::stored::{self, StoredUser};
-use crate::{Auth, Fault};
+use crate::{Auth, Fault, trail};
 
 /// Users that are looked at in one go.
 const PAGE: u32 = 200;
@@ -36,6 +36,7 @@ impl Auth {
             for id in gone {
                 let mut tx = inner.db.begin(ctx).await?;
                 if lock(&mut tx, id).await? && empty(&mut tx, id, inner.sources.now()).await? {
+                    inner.audit.record(&mut tx, ctx, trail::erased_again(id)).await?;
                     replayed += 1;
                 }
                 tx.commit().await?;

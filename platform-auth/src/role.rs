@@ -6,6 +6,8 @@ use std::str::FromStr;
 use platform_core::{Permission, PermissionSet};
 use serde::Serialize;
 
+use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+
 /// Administer the tenant: see its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
 
@@ -63,6 +65,11 @@ impl RoleTable {
         self.0.entry(role).or_default().insert(permission);
     }
 
+    /// Every permission that some role gives.
+    pub(crate) fn permissions(&self) -> impl Iterator<Item = Permission> + '_ {
+        self.0.values().flatten().copied()
+    }
+
     pub(crate) fn compile(&self) -> CompiledRoles {
         let of = |role| self.0.get(&role).into_iter().flatten().copied().collect();
         CompiledRoles {
@@ -75,7 +82,9 @@ impl RoleTable {
 impl Default for RoleTable {
     fn default() -> Self {
         let mut table = Self(BTreeMap::new());
-        table.grant(Role::Admin, TENANT_ADMIN);
+        for permission in [TENANT_ADMIN, ROLES_MANAGE, GROUPS_MANAGE, GRANTS_MANAGE] {
+            table.grant(Role::Admin, permission);
+        }
         table
     }
 }

@@ -15,6 +15,15 @@ pub(crate) struct NewSession<'a> {
     pub(crate) now: Timestamp,
     pub(crate) lifetime: SessionConfig,
     pub(crate) meta: &'a RequestMeta,
+    pub(crate) proof: Proof,
+}
+
+/// How somebody proved to be a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Password,
+    PasswordAndCode,
+    PasswordAndRecoveryCode,
 }
 
 impl NewSession<'_> {
@@ -35,6 +44,8 @@ pub(crate) struct Found {
     pub(crate) role: String,
     pub(crate) status: String,
     pub(crate) tenant_status: String,
+    /// How often has it changed who may do what in the tenant? What was compiled at another version is stale.
+    pub(crate) authz_version: i64,
 }
 
 /// Why a session ended.
@@ -43,12 +54,36 @@ pub(crate) enum EndReason {
     SignedOut,
     /// Its holder signed in anew.
     Replaced,
+    /// Its user changed the password in another session.
+    PasswordChanged,
+    /// The password was set by who had a token for it.
+    PasswordReset,
+    /// Its user set up, or gave up, the second factor in another session.
+    FactorChanged,
 }
 
-/// Opens a session for a user who is active and whose password is still the one that was verified; says whether it did.
+/// Keeps the password and the second factor of a user from being changed until the transaction ends; says when the password was.
+/// Whoever changes either of them locks the row for himself.
+pub(crate) async fn hold_credential(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+) -> Result<Option<Timestamp>, DbError> {
+    let changed_at = sqlx::query_scalar(
+        "select changed_at from platform_auth.password_credential
+         where tenant_id = $1 and subject_id = $2 for share",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(changed_at)
+}
+
+/// Opens a session for a user who is active, whose password is still the one that was verified, and who has given a code where one is
+/// asked for; says whether it did.
 ///
-/// The credential is locked until the transaction ends. A password change that ends the user's sessions therefore either waits and
-/// ends this one too, or comes first and is seen here.
+/// The credential has to be [held](hold_credential) by a statement before this one. A change of the password or of the second factor that
+/// ends the user's sessions therefore either waits and ends this one too, or comes first and is seen here.
 pub(crate) async fn open(
     tx: &mut TenantTx,
     new: &NewSession<'_>,
@@ -56,11 +91,16 @@ pub(crate) async fn open(
 ) -> Result<bool, DbError> {
     let inserted = sqlx::query(
         "insert into platform_auth.session
-           (tenant_id, id, subject_id, token_hash, created_at, last_seen_at, idle_expires_at, expires_at, source_address, user_agent)
-         select u.tenant_id, $2, u.id, $4, $5, $5, $6, $7, $8, $9
+           (tenant_id, id, subject_id, token_hash, created_at, last_seen_at, idle_expires_at, expires_at, source_address, user_agent,
+            amr, auth_time)
+         select u.tenant_id, $2, u.id, $4, $5, $5, $6, $7, $8, $9, $11, $5
          from platform_auth.subject u
          join platform_auth.password_credential c on c.tenant_id = u.tenant_id and c.subject_id = u.id
          where u.tenant_id = $1 and u.id = $3 and u.status = 'active' and c.changed_at = $10
+           and (cardinality($11) > 1 or not exists (
+             select from platform_auth.totp_credential t
+             where t.tenant_id = u.tenant_id and t.subject_id = u.id and t.confirmed_at is not null
+           ))
          for share of c",
     )
     .bind(tx.tenant())
@@ -73,6 +113,7 @@ pub(crate) async fn open(
     .bind(new.meta.source_address.map(|address| address.to_string()))
     .bind(new.meta.user_agent.as_deref())
     .bind(password_changed_at)
+    .bind(new.proof.methods())
     .execute(&mut *tx)
     .await?;
     Ok(inserted.rows_affected() == 1)
@@ -82,10 +123,11 @@ pub(crate) async fn open(
 pub(crate) async fn find(read: &mut TenantRead, token: &SessionToken) -> Result<Option<Found>, DbError> {
     let found = sqlx::query_as(
         "select s.id as session_id, s.subject_id, s.last_seen_at, s.idle_expires_at, s.expires_at, s.ended_at,
-                u.role, u.status, t.status as tenant_status
+                u.role, u.status, t.status as tenant_status, coalesce(a.version, 0) as authz_version
          from platform_auth.session s
          join platform_auth.subject u on u.tenant_id = s.tenant_id and u.id = s.subject_id
          join platform_core.tenant t on t.id = s.tenant_id
+         left join platform_auth.authz_version a on a.tenant_id = s.tenant_id
          where s.tenant_id = $1 and s.token_hash = $2",
     )
     .bind(read.tenant())
@@ -137,6 +179,65 @@ pub(crate) async fn end(
     Ok(user)
 }
 
+/// Ends every session of a user but one, and says how many.
+pub(crate) async fn end_others(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+    kept: Option<SessionId>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<u64, DbError> {
+    let ended = sqlx::query(
+        "update platform_auth.session set ended_at = $4, end_reason = $5
+         where tenant_id = $1 and subject_id = $2 and ended_at is null and id is distinct from $3",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(kept)
+    .bind(now)
+    .bind(reason.as_str())
+    .execute(&mut *tx)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
+/// How the user of a session proved to be that; `None` when the session is not a live one of the user.
+pub(crate) async fn proof_of(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+    id: SessionId,
+) -> Result<Option<Proof>, DbError> {
+    let methods: Option<Vec<String>> = sqlx::query_scalar(
+        "select amr from platform_auth.session where tenant_id = $1 and subject_id = $2 and id = $3 and ended_at is null",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(methods.map(|methods| Proof::of(&methods)))
+}
+
+impl Proof {
+    /// As RFC 8176 names them; `rcv` is ours.
+    pub(crate) const fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Password => &["pwd"],
+            Self::PasswordAndCode => &["pwd", "otp"],
+            Self::PasswordAndRecoveryCode => &["pwd", "rcv"],
+        }
+    }
+
+    fn of(methods: &[String]) -> Self {
+        let has = |wanted: &str| methods.iter().any(|method| method == wanted);
+        match (has("otp"), has("rcv")) {
+            (true, _) => Self::PasswordAndCode,
+            (false, true) => Self::PasswordAndRecoveryCode,
+            (false, false) => Self::Password,
+        }
+    }
+}
+
 impl Found {
     /// A session holds up to the instant of its expiry, and not at it.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
@@ -153,6 +254,9 @@ impl EndReason {
         match self {
             Self::SignedOut => "signed_out",
             Self::Replaced => "replaced",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
+            Self::FactorChanged => "factor_changed",
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) struct Candidate {
     pub(crate) stored: StoredUser,
     pub(crate) phc: String,
     pub(crate) changed_at: Timestamp,
+    /// Whether somebody has shown that the mail of the address is read.
+    pub(crate) is_verified: bool,
+    /// Whether signing in takes a code as well.
+    pub(crate) has_second_factor: bool,
 }
 
 /// A user who has not been erased, still sealed.
@@ -63,7 +67,12 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<(), D
 pub(crate) async fn candidate(read: &mut TenantRead, found: &[RowId]) -> Result<Option<Candidate>, DbError> {
     let ids: Vec<_> = found.iter().map(|row| row.as_uuid()).collect();
     let row: Option<CandidateRow> = sqlx::query_as(
-        "select u.tenant_id, u.id, u.email_sealed, u.first_name_sealed, u.last_name_sealed, u.role, u.status, u.created_at, c.phc, c.changed_at
+        "select u.tenant_id, u.id, u.email_sealed, u.first_name_sealed, u.last_name_sealed, u.role, u.status, u.created_at, c.phc, c.changed_at,
+                u.email_verified_at is not null as is_verified,
+                exists (
+                  select from platform_auth.totp_credential t
+                  where t.tenant_id = u.tenant_id and t.subject_id = u.id and t.confirmed_at is not null
+                ) as has_second_factor
          from platform_auth.subject u
          join platform_auth.password_credential c on c.tenant_id = u.tenant_id and c.subject_id = u.id
          where u.tenant_id = $1 and u.id = any($2) and u.erased_at is null and u.email_sealed is not null",
@@ -77,9 +86,65 @@ pub(crate) async fn candidate(read: &mut TenantRead, found: &[RowId]) -> Result<
             stored: row.user.try_into()?,
             phc: row.phc,
             changed_at: row.changed_at,
+            is_verified: row.is_verified,
+            has_second_factor: row.has_second_factor,
         })
     })
     .transpose()
+}
+
+/// A user with a password, by id.
+pub(crate) async fn candidate_of(
+    read: &mut TenantRead,
+    user: PrincipalId,
+) -> Result<Option<Candidate>, DbError> {
+    candidate(read, &[RowId::from(user)]).await
+}
+
+/// Sets the password of a user who has one and is active; says whether it did. See [`change_password`] for the time.
+pub(crate) async fn set_password(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+    phc: &str,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let set = sqlx::query(
+        "update platform_auth.password_credential c
+         set phc = $3, changed_at = greatest($4, c.changed_at + interval '1 microsecond')
+         from platform_auth.subject u
+         where c.tenant_id = $1 and c.subject_id = $2 and u.tenant_id = c.tenant_id and u.id = c.subject_id and u.status = 'active'",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(phc)
+    .bind(now)
+    .execute(&mut *tx)
+    .await?;
+    Ok(set.rows_affected() == 1)
+}
+
+/// Replaces a password that has not changed since it was read, and says when: later than the one before in any case, because whoever
+/// signs in meanwhile shows by the time which password was verified.
+pub(crate) async fn change_password(
+    tx: &mut TenantTx,
+    candidate: &Candidate,
+    phc: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, DbError> {
+    let changed_at = sqlx::query_scalar(
+        "update platform_auth.password_credential
+         set phc = $4, changed_at = greatest($5, changed_at + interval '1 microsecond')
+         where tenant_id = $1 and subject_id = $2 and changed_at = $3
+         returning changed_at",
+    )
+    .bind(tx.tenant())
+    .bind(candidate.stored.account.id)
+    .bind(candidate.changed_at)
+    .bind(phc)
+    .bind(now)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(changed_at)
 }
 
 /// Replaces the hash of a password that has not changed since it was read.
@@ -137,6 +202,8 @@ struct CandidateRow {
     user: UserRow,
     phc: String,
     changed_at: Timestamp,
+    is_verified: bool,
+    has_second_factor: bool,
 }
 
 #[derive(sqlx::FromRow)]

@@ -1,4 +1,4 @@
-//! The token of a session.
+//! The form of the tokens that are shown to clients, and the token of a session.
 
 use std::fmt;
 
@@ -30,7 +30,10 @@ const TOKEN_BYTES: usize = 78;
 /// The parts are found by their offsets: `_` is a digit of base64url too. The tenant stands in the token, so that it is known before
 /// the first query; it is not trusted for more than that, because the hash is looked up within that tenant. The checksum keeps
 /// a mistyped or cut token from costing a query; anybody can compute it.
-pub struct SessionToken {
+pub struct SessionToken(TokenText);
+
+/// The text of a token of some kind, which its first five characters name.
+pub(crate) struct TokenText {
     tenant: TenantId,
     text: SecretString,
 }
@@ -43,9 +46,46 @@ pub struct InvalidToken;
 impl SessionToken {
     /// Draws a new token for a session of this tenant.
     pub fn generate(tenant: TenantId, sources: &Sources) -> Self {
+        Self(TokenText::generate(PREFIX, tenant, sources))
+    }
+
+    /// Reads a token. Says nothing about whether such a session exists.
+    ///
+    /// # Errors
+    /// [`InvalidToken`], whatever is wrong.
+    pub fn parse(text: &str) -> Result<Self, InvalidToken> {
+        TokenText::parse(PREFIX, text).map(Self)
+    }
+
+    /// The tenant whose session it claims to be.
+    pub fn tenant(&self) -> TenantId {
+        self.0.tenant
+    }
+
+    /// The token itself, to be sent to the client once.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// What is stored and looked up.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        self.0.hash()
+    }
+}
+
+/// Prints nothing of the token.
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionToken(****)")
+    }
+}
+
+impl TokenText {
+    /// Draws a token; `prefix` has five characters.
+    pub(crate) fn generate(prefix: &str, tenant: TenantId, sources: &Sources) -> Self {
         let secret: [u8; 32] = sources.bytes();
         let mut text = String::with_capacity(TOKEN_BYTES);
-        text.push_str(PREFIX);
+        text.push_str(prefix);
         URL_SAFE_NO_PAD.encode_string(tenant.as_uuid().as_bytes(), &mut text);
         text.push('_');
         URL_SAFE_NO_PAD.encode_string(secret, &mut text);
@@ -58,12 +98,8 @@ impl SessionToken {
         }
     }
 
-    /// Reads a token. Says nothing about whether such a session exists.
-    ///
-    /// # Errors
-    /// [`InvalidToken`], whatever is wrong.
-    pub fn parse(text: &str) -> Result<Self, InvalidToken> {
-        if text.len() != TOKEN_BYTES || !text.is_ascii() || !text.starts_with(PREFIX) {
+    pub(crate) fn parse(prefix: &str, text: &str) -> Result<Self, InvalidToken> {
+        if text.len() != TOKEN_BYTES || !text.is_ascii() || !text.starts_with(prefix) {
             return Err(InvalidToken);
         }
         let part = |from: usize, to: usize| text.get(from..to).ok_or(InvalidToken);
@@ -81,26 +117,16 @@ impl SessionToken {
         })
     }
 
-    /// The tenant whose session it claims to be.
-    pub fn tenant(&self) -> TenantId {
+    pub(crate) fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The token itself, to be sent to the client once.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 
-    /// What is stored and looked up.
     pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.expose().as_bytes()).into()
-    }
-}
-
-/// Prints nothing of the token.
-impl fmt::Debug for SessionToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionToken(****)")
     }
 }
 

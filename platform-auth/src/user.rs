@@ -64,6 +64,14 @@ impl Account {
 }
 
 impl UserStatus {
+    /// The word that is stored.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
     /// Whatever is not known to be active may not sign in.
     pub(crate) fn of_stored(word: &str) -> Self {
         match word {

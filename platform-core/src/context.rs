@@ -1,50 +1,13 @@
 //! Who asks, for which tenant, and why.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{PrincipalId, RequestId, Sources, TenantId, Timestamp, TraceContext};
-
-/// What a principal may do, named `module:verb` by the module that checks it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Permission(&'static str);
-
-impl Permission {
-    /// Declares a permission.
-    pub const fn new(name: &'static str) -> Self {
-        Self(name)
-    }
-
-    /// Its stable name.
-    pub const fn name(self) -> &'static str {
-        self.0
-    }
-}
-
-/// The permissions a principal holds, as compiled by whoever authenticated it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PermissionSet(Arc<BTreeSet<Permission>>);
-
-impl PermissionSet {
-    /// Does the set hold this permission?
-    pub fn holds(&self, permission: Permission) -> bool {
-        self.0.contains(&permission)
-    }
-
-    /// The permissions in order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = Permission> + '_ {
-        self.0.iter().copied()
-    }
-}
-
-impl FromIterator<Permission> for PermissionSet {
-    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
-        Self(Arc::new(permissions.into_iter().collect()))
-    }
-}
+use crate::{
+    Authority, Permission, PermissionSet, PrincipalId, RequestId, Sources, TenantId, Timestamp, TraceContext,
+};
 
 /// What sort of principal acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -77,7 +40,7 @@ impl PrincipalKind {
 pub struct Principal {
     kind: PrincipalKind,
     id: Option<PrincipalId>,
-    permissions: PermissionSet,
+    authority: Authority,
 }
 
 impl Principal {
@@ -86,7 +49,7 @@ impl Principal {
         Self {
             kind: PrincipalKind::User,
             id: Some(id),
-            permissions,
+            authority: Authority::new(permissions),
         }
     }
 
@@ -95,7 +58,7 @@ impl Principal {
         Self {
             kind: PrincipalKind::Service,
             id: Some(id),
-            permissions,
+            authority: Authority::new(permissions),
         }
     }
 
@@ -109,9 +72,20 @@ impl Principal {
         self.id
     }
 
+    /// The same principal, which may do what the authority says instead.
+    #[must_use]
+    pub fn with_authority(self, authority: Authority) -> Self {
+        Self { authority, ..self }
+    }
+
     /// What it may do.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// What it may do everywhere in the tenant and always; there may be more, which only [`authority`](Self::authority) knows.
     pub fn permissions(&self) -> &PermissionSet {
-        &self.permissions
+        self.authority.always()
     }
 }
 
@@ -222,7 +196,7 @@ impl RequestContext {
         let principal = Principal {
             kind: PrincipalKind::Anonymous,
             id: None,
-            permissions: PermissionSet::default(),
+            authority: Authority::default(),
         };
         Self {
             tenant,
@@ -239,7 +213,7 @@ impl RequestContext {
         let principal = Principal {
             kind: PrincipalKind::System,
             id: None,
-            permissions: PermissionSet::default(),
+            authority: Authority::default(),
         };
         let meta = RequestMeta::internal(sources);
         Self {
@@ -296,15 +270,20 @@ impl RequestContext {
         &self.meta
     }
 
-    /// Checks that the principal holds a permission. A system job holds every one.
+    /// Checks that the principal holds a permission in the whole tenant, at the instant at which it was authenticated. A system job holds
+    /// every one. For a permission on one resource there is [`authorize`](Self::authorize).
     ///
     /// # Errors
     /// [`Forbidden`] names the permission; the HTTP stack answers 403.
     pub fn require(&self, permission: Permission) -> Result<(), Forbidden> {
-        let system = self.principal.kind == PrincipalKind::System;
-        if system || self.principal.permissions.holds(permission) {
+        if self.is_system() || self.principal.authority.holds(permission) {
             return Ok(());
         }
         Err(Forbidden(permission))
+    }
+
+    /// Is it a job of this program?
+    pub(crate) fn is_system(&self) -> bool {
+        self.principal.kind == PrincipalKind::System
     }
 }

@@ -27,13 +27,18 @@
 
 extern crate self as platform_core;
 
+mod authority;
+mod authorized;
 mod clock;
 mod context;
 mod error_chain;
 mod id;
+mod permission;
 mod random;
+mod resource;
 mod sources;
 mod trace;
+mod window;
 
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -48,16 +53,20 @@ pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use authority::{Authority, Granted, Holding, OwnedResource};
+pub use authorized::{Authorized, Denied, Needs};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use context::{
-    Forbidden, IdempotencyKey, InvalidIdempotencyKey, Permission, PermissionSet, Principal, PrincipalKind,
-    RequestContext, RequestMeta,
+    Forbidden, IdempotencyKey, InvalidIdempotencyKey, Principal, PrincipalKind, RequestContext, RequestMeta,
 };
 pub use error_chain::error_chain;
 pub use id::{ParseIdError, PrincipalId, RequestId, TenantId};
+pub use permission::{Permission, PermissionInfo, PermissionSet};
 pub use random::{OsRandom, Random, SeededRandom};
+pub use resource::{InvalidResourceId, RESOURCE_ID_BYTES_MAX, Resource};
 pub use sources::Sources;
 pub use trace::TraceContext;
+pub use window::Window;
 
 #[cfg(feature = "http")]
 pub use axum;

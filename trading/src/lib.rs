@@ -72,6 +72,7 @@ use platform_core::pg::Migrations;
 pub static MIGRATIONS: Migrations = Migrations {
     schema: "trading",
     migrator: &MIGRATOR,
+    roles: &[],
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/trading");

@@ -5,7 +5,7 @@
 use anyhow::ensure;
 use platform_audit::platform_core::pg::{AllowList, Db, DbConfig, migrate};
 use platform_audit::platform_core::{RequestContext, Sources, TenantId};
-use platform_audit::{Action, AuditLog, Event, EventPage, MIGRATIONS, Outcome, RecordedEvent};
+use platform_audit::{AUDIT_TABLES, Action, AuditLog, Event, EventPage, MIGRATIONS, Outcome, RecordedEvent};
 
 const ARCHIVED: Action = Action::new("report.archive");
 
@@ -18,7 +18,7 @@ pub async fn connect(url: &str, owner_url: Option<String>) -> anyhow::Result<Db>
         migrate(&owner_url.into(), None, &[&MIGRATIONS]).await?;
     }
     let db = Db::connect(&DbConfig::new(url), Sources::system()).await?;
-    let report = db.self_check(&AllowList::core()).await?;
+    let report = db.self_check(&AllowList::core().with_all(AUDIT_TABLES)).await?;
     ensure!(report.passes(), "{report}");
     Ok(db)
 }

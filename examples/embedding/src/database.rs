@@ -4,6 +4,7 @@ use std::env::{var, var_os};
 use std::path::Path;
 
 use anyhow::ensure;
+use platform_audit::AUDIT_TABLES;
 use platform_core::embedded::{Binaries, Cluster, ClusterConfig, SUPERUSER, SearchPath, StopMode};
 use platform_core::pg::{AllowList, Bootstrap, Db, DbConfig, NewTenant, Slug, Tenants, bootstrap, migrate};
 use platform_core::secrecy::{ExposeSecret, SecretString};
@@ -47,6 +48,7 @@ impl Database {
             database: DATABASE.to_owned(),
             owner: OWNER.to_owned(),
             application: APPLICATION.to_owned(),
+            crates: ALL_MIGRATIONS.to_vec(),
         };
         bootstrap(&plan).await?;
         migrate(&cluster.url(OWNER, DATABASE).into(), None, &ALL_MIGRATIONS).await?;
@@ -63,7 +65,9 @@ impl Database {
     pub async fn connect(&self) -> anyhow::Result<Db> {
         let config = DbConfig::new(self.url.expose_secret());
         let db = Db::connect(&config, Sources::system()).await?;
-        let report = db.self_check(&AllowList::core().with(ROOT_KEY_TABLE)).await?;
+        let report = db
+            .self_check(&AllowList::core().with(ROOT_KEY_TABLE).with_all(AUDIT_TABLES))
+            .await?;
         ensure!(report.passes(), "{report}");
         Ok(db)
     }

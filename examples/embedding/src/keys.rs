@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platform_audit::AuditLog;
-use platform_auth::SealedUser;
+use platform_auth::{SealedMail, SealedTotp, SealedUser};
 use platform_core::pg::Db;
 use platform_crypto::{FileErasureStore, Keyring, LocalRoot};
 
@@ -24,6 +24,8 @@ pub async fn open(db: &Db, folder: &Path) -> anyhow::Result<Keyring> {
         .erasure(Arc::new(erasures))
         .log(Arc::new(AuditLog::new(db.sources().clone())))
         .sealed::<SealedUser>()
+        .sealed::<SealedTotp>()
+        .sealed::<SealedMail>()
         .open()
         .await?;
     Ok(keyring)

@@ -23,6 +23,7 @@ use crate::parcels::{Parcels, SEND};
 pub static MIGRATIONS: Migrations = Migrations {
     schema: "parcels",
     migrator: &MIGRATOR,
+    roles: &[],
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

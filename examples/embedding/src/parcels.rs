@@ -6,7 +6,7 @@ use platform_audit::{Action, AuditError, AuditLog, Event, Outcome};
 use platform_core::http::{Caller, Json, Page, PageQuery, PageRequest, Path, Problem, Query};
 use platform_core::pg::{Db, DbError, Migrations};
 use platform_core::runtime::{BuildCx, Descriptor, Module, ModuleError, OpenApiRouter, Parts};
-use platform_core::{Forbidden, Permission, RequestContext, Timestamp};
+use platform_core::{Forbidden, Permission, PermissionInfo, RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -166,7 +166,8 @@ fn refused(error: sqlx::Error) -> ParcelError {
 
 impl Module for Parcels {
     fn descriptor(&self) -> Descriptor {
-        Descriptor::new("parcels", env!("CARGO_PKG_VERSION")).permission(SEND)
+        Descriptor::new("parcels", env!("CARGO_PKG_VERSION"))
+            .permission(PermissionInfo::assignable(SEND, "Send parcels and see them"))
     }
 
     fn migrations(&self) -> Option<&'static Migrations> {

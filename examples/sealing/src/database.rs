@@ -49,6 +49,7 @@ impl Server {
             database: database.to_owned(),
             owner: OWNER.to_owned(),
             application: APPLICATION.to_owned(),
+            crates: ALL_MIGRATIONS.to_vec(),
         };
         Ok(bootstrap(&plan).await?)
     }

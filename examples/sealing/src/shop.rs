@@ -16,6 +16,7 @@ use sqlx::FromRow;
 pub static MIGRATIONS: Migrations = Migrations {
     schema: "shop",
     migrator: &MIGRATOR,
+    roles: &[],
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

@@ -16,9 +16,10 @@ use crate::compose::{self, Beside, Handles};
 use crate::config::Settings;
 use crate::database::{Database, self_check};
 use crate::exit::Exit;
+use crate::ready::Ready;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::tenants::{create_tenant as create_tenant_row, make_up_password};
-use crate::{demo, keyring, keys as tasks, market};
+use crate::{demo, keyring, keys as tasks, market, trail};
 
 /// Starts everything and serves until it is told to stop.
 ///
@@ -44,28 +45,21 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
                 "the schemas are up to date"
             );
         }
-        let db = database.connect(settings, Sources::system()).await?;
-        let report = self_check(&db).await?;
-        for finding in report
-            .findings()
-            .iter()
-            .filter(|finding| finding.allowed.is_none())
-        {
-            tracing::warn!(code = finding.code, object = finding.object, "{finding}");
-        }
-        let opened = keyring::open(&db, &settings.keys).await?;
-        let handles = Handles::new(&db, &opened.keyring, &board, settings);
-        seal_clear_users(&handles).await?;
-        let credentials = demo::seed(&db, &handles, &settings.demo).await?;
+        let ready = Ready::open(&database, settings, &board).await?;
+        let Ready { db, handles, .. } = &ready;
+        let sequencer = trail::sequencer(db, &ready.trail, &settings.audit).await?;
+        seal_clear_users(handles).await?;
+        let credentials = demo::seed(db, handles, &settings.demo).await?;
         if let Some(credentials) = credentials {
             say(credentials.expose());
         }
         let beside = Beside {
             metrics_listener,
             keeper: database.keeper(),
-            renewal: opened.renewal(),
+            renewal: ready.keyring.renewal(),
+            sequencer: Some(sequencer),
         };
-        let platform = compose::platform(&db, &handles, feed, settings, beside)?;
+        let platform = compose::platform(db, &ready.trail, handles, feed, settings, beside)?;
         let address = listener.local_addr().or_refuse(Exit::Internal)?;
         greet(settings, &database, address);
 
@@ -124,7 +118,8 @@ pub async fn migrate(settings: &Settings, path: Option<OsString>) -> Result<Exit
     }
 }
 
-/// Checks the configuration, the market data and the database, says what it found and ends.
+/// Checks the configuration, the market data, the database, the keys and the trail, says what it found and ends. It changes nothing,
+/// and makes neither a database nor a key nor a folder that is not there.
 ///
 /// # Errors
 /// [`Refusal`] when a check fails.
@@ -134,7 +129,7 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         "configuration: sound\nmarket: {} symbols\n",
         feed.instruments().len()
     ));
-    let database = Database::for_operating(settings, path).await?;
+    let database = Database::for_looking(settings, path).await?;
     let checked = async {
         say(&format!("database: {}\n", database.description));
         let db = database.connect(settings, Sources::system()).await?;
@@ -148,11 +143,19 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
                 None => say(&format!("warning: {finding}\n")),
             }
         }
-        let keyring = keyring::open(&db, &settings.keys).await?.keyring;
-        keyring.health().await.or_refuse(Exit::Unavailable)?;
+        let seen = trail::look(&db, &settings.audit).await?;
+        let has_root = keyring::look(&db, &settings.keys).await?;
         db.close().await;
         say("isolation: proven by the self-check and the canary\n");
-        say("keys: the root key is the one of this database\n");
+        say(match has_root {
+            true => "keys: the root key is the one of this database\n",
+            false => "keys: nothing is sealed yet\n",
+        });
+        say(match (seen.key, seen.marks) {
+            (Some(_), Some(_)) => "audit: the key and the marks are those of this trail\n",
+            (Some(_), None) => "audit: the key is there, and nothing is signed yet\n",
+            (None, _) => "audit: the server makes the key at its first start\n",
+        });
         Ok(Exit::Clean)
     }
     .await;
@@ -172,12 +175,10 @@ pub async fn create_tenant(
     let database = Database::for_operating(settings, path).await?;
     let made = async {
         database.migrate().await?;
-        let db = database.connect(settings, Sources::system()).await?;
-        self_check(&db).await?;
         let (_, board) = market::open(&settings.market)?;
-        let opened = keyring::open(&db, &settings.keys).await?;
-        let handles = Handles::new(&db, &opened.keyring, &board, settings);
-        seal_clear_users(&handles).await?;
+        let ready = Ready::open(&database, settings, &board).await?;
+        let Ready { db, handles, .. } = &ready;
+        seal_clear_users(handles).await?;
         // Before anything is made: a tenant without an administrator would be of no use.
         EmailAddress::parse(&new.admin).or_refuse(Exit::Usage)?;
         let known = match new.slug.parse() {
@@ -190,7 +191,7 @@ pub async fn create_tenant(
         };
         let tenant = match known {
             Some(tenant) => tenant.id,
-            None => create_tenant_row(&db, &handles, (&new.slug, &new.name), new.host.as_deref()).await?,
+            None => create_tenant_row(db, handles, (&new.slug, &new.name), new.host.as_deref()).await?,
         };
         let password = make_up_password(db.sources());
         let admin = handles
@@ -198,7 +199,7 @@ pub async fn create_tenant(
             .ensure_user(tenant, &new.admin, password.clone(), Role::Admin)
             .await;
         let admin = admin.or_refuse(Exit::Unavailable)?;
-        db.close().await;
+        ready.close().await;
         let (slug, email) = (&new.slug, &new.admin);
         if let Ensured::Existing(_) = admin {
             return Err(Refusal::new(
@@ -229,15 +230,12 @@ pub async fn keys(settings: &Settings, path: Option<OsString>, task: &KeysTask) 
     let database = Database::for_operating(settings, path).await?;
     let done = async {
         database.migrate().await?;
-        let db = database.connect(settings, Sources::system()).await?;
-        self_check(&db).await?;
         let (_, board) = market::open(&settings.market)?;
-        let opened = keyring::open(&db, &settings.keys).await?;
-        let handles = Handles::new(&db, &opened.keyring, &board, settings);
+        let ready = Ready::open(&database, settings, &board).await?;
         // A user whom an older release stored in the clear has no key yet, and could not be erased.
-        seal_clear_users(&handles).await?;
-        let done = tasks::run(task, &db, &handles).await;
-        db.close().await;
+        seal_clear_users(&ready.handles).await?;
+        let done = tasks::run(task, &ready.db, &ready.handles).await;
+        ready.close().await;
         say(&done?);
         Ok(Exit::Clean)
     }
@@ -246,17 +244,18 @@ pub async fn keys(settings: &Settings, path: Option<OsString>, task: &KeysTask) 
     done
 }
 
-/// Seals what an older release stored in the clear, as the application. `None` where its login or the root key is not known.
+/// Seals what an older release stored in the clear, as the application. `None` where its login, the root key or the key of the trail is
+/// not known.
 async fn seal_after_migrating(settings: &Settings, database: &Database) -> Result<Option<u64>, Refusal> {
     let has_login = database.is_embedded() || settings.database.url.is_some();
-    if !has_login || settings.keys.root.is_none() || settings.keys.erasure.is_none() {
+    let has_keys = settings.keys.root.is_some() && settings.keys.erasure.is_some();
+    if !has_login || !has_keys || settings.audit.place.is_none() {
         return Ok(None);
     }
-    let db = database.connect(settings, Sources::system()).await?;
     let (_, board) = market::open(&settings.market)?;
-    let opened = keyring::open(&db, &settings.keys).await?;
-    let sealed = seal_clear_users(&Handles::new(&db, &opened.keyring, &board, settings)).await;
-    db.close().await;
+    let ready = Ready::open(database, settings, &board).await?;
+    let sealed = seal_clear_users(&ready.handles).await;
+    ready.close().await;
     sealed.map(Some)
 }
 
@@ -303,7 +302,7 @@ fn greet(settings: &Settings, database: &Database, address: SocketAddr) {
 }
 
 /// Writes to standard output. Nothing can be done when even the terminal is gone.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();

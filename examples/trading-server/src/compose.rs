@@ -4,14 +4,14 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use platform_audit::AuditLog;
-use platform_auth::{Auth, AuthConfig, Role};
-use platform_core::Sources;
+use platform_audit::{AUDIT_EXPORT, AUDIT_HOLD, AUDIT_READ, AuditLog, Sequencer};
+use platform_auth::{Auth, AuthConfig, MailConfig, Role};
 use platform_core::axum::Router;
 use platform_core::http::{HttpConfig, RateLimit};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
 use platform_core::runtime::{MetricsAccess, Parts, Platform, Worker, metrics_worker};
+use platform_core::{PermissionInfo, Sources};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
@@ -20,7 +20,8 @@ use trading::{MarketFeed, QuoteBoard, TRADE, Trading};
 use crate::config::{self, Settings};
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::{docs, market};
+use crate::trail::Trail;
+use crate::{docs, market, sequencing};
 
 /// The name of the API in its document.
 const TITLE: &str = "Trading server";
@@ -41,22 +42,45 @@ pub struct Handles {
 }
 
 impl Handles {
-    /// The handles over one database, its keys and one market.
-    pub fn new(db: &Db, keyring: &Keyring, board: &QuoteBoard, settings: &Settings) -> Self {
+    /// The handles over one database, its trail, its keys and one market, with a way for mail if there is one.
+    pub fn new(
+        db: &Db,
+        audit: &AuditLog,
+        keyring: &Keyring,
+        board: &QuoteBoard,
+        (settings, mail): (&Settings, Option<MailConfig>),
+    ) -> Self {
         let tenants = Tenants::new(db);
-        let audit = AuditLog::new(db.sources().clone());
-        let config = AuthConfig::default()
+        let mut config = AuthConfig::default()
             .grant(Role::User, TRADE)
             .grant(Role::Admin, TRADE)
             .grant(Role::Admin, KEYS_READ)
             .grant(Role::Admin, KEYS_MANAGE)
             .grant(Role::Admin, SUBJECTS_ERASE)
-            .grant(Role::Admin, SUBJECTS_HOLD);
-        let auth = Auth::new(db, keyring, &audit, config);
-        let trading = Trading::new(db, &audit, board, market::trading_config(settings));
+            .grant(Role::Admin, SUBJECTS_HOLD)
+            .grant(Role::Admin, AUDIT_READ)
+            .grant(Role::Admin, AUDIT_EXPORT)
+            .grant(Role::Admin, AUDIT_HOLD)
+            // The module of the trail declares their names alone.
+            .permission(PermissionInfo::assignable(AUDIT_READ, "Read the audit trail"))
+            .permission(PermissionInfo::assignable(AUDIT_EXPORT, "Export the audit trail"))
+            .permission(PermissionInfo::assignable(
+                AUDIT_HOLD,
+                "Place and release holds on the audit trail",
+            ));
+        config.mail = mail;
+        config.verified_email = settings.auth.verified_email;
+        config.passwords.chars_min = settings.auth.password_chars_min;
+        config.passwords.score_min = settings.auth.password_score_min;
+        config
+            .passwords
+            .breached
+            .clone_from(&settings.auth.breached_passwords);
+        let auth = Auth::new(db, keyring, audit, config);
+        let trading = Trading::new(db, audit, board, market::trading_config(settings));
         Self {
             tenants,
-            audit,
+            audit: audit.clone(),
             keyring: keyring.clone(),
             auth,
             trading,
@@ -73,6 +97,8 @@ pub struct Beside {
     pub keeper: Option<Worker>,
     /// The worker that keeps the token of the Vault alive, where there is one.
     pub renewal: Option<Worker>,
+    /// What gives audit events their places and signs them; only a server that describes itself has none.
+    pub sequencer: Option<Sequencer>,
 }
 
 /// The platform that serves.
@@ -81,6 +107,7 @@ pub struct Beside {
 /// [`Refusal`] when the modules do not fit together or the settings name something impossible.
 pub fn platform(
     db: &Db,
+    trail: &Trail,
     handles: &Handles,
     feed: MarketFeed,
     settings: &Settings,
@@ -97,7 +124,9 @@ pub fn platform(
             .collect(),
         ..Parts::default()
     };
+    let audit = sequencing::module(db, trail, beside.sequencer, &settings.audit);
     Platform::builder(db.clone(), db.sources().clone(), metrics)
+        .module(audit)
         .module(handles.keyring.clone())
         .module(handles.auth.clone())
         .module(TradingModule::new(&handles.trading, feed).tick(settings.market.tick))
@@ -111,6 +140,7 @@ pub fn platform(
             config::MetricsAccess::Off => MetricsAccess::Off,
         })
         .authenticate_with(Arc::new(handles.auth.clone()))
+        .tell_refusals(Arc::new(handles.auth.clone()))
         .resolve_with(Arc::new(handles.tenants.clone()))
         .openapi_info(TITLE, env!("CARGO_PKG_VERSION"))
         .build()
@@ -131,8 +161,15 @@ pub fn document(settings: &Settings) -> Result<String, Refusal> {
     let sources = Sources::system();
     let (feed, board) = market::open(&settings.market)?;
     let db = Db::unconnected(sources);
-    let handles = Handles::new(&db, &Keyring::unconnected(&db), &board, settings);
-    let platform = platform(&db, &handles, feed, settings, Beside::default())?;
+    let trail = Trail::unused(db.sources())?;
+    let handles = Handles::new(
+        &db,
+        &trail.log,
+        &Keyring::unconnected(&db),
+        &board,
+        (settings, None),
+    );
+    let platform = platform(&db, &trail, &handles, feed, settings, Beside::default())?;
     platform.openapi().to_pretty_json().or_refuse(Exit::Internal)
 }
 

@@ -26,13 +26,24 @@ const APPLICATION: &str = "platform_server";
 /// Connections the embedded cluster takes at least: room for an operator's tools beside the server's pool.
 const CONNECTIONS: u32 = 100;
 
-/// The tables of every crate in the server, in the order in which they refer to each other.
-pub const MIGRATIONS: [&Migrations; 4] = [
+/// The tables of every crate in the server, in the order in which they refer to each other, and last what the server itself does
+/// to them.
+pub const MIGRATIONS: [&Migrations; 5] = [
     &platform_crypto::MIGRATIONS,
     &platform_audit::MIGRATIONS,
     &platform_auth::MIGRATIONS,
     &trading::MIGRATIONS,
+    &OWN_MIGRATIONS,
 ];
+
+/// No tables: puts those of crates that do not know the audit trail under its protection.
+static OWN_MIGRATIONS: Migrations = Migrations {
+    schema: "trading_server",
+    migrator: &MIGRATOR,
+    roles: &[],
+};
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/trading-server");
 
 /// The database as it was found or started.
 #[derive(Debug)]
@@ -77,6 +88,22 @@ impl Database {
             )),
             None => Self::started(settings, path).await,
         }
+    }
+
+    /// Finds the database for a command that looks and makes nothing: not a new database in an empty folder either.
+    ///
+    /// # Errors
+    /// As [`Database::for_serving`], and where there is none yet.
+    pub async fn for_looking(settings: &Settings, path: Option<OsString>) -> Result<Self, Refusal> {
+        let is_embedded = settings.database.url.is_none() && settings.database.owner_url.is_none();
+        if is_embedded && !holds_a_cluster(&settings.data_dir) {
+            let error = anyhow!(
+                "there is no database in {} yet: the server makes it at its first start, and so does the command migrate",
+                settings.data_dir.display()
+            );
+            return Err(Refusal::new(Exit::Unavailable, error));
+        }
+        Self::for_operating(settings, path).await
     }
 
     fn by_url(settings: &Settings) -> Option<Self> {
@@ -155,6 +182,7 @@ impl Database {
                 database: DATABASE.to_owned(),
                 owner: OWNER.to_owned(),
                 application: APPLICATION.to_owned(),
+                crates: MIGRATIONS.to_vec(),
             };
             bootstrap(&plan).await.or_refuse(Exit::Unavailable)?;
         }
@@ -225,15 +253,24 @@ pub async fn self_check(db: &Db) -> Result<Report, Refusal> {
         );
         return Err(Refusal::new(Exit::Configuration, error));
     }
-    let report = db
-        .self_check(&AllowList::core().with(platform_crypto::ROOT_KEY_TABLE))
-        .await
-        .or_refuse(Exit::Unavailable)?;
+    let report = db.self_check(&allowed()).await.or_refuse(Exit::Unavailable)?;
     if report.passes() {
         return Ok(report);
     }
     let error = anyhow!("the database does not keep tenants apart, so the server does not start\n{report}");
     Err(Refusal::new(Exit::Configuration, error))
+}
+
+/// What the self-check may find, each with its reason.
+fn allowed() -> AllowList {
+    AllowList::core()
+        .with(platform_crypto::ROOT_KEY_TABLE)
+        .with_all(platform_audit::AUDIT_TABLES)
+}
+
+/// Where the embedded PostgreSQL keeps its data, below the data folder.
+fn holds_a_cluster(data_dir: &std::path::Path) -> bool {
+    data_dir.join("pg").join("PG_VERSION").exists()
 }
 
 fn exit_of(error: &StartError) -> Exit {

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use platform_audit::AuditLog;
-use platform_auth::SealedUser;
+use platform_auth::{SealedMail, SealedTotp, SealedUser};
 use platform_core::pg::{Db, Tenants};
 use platform_core::runtime::Worker;
 use platform_core::secrecy::{ExposeSecret, SecretString};
 use platform_core::{RequestContext, Sources};
 use platform_crypto::{
     ErasureStore, FileErasureStore, KeyError, KeyProvider, Keyring, LocalRoot, Passphrase, PassphraseRoot,
-    RootChain, RootKeyError, Secret, Vault, VaultConfig, VaultErasureStore, create_key_file,
+    RootChain, RootKeyError, RootKeyInfo, Secret, Vault, VaultConfig, VaultErasureStore, create_key_file,
 };
 
 use crate::config::{self, ErasurePlace, Keys, Place, RootKey, VaultLogin};
@@ -47,27 +47,21 @@ impl Opened {
     }
 }
 
-/// Opens the keyring over a migrated database.
+/// Opens the keyring over a migrated database. What happens to keys is recorded in `audit`.
 ///
 /// # Errors
 /// [`Refusal`] when the root key is missing, malformed, or not the one that this database was sealed under.
-pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
-    let (Some(root), Some(place)) = (&keys.root, &keys.erasure) else {
-        let error = anyhow!(
-            "the root key is not configured: set keys.file, keys.passphrase, keys.root or vault.address, and keys.erasure_dir"
-        );
-        return Err(Refusal::new(Exit::Configuration, error));
-    };
-    let vault = match root {
-        RootKey::Vault(vault) => Some((client(vault, db.sources())?, vault)),
-        _ => None,
-    };
+pub async fn open(db: &Db, keys: &Keys, audit: &AuditLog) -> Result<Opened, Refusal> {
+    let (root, place) = configured(keys)?;
+    let vault = vault_behind(db, root)?;
     let keyring = Keyring::builder(db, chain(db, root, &keys.previous, vault.as_ref()).await?)
         .ttl(keys.ttl)
         .grace(keys.grace)
-        .log(Arc::new(AuditLog::new(db.sources().clone())))
+        .log(Arc::new(audit.clone()))
         .erasure(erasure(place, vault.as_ref())?)
         .sealed::<SealedUser>()
+        .sealed::<SealedTotp>()
+        .sealed::<SealedMail>()
         .open()
         .await
         .map_err(refused)?;
@@ -75,6 +69,61 @@ pub async fn open(db: &Db, keys: &Keys) -> Result<Opened, Refusal> {
     Ok(Opened {
         keyring,
         vault: vault.map(|(client, _)| client),
+    })
+}
+
+/// Looks whether the root key and the erasure store are there, answer and belong to the database, and makes nothing: `false` where the
+/// server makes them at its first start.
+///
+/// # Errors
+/// As [`open`].
+pub async fn look(db: &Db, keys: &Keys) -> Result<bool, Refusal> {
+    let (root, place) = configured(keys)?;
+    let known = Keyring::root_keys(db).await.or_refuse(Exit::Unavailable)?;
+    if let RootKey::OwnFile(path) = root
+        && !path.exists()
+    {
+        return may_be_made(path, &known).map(|()| false);
+    }
+    let vault = vault_behind(db, root)?;
+    let chain = chain(db, root, &keys.previous, vault.as_ref()).await?;
+    let mut builder = Keyring::builder(db, chain);
+    match place {
+        ErasurePlace::Folder(folder) if !folder.exists() => {
+            if let Some(known) = known.first() {
+                let error = anyhow!(
+                    "the folder of erasures {} is missing, and this database was sealed under the root key {}: mount it, or restore it \
+                     from its copy",
+                    folder.display(),
+                    known.root
+                );
+                return Err(Refusal::new(Exit::Configuration, error));
+            }
+        }
+        place => builder = builder.erasure(erasure(place, vault.as_ref())?),
+    }
+    let keyring = builder.check().await.map_err(refused)?;
+    if !known.is_empty() {
+        erasures_belong(db, &keyring).await?;
+    }
+    keyring.health().await.or_refuse(Exit::Unavailable)?;
+    Ok(!known.is_empty())
+}
+
+fn configured(keys: &Keys) -> Result<(&RootKey, &ErasurePlace), Refusal> {
+    let (Some(root), Some(place)) = (&keys.root, &keys.erasure) else {
+        let error = anyhow!(
+            "the root key is not configured: set keys.file, keys.passphrase, keys.root or vault.address, and keys.erasure_dir"
+        );
+        return Err(Refusal::new(Exit::Configuration, error));
+    };
+    Ok((root, place))
+}
+
+fn vault_behind<'a>(db: &Db, root: &'a RootKey) -> Result<Option<VaultBehind<'a>>, Refusal> {
+    Ok(match root {
+        RootKey::Vault(vault) => Some((client(vault, db.sources())?, vault)),
+        _ => None,
     })
 }
 
@@ -215,14 +264,7 @@ async fn make_once(db: &Db, path: &Path) -> Result<(), Refusal> {
         return Ok(());
     }
     let known = Keyring::root_keys(db).await.or_refuse(Exit::Unavailable)?;
-    if let Some(known) = known.first() {
-        let error = anyhow!(
-            "the key file {} is missing, and this database was sealed under the root key {}: restore the file from its copy",
-            path.display(),
-            known.root
-        );
-        return Err(Refusal::new(Exit::Configuration, error));
-    }
+    may_be_made(path, &known)?;
     if let Some(folder) = path.parent() {
         make_folder(folder)?;
     }
@@ -238,6 +280,16 @@ async fn make_once(db: &Db, path: &Path) -> Result<(), Refusal> {
         Err(RootKeyError::Exists { .. }) => Ok(()),
         Err(error) => Err(Refusal::new(Exit::Configuration, error)),
     }
+}
+
+fn may_be_made(path: &Path, known: &[RootKeyInfo]) -> Result<(), Refusal> {
+    let Some(known) = known.first() else { return Ok(()) };
+    let error = anyhow!(
+        "the key file {} is missing, and this database was sealed under the root key {}: restore the file from its copy",
+        path.display(),
+        known.root
+    );
+    Err(Refusal::new(Exit::Configuration, error))
 }
 
 fn make_folder(folder: &Path) -> Result<(), Refusal> {

@@ -17,9 +17,7 @@ use crate::cli::{HoldTask, KeyPurpose, KeysTask, OfTenant};
 use crate::compose::Handles;
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
-
-/// Tenants that are looked up at once.
-const TENANTS: u32 = 200;
+use crate::tenants;
 
 /// Does a task and answers what to print.
 ///
@@ -174,7 +172,7 @@ async fn destroy(
 async fn rewrap(at: &At<'_>) -> Result<String, Refusal> {
     let mut keys = 0;
     let mut failed = None;
-    for tenant in tenants(at).await? {
+    for tenant in tenants::all(at.db).await? {
         let ctx = RequestContext::system(tenant.id, "rewrap keys", at.db.sources());
         match at.handles.keyring.rewrap(&ctx).await {
             Ok(done) => keys += done,
@@ -204,7 +202,7 @@ async fn rewrap(at: &At<'_>) -> Result<String, Refusal> {
 async fn replay(at: &At<'_>) -> Result<String, Refusal> {
     let mut users = 0;
     let mut failed = None;
-    for tenant in tenants(at).await? {
+    for tenant in tenants::all(at.db).await? {
         let ctx = RequestContext::system(tenant.id, "replay erasures", at.db.sources());
         let replayed = match at.handles.keyring.replay_erasures(&ctx).await {
             Ok(_) => at.handles.auth.replay_erasures(&ctx).await.map_err(faulty),
@@ -292,35 +290,8 @@ fn confirmed(yes: bool) -> Result<(), Refusal> {
 }
 
 async fn context(at: &At<'_>, tenant: &OfTenant, reason: &'static str) -> Result<RequestContext, Refusal> {
-    let slug = tenant.tenant.parse().or_refuse(Exit::Usage)?;
-    let found = at
-        .handles
-        .tenants
-        .by_slug(&slug)
-        .await
-        .or_refuse(Exit::Unavailable)?;
-    let Some(found) = found else {
-        let error = anyhow!("there is no tenant {}", tenant.tenant);
-        return Err(Refusal::new(Exit::Usage, error));
-    };
+    let found = tenants::named(at.db, &tenant.tenant).await?;
     Ok(RequestContext::system(found.id, reason, at.db.sources()))
-}
-
-async fn tenants(at: &At<'_>) -> Result<Vec<Tenant>, Refusal> {
-    let mut all: Vec<Tenant> = Vec::new();
-    loop {
-        let after = all.last().map(|tenant| tenant.id);
-        let page = at
-            .handles
-            .tenants
-            .list(after, TENANTS)
-            .await
-            .or_refuse(Exit::Unavailable)?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
-    }
 }
 
 fn refused(error: KeyError) -> Refusal {

@@ -2,6 +2,8 @@
 //!
 //! The binary is thin; what it is made of is here, so that the tests reach it.
 
+pub mod archiving;
+pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod compose;
@@ -13,7 +15,11 @@ pub mod exit;
 pub mod keeper;
 pub mod keyring;
 pub mod keys;
+pub mod mail;
 pub mod market;
+pub mod ready;
 pub mod refusal;
+pub mod sequencing;
 pub mod telemetry;
 pub mod tenants;
+pub mod trail;

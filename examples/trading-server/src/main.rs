@@ -35,7 +35,7 @@ async fn run() -> Exit {
         Ok(settings) => settings,
         Err(problems) => {
             say(&mut std::io::stderr(), &format!("{problems}\n"));
-            return problems.exit();
+            return cli.command().could_not(problems.exit());
         }
     };
     let telemetry = match Telemetry::install(&settings, Sources::system()) {
@@ -52,6 +52,7 @@ async fn run() -> Exit {
         Command::Check => commands::check(&settings, path).await,
         Command::CreateTenant(new) => commands::create_tenant(&settings, path, &new).await,
         Command::Keys { task } => commands::keys(&settings, path, &task).await,
+        Command::Audit { task } => trading_server::audit::run(&settings, path, &task).await,
         Command::Openapi => commands::openapi(&settings),
     };
     let exit = done.unwrap_or_else(|refusal| {

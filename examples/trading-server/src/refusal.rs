@@ -20,6 +20,12 @@ impl Refusal {
         }
     }
 
+    /// The same refusal with another exit code.
+    #[must_use]
+    pub fn ends(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         self.exit

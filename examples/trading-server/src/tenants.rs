@@ -1,8 +1,8 @@
-//! Making tenants and made-up passwords, for the demo and for the operator.
+//! Making and finding tenants, and made-up passwords, for the demo and for the operator.
 
 use anyhow::anyhow;
-use platform_audit::{Action, Event, Outcome};
-use platform_core::pg::{Db, NewTenant, Slug, TenantError};
+use platform_audit::tenant_created;
+use platform_core::pg::{Db, NewTenant, Slug, Tenant, TenantError, Tenants};
 use platform_core::secrecy::SecretString;
 use platform_core::{RequestContext, Sources, TenantId};
 
@@ -10,7 +10,8 @@ use crate::compose::Handles;
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
 
-const CREATE: Action = Action::new("tenant.create");
+/// Tenants that are looked up at once.
+const AT_ONCE: u32 = 200;
 
 /// Makes a tenant with its slug, its name and, where there is one, a host name that is known to be its own.
 ///
@@ -49,7 +50,7 @@ pub async fn create_tenant(
             None => Refusal::new(Exit::Unavailable, error),
         })?;
     }
-    let event = Event::new(CREATE, Outcome::Success).target("tenant", tenant.id.to_string());
+    let event = tenant_created(tenant.id, tenant.slug.as_str());
     handles
         .audit
         .record(&mut tx, &ctx, event)
@@ -57,6 +58,39 @@ pub async fn create_tenant(
         .or_refuse(Exit::Unavailable)?;
     tx.commit().await.or_refuse(Exit::Unavailable)?;
     Ok(tenant.id)
+}
+
+/// The tenant of this short name.
+///
+/// # Errors
+/// [`Exit::Usage`] when there is none.
+pub async fn named(db: &Db, slug: &str) -> Result<Tenant, Refusal> {
+    let parsed = slug.parse().or_refuse(Exit::Usage)?;
+    let found = Tenants::new(db)
+        .by_slug(&parsed)
+        .await
+        .or_refuse(Exit::Unavailable)?;
+    found.ok_or_else(|| Refusal::new(Exit::Usage, anyhow!("there is no tenant {slug}")))
+}
+
+/// Every tenant.
+///
+/// # Errors
+/// [`Exit::Unavailable`] when the database fails.
+pub async fn all(db: &Db) -> Result<Vec<Tenant>, Refusal> {
+    let directory = Tenants::new(db);
+    let mut all: Vec<Tenant> = Vec::new();
+    loop {
+        let after = all.last().map(|tenant| tenant.id);
+        let page = directory
+            .list(after, AT_ONCE)
+            .await
+            .or_refuse(Exit::Unavailable)?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
 }
 
 /// Twenty letters and digits that are not mistaken for one another: 100 random bits.

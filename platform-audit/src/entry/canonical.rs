@@ -44,6 +44,14 @@ impl CanonicalJson {
         convert(value, JSON_DEPTH_MAX).map(|json| Self::from_json(&json))
     }
 
+    /// The value, for a program that goes on with it.
+    ///
+    /// # Errors
+    /// [`JsonInvalid::NumberOutOfRange`] for a number that a build of `serde_json` without `arbitrary_precision` cannot hold.
+    pub fn to_value(&self) -> Result<Value, JsonInvalid> {
+        Json::parse(&self.0, JSON_DEPTH_MAX).and_then(revert)
+    }
+
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -74,6 +82,23 @@ fn convert(value: &Value, depth_left: usize) -> Result<Json, JsonInvalid> {
                 .map(|(name, value)| Ok((name.clone(), convert(value, depth_left)?)));
             Json::object(members.collect::<Result<_, _>>()?)
         }
+    }
+}
+
+fn revert(json: Json) -> Result<Value, JsonInvalid> {
+    match json {
+        Json::Null => Ok(Value::Null),
+        Json::Bool(bool) => Ok(Value::Bool(bool)),
+        Json::Number(number) => {
+            let number = number.parse().map_err(|_| JsonInvalid::NumberOutOfRange)?;
+            Ok(Value::Number(number))
+        }
+        Json::Text(text) => Ok(Value::String(text)),
+        Json::Array(items) => items.into_iter().map(revert).collect(),
+        Json::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| Ok((name, revert(value)?)))
+            .collect(),
     }
 }
 

@@ -76,19 +76,28 @@ impl Members {
             occurred_at: self.time("occurred_at")?,
             xid: parse_decimal(&self.text("xid")?).ok_or(EntryInvalid::Member("xid"))?,
             action: self.text("action")?,
+            action_version: self.action_version()?,
+            activity: self.parsed("activity")?,
             outcome: self.parsed("outcome")?,
             reason: self.optional_text("reason")?,
+            severity: self.parsed("severity")?,
             actor_kind: self.text("actor_kind")?,
             actor_id: self.optional("actor_id")?,
             purpose: self.optional_text("purpose")?,
             on_behalf_of: self.optional("on_behalf_of")?,
             session_id: self.optional("session_id")?,
             targets: self.targets()?,
+            changes: self.take("changes").map(|json| CanonicalJson::from_json(&json)),
             source_address: self.optional_text("source_address")?,
             user_agent: self.optional_text("user_agent")?,
             request_id: self.parsed("request_id")?,
             trace_id: self.text("trace_id")?,
             detail: self.take("detail").map(|json| CanonicalJson::from_json(&json)),
+            retention: self.parsed("retention")?,
+            visibility: self.parsed("visibility")?,
+            producer: self.optional("producer")?,
+            counter: self.counter()?,
+            seal: self.optional("seal")?,
         })
     }
 
@@ -124,18 +133,39 @@ impl Members {
         Timestamp::parse(&text, &Rfc3339).map_err(|_| EntryInvalid::Member(name))
     }
 
+    fn action_version(&mut self) -> Result<u16, EntryInvalid> {
+        let version = match self.take("action_version") {
+            Some(Json::Number(version)) => version.parse().ok(),
+            _ => None,
+        };
+        version.ok_or(EntryInvalid::Member("action_version"))
+    }
+
+    fn counter(&mut self) -> Result<Option<u64>, EntryInvalid> {
+        let text = self.optional_text("counter")?;
+        text.map(|text| parse_decimal(&text).ok_or(EntryInvalid::Member("counter")))
+            .transpose()
+    }
+
     fn targets(&mut self) -> Result<Vec<Target>, EntryInvalid> {
-        let malformed = EntryInvalid::Member("targets");
-        let Some(Json::Array(targets)) = self.take("targets") else {
-            return Err(malformed);
+        self.take("targets")
+            .and_then(read_targets)
+            .ok_or(EntryInvalid::Member("targets"))
+    }
+}
+
+/// Reads targets and nothing but targets: a member too many makes it none.
+pub(super) fn read_targets(json: Json) -> Option<Vec<Target>> {
+    let read = |target| {
+        let mut members = Members::of(target).ok()?;
+        let target = Target {
+            kind: members.text("kind").ok()?.into(),
+            id: members.text("id").ok()?,
         };
-        let read = |target| {
-            let mut members = Self::of(target).map_err(|_| malformed)?;
-            Ok(Target {
-                kind: members.text("kind").map_err(|_| malformed)?.into(),
-                id: members.text("id").map_err(|_| malformed)?,
-            })
-        };
-        targets.into_iter().map(read).collect()
+        members.0.is_empty().then_some(target)
+    };
+    match json {
+        Json::Array(targets) => targets.into_iter().map(read).collect(),
+        _ => None,
     }
 }

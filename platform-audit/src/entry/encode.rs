@@ -34,31 +34,65 @@ impl Entry {
     /// # Errors
     /// [`EntryError`] when the event is too large or has a time that cannot be stored.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        self.write(Members::All)
+    }
+
+    /// What the seal is made over: the canonical bytes without what the database adds, its time and its transaction, and without the
+    /// seal itself.
+    pub(crate) fn to_sealed_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        self.write(Members::Sealed)
+    }
+
+    fn write(&self, members: Members) -> Result<Vec<u8>, EntryError> {
+        let all = members == Members::All;
         let mut object = Object::new();
         object.text("action", &self.action);
+        object.json("action_version", &self.action_version.to_string());
+        object.plain("activity", self.activity);
         object.optional("actor_id", self.actor_id);
         object.text("actor_kind", &self.actor_kind);
+        if let Some(changes) = &self.changes {
+            object.json("changes", changes.as_str());
+        }
+        object.optional("counter", self.counter);
         if let Some(detail) = &self.detail {
             object.json("detail", detail.as_str());
         }
         object.plain("id", self.id);
         object.time("occurred_at", self.occurred_at)?;
         object.optional("on_behalf_of", self.on_behalf_of);
-        object.plain("outcome", self.outcome.as_str());
+        object.plain("outcome", self.outcome);
+        object.optional("producer", self.producer);
         object.optional_text("purpose", self.purpose.as_deref());
         object.optional_text("reason", self.reason.as_deref());
-        object.time("recorded_at", self.recorded_at)?;
+        if all {
+            object.time("recorded_at", self.recorded_at)?;
+        }
         object.plain("request_id", self.request_id);
+        object.plain("retention", &self.retention);
+        if all {
+            object.optional("seal", self.seal);
+        }
         object.optional("session_id", self.session_id);
+        object.plain("severity", self.severity);
         object.optional_text("source_address", self.source_address.as_deref());
-        object.json("targets", &targets(&self.targets));
+        object.json("targets", &targets_json(&self.targets));
         object.plain("tenant_id", self.tenant);
         object.text("trace_id", &self.trace_id);
         object.optional_text("user_agent", self.user_agent.as_deref());
         object.json("v", &ENTRY_VERSION.to_string());
-        object.plain("xid", self.xid);
+        object.plain("visibility", self.visibility);
+        if all {
+            object.plain("xid", self.xid);
+        }
         object.finish()
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Members {
+    All,
+    Sealed,
 }
 
 /// Writes members in the order in which they come: that of their names.
@@ -128,7 +162,8 @@ impl Object {
     }
 }
 
-fn targets(targets: &[Target]) -> String {
+/// The JSON of targets, in the entry and in the column alike.
+pub(crate) fn targets_json(targets: &[Target]) -> String {
     let mut text = String::from("[");
     for (at, target) in targets.iter().enumerate() {
         text.push_str(if at == 0 { "{\"id\":" } else { ",{\"id\":" });

@@ -12,7 +12,7 @@ use super::number;
 
 /// A JSON value whose numbers are canonical and whose objects are sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(String),
@@ -44,7 +44,7 @@ pub enum JsonInvalid {
 
 impl Json {
     /// Reads JSON with at most `depth_max` arrays and objects within one another.
-    pub(super) fn parse(text: &str, depth_max: usize) -> Result<Self, JsonInvalid> {
+    pub(crate) fn parse(text: &str, depth_max: usize) -> Result<Self, JsonInvalid> {
         let mut parser = Parser {
             text,
             depth_left: depth_max,

@@ -204,6 +204,11 @@ pub struct DuplicateKey {
 }
 
 impl Verifiers {
+    /// The keys, as they were given.
+    pub fn keys(&self) -> &[VerifierKey] {
+        &self.keys
+    }
+
     /// Trusts these keys.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use platform_crypto::Secret;
 use zeroize::Zeroizing;
 
 use super::key::ED25519;
+use crate::key::{DerivedKey, derive};
 use crate::{InvalidKeyName, KeyName, NoteKeyId, NoteSignature, VerifierKey};
 
 const TEXT_PREFIX: &str = "PRIVATE+KEY+";
@@ -124,6 +125,11 @@ impl NoteSigner {
     /// The public half, to be published.
     pub fn verifier_key(&self) -> VerifierKey {
         self.verifier.clone()
+    }
+
+    /// A key for another use, from which nobody can tell this one (HKDF-SHA256 with `label`).
+    pub(crate) fn derive(&self, label: &[u8]) -> DerivedKey {
+        derive(self.key.as_bytes(), label)
     }
 
     pub(super) fn sign(&self, text: &str) -> NoteSignature {

@@ -19,5 +19,6 @@ pub use plan::{ConsistencyProof, InclusionProof, NoSuchProof, ProofPlan};
 pub use range::{CompactRange, CompactRangeError, TreeFull};
 pub use source::{HashSource, Leaves, MissingHash, NodeAt};
 pub use tile::{MalformedTile, TILE_WIDTH, Tile, Tiles};
+pub(crate) use tile_id::TILE_HEIGHT;
 pub use tile_id::{MalformedTilePath, TileId};
 pub use verify::{ProofInvalid, verify_consistency, verify_inclusion};

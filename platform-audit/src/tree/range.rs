@@ -100,7 +100,7 @@ impl CompactRange {
     }
 
     /// Appends a leaf and shows every full subtree that it completes, the leaf itself first.
-    pub(super) fn append_with(
+    pub(crate) fn append_with(
         &mut self,
         leaf: LeafHash,
         mut completed: impl FnMut(NodeAt, NodeHash),

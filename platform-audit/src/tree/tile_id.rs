@@ -6,7 +6,7 @@ use super::source::NodeAt;
 use super::tile::TILE_WIDTH;
 
 /// How many levels of the tree one tile spans.
-pub(super) const TILE_HEIGHT: u8 = 8;
+pub(crate) const TILE_HEIGHT: u8 = 8;
 
 /// The highest level of tiles in a tree whose size is a `u64`.
 const LEVEL_MAX: u8 = 7;

@@ -1,14 +1,13 @@
 //! What is wrong with a trail, and where.
 
 use platform_core::uuid::Uuid;
+use serde::Serialize;
 
-use crate::TreeHead;
-
-/// The most findings that a report lists; the others are counted.
-pub const FINDINGS_MAX: usize = 1_000;
+use crate::ProducerId;
 
 /// One thing that is wrong. Positions are sequence numbers, which begin with 0.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finding {
     /// The event at this position is not what it was when it was signed.
@@ -19,6 +18,16 @@ pub enum Finding {
         /// Which columns of the event is known only where its canonical bytes are still authentic; without them, and without stored
         /// hashes that differ, the list is empty.
         columns: Vec<&'static str>,
+    },
+    /// The events of these positions are there, but one of the copies that are stored of each is gone.
+    CopyLost {
+        /// Which: `entry` for the canonical bytes, `leaf` for the row that gives an event its position, `tile` for the hash in the
+        /// tile of level 0.
+        copy: &'static str,
+        /// The first position.
+        first: u64,
+        /// The last.
+        last: u64,
     },
     /// The events of these positions are gone.
     Missing {
@@ -31,11 +40,6 @@ pub enum Finding {
     Inserted {
         /// Its position.
         seq: u64,
-    },
-    /// An event that has no position and is not waiting for one either: it did not come into the table by the way of events.
-    Unsequenced {
-        /// Its id.
-        id: Uuid,
     },
     /// The events of these positions are authentic, but were signed at others.
     Reordered {
@@ -51,7 +55,12 @@ pub enum Finding {
         /// Its position.
         seq: u64,
     },
-    /// The trail ends before a size that was signed.
+    /// The event of a selected export is not proven by what stands next to it.
+    Unproven {
+        /// The position that it claims.
+        seq: u64,
+    },
+    /// The trail ends before a size that was signed or stored.
     Truncated {
         /// How many positions there are.
         from: u64,
@@ -71,80 +80,144 @@ pub enum Finding {
         /// The size whose root does not fit.
         size: u64,
     },
-}
-
-/// What a verification found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// The largest signed head that the trail reproduces; `None` when there was none.
-    pub proven: Option<TreeHead>,
-    /// How many positions the trail has. Those from the size of `proven` on are not proven, whether or not something is wrong.
-    pub size: u64,
-    /// What is wrong, in the order of positions; at most [`FINDINGS_MAX`].
-    pub findings: Vec<Finding>,
-    /// How many findings more there are.
-    pub suppressed: u64,
-}
-
-impl Report {
-    /// Whether nothing is wrong with what was looked at. Look at `proven` too: a trail without a checkpoint is clean and unproven.
-    pub fn is_clean(&self) -> bool {
-        self.findings.is_empty() && self.suppressed == 0
-    }
-}
-
-/// Findings with a bound.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    list: Vec<Finding>,
-    suppressed: u64,
-}
-
-impl Findings {
-    pub(super) fn push(&mut self, finding: Finding) {
-        if let Some(last) = self.list.last_mut()
-            && last.continues_with(&finding)
-        {
-            return;
-        }
-        if self.list.len() < FINDINGS_MAX {
-            self.list.push(finding);
-        } else {
-            self.suppressed = self.suppressed.saturating_add(1);
-        }
-    }
-
-    pub(super) fn into_report(mut self, proven: Option<TreeHead>, size: u64) -> Report {
-        self.list.sort_by_key(Finding::position);
-        Report {
-            proven,
-            size,
-            findings: self.list,
-            suppressed: self.suppressed,
-        }
-    }
+    /// What is stored as a checkpoint of this size is none: no trusted key has signed it for this log, or it says something else than
+    /// its row.
+    CheckpointForged {
+        /// The size.
+        size: u64,
+    },
+    /// A checkpoint that is known from outside is not stored any more.
+    CheckpointMissing {
+        /// Its size.
+        size: u64,
+    },
+    /// A checkpoint of this size is stored more than once.
+    CheckpointRepeated {
+        /// Its size.
+        size: u64,
+    },
+    /// The events of these positions have been in the tree for longer than signing takes, and no signed head covers them: the
+    /// checkpoints that did were taken away, or the trail is not signed any more. Without any checkpoint these are all positions.
+    Unsigned {
+        /// The first.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// Hashes in stored tiles are not those of the tree, are gone, or are too many. Where the events stand next to them, hashes of
+    /// level 0 are `Altered` or `CopyLost` instead.
+    TilesAltered {
+        /// The level of the tiles.
+        level: u8,
+        /// The index of the first hash at this level.
+        first: u64,
+        /// That of the last.
+        last: u64,
+    },
+    /// The stored size and root of the tree are not those of the trail, are gone, or are there twice.
+    TreeAltered,
+    /// An event that has no position and is not waiting for one either: it did not come into the table by the way of events.
+    Unsequenced {
+        /// Its id.
+        id: Uuid,
+    },
+    /// An event that waits for its position is not there.
+    PendingWithoutEvent {
+        /// Its id.
+        id: Uuid,
+    },
+    /// The canonical bytes of an event that has neither a row nor a position.
+    EntryWithoutEvent {
+        /// Its id.
+        id: Uuid,
+    },
+    /// An event was kept out of the tree, because it may not be what a program recorded.
+    Rejected {
+        /// Its id.
+        id: Uuid,
+        /// Why, as `platform_audit.rejected` has it.
+        reason: Box<str>,
+    },
+    /// Events that their producer says were committed are nowhere: they were deleted before they had a position.
+    ProducerGap {
+        /// The process that recorded them.
+        producer: ProducerId,
+        /// The first of its numbers.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// Events stand in the trail that their producer says were never committed: somebody has brought back what was rolled back.
+    ProducerContradicted {
+        /// The process that made them.
+        producer: ProducerId,
+        /// The first of its numbers.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
+    /// The export has no last line: something is cut off behind these positions or lines.
+    ExportTruncated {
+        /// How many whole lines it has.
+        lines: u64,
+    },
+    /// What the last line of the export says of the lines before it is not so.
+    ExportDamaged {
+        /// Which member of it: `events`, `leaves` or `sha256`.
+        member: &'static str,
+    },
+    /// The export is not the file about which the log has signed the manifest.
+    ManifestContradicted {
+        /// In which member of the manifest they differ.
+        member: &'static str,
+    },
 }
 
 impl Finding {
-    const fn position(&self) -> u64 {
+    /// Where it is sorted in: those that have no position come last.
+    pub(super) const fn position(&self) -> u64 {
         match self {
-            Self::Altered { seq, .. } | Self::Inserted { seq } | Self::OutOfOrder { seq } => *seq,
-            Self::Missing { first, .. } | Self::Reordered { first, .. } => *first,
+            Self::Altered { seq, .. }
+            | Self::Inserted { seq }
+            | Self::OutOfOrder { seq }
+            | Self::Unproven { seq } => *seq,
+            Self::Missing { first, .. }
+            | Self::CopyLost { first, .. }
+            | Self::Reordered { first, .. }
+            | Self::Unsigned { first, .. } => *first,
             Self::Truncated { from, .. } => *from,
-            Self::Forked { size } | Self::RootMismatch { size, .. } => *size,
-            Self::Unsequenced { .. } => u64::MAX,
+            Self::Forked { size }
+            | Self::RootMismatch { size, .. }
+            | Self::CheckpointForged { size }
+            | Self::CheckpointMissing { size }
+            | Self::CheckpointRepeated { size } => *size,
+            Self::TilesAltered { .. }
+            | Self::TreeAltered
+            | Self::Unsequenced { .. }
+            | Self::PendingWithoutEvent { .. }
+            | Self::EntryWithoutEvent { .. }
+            | Self::Rejected { .. }
+            | Self::ProducerGap { .. }
+            | Self::ProducerContradicted { .. }
+            | Self::ExportTruncated { .. }
+            | Self::ExportDamaged { .. }
+            | Self::ManifestContradicted { .. } => u64::MAX,
         }
     }
 
-    /// Widens this finding by the next position, where it is of the same kind.
-    fn continues_with(&mut self, next: &Self) -> bool {
+    /// Widens this finding by the next one, where that says the same of what follows.
+    pub(super) fn continues_with(&mut self, next: &Self) -> bool {
         match (self, next) {
-            (Self::Missing { last, .. }, Self::Missing { first, last: end })
-                if last.checked_add(1) == Some(*first) =>
-            {
-                *last = *end;
-                true
-            }
+            (Self::TreeAltered, Self::TreeAltered) => true,
+            (Self::Missing { last, .. }, Self::Missing { first, last: end }) => widened(last, *first, *end),
+            (
+                Self::TilesAltered { level, last, .. },
+                Self::TilesAltered {
+                    level: same,
+                    first,
+                    last: end,
+                },
+            ) if level == same => widened(last, *first, *end),
             (
                 Self::Reordered {
                     first,
@@ -156,13 +229,16 @@ impl Finding {
                     last: end,
                     belongs_at: next_at,
                 },
-            ) if last.checked_add(1) == Some(*next)
-                && next.checked_sub(*first) == next_at.checked_sub(*belongs_at) =>
-            {
-                *last = *end;
-                true
-            }
+            ) if next.checked_sub(*first) == next_at.checked_sub(*belongs_at) => widened(last, *next, *end),
             _ => false,
         }
     }
+}
+
+fn widened(last: &mut u64, first: u64, end: u64) -> bool {
+    let follows = last.checked_add(1) == Some(first);
+    if follows {
+        *last = end;
+    }
+    follows
 }

@@ -1,6 +1,7 @@
 use std::panic::catch_unwind;
 
 use platform_audit::{Action, AuditError, DETAIL_BYTES_MAX, Event, InvalidEvent, Outcome, TARGETS_MAX};
+use platform_core::{RequestContext, RequestMeta};
 use serde_json::{Value, json};
 
 use crate::support::{context, events, log, shared};
@@ -124,4 +125,68 @@ async fn a_detail_may_spell_the_escape_of_the_character_it_cannot_hold() {
     let event = Event::new(SENT, Outcome::Success).detail(json!({ "text": r"\u0000" }));
 
     assert!(log().record_alone(&test.db(), &ctx, event).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_context_or_a_time_that_cannot_be_stored_is_refused() {
+    let test = shared().await;
+    let tenant = test.tenant().await;
+    let system = |purpose| RequestContext::system(tenant, purpose, test.sources());
+    let agent = |agent: String| {
+        let meta = RequestMeta {
+            user_agent: Some(agent),
+            ..RequestMeta::internal(test.sources())
+        };
+        RequestContext::anonymous(tenant, meta)
+    };
+    let long: &'static str = Box::leak("p".repeat(257).into_boxed_str());
+    let ctx = system("test");
+    let at = test.sources().now();
+
+    for ctx in [
+        system(""),
+        system(long),
+        system("a\0"),
+        agent("a".repeat(257)),
+        agent("\0".to_owned()),
+    ] {
+        let refused = log()
+            .record_alone(&test.db(), &ctx, Event::new(SENT, Outcome::Success))
+            .await;
+        assert!(matches!(refused, Err(AuditError::Invalid(InvalidEvent::Context))));
+    }
+    for ctx in [system(&long[1..]), agent("é".repeat(256)), agent(String::new())] {
+        log()
+            .record_alone(&test.db(), &ctx, Event::new(SENT, Outcome::Success))
+            .await
+            .unwrap();
+    }
+    for (event, expected) in [
+        (
+            Event::new(SENT, Outcome::Success).version(0),
+            InvalidEvent::Version,
+        ),
+        (
+            Event::new(SENT, Outcome::Success).version(32_768),
+            InvalidEvent::Version,
+        ),
+        (
+            Event::new(SENT, Outcome::Success).occurred_at(at.replace_nanosecond(1).unwrap()),
+            InvalidEvent::OccurredAt,
+        ),
+        (
+            Event::new(SENT, Outcome::Success).occurred_at(at.replace_year(-1).unwrap()),
+            InvalidEvent::OccurredAt,
+        ),
+    ] {
+        let refused = log().record_alone(&test.db(), &ctx, event).await;
+        assert!(
+            matches!(refused, Err(AuditError::Invalid(invalid)) if invalid == expected),
+            "{expected:?}"
+        );
+    }
+    for at in [at.replace_year(0).unwrap(), at.replace_year(9_999).unwrap()] {
+        let event = Event::new(SENT, Outcome::Success).version(32_767).occurred_at(at);
+        log().record_alone(&test.db(), &ctx, event).await.unwrap();
+    }
 }

@@ -1,6 +1,8 @@
 //! Entries of all kinds.
 
-use platform_audit::{CanonicalJson, Entry, EventId, Outcome, Target};
+use platform_audit::{
+    Activity, CanonicalJson, Entry, EventId, Outcome, ProducerId, Seal, Severity, Target, Visibility,
+};
 use platform_core::time::Duration;
 use platform_core::uuid::Uuid;
 use platform_core::{PrincipalId, RequestId, TenantId, Timestamp};
@@ -34,21 +36,39 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         kind: kind.into(),
         id,
     });
-    let outcome = prop_oneof![
-        Just(Outcome::Success),
-        Just(Outcome::Failure),
-        Just(Outcome::Denied)
-    ];
-    let detail = prop::option::of(any_value().prop_map(|value| CanonicalJson::from_value(&value).unwrap()));
+    let json = || prop::option::of(any_value().prop_map(|value| CanonicalJson::from_value(&value).unwrap()));
+    let words = (
+        prop::sample::select(Outcome::ALL),
+        prop::sample::select(Activity::ALL),
+        prop::sample::select(Severity::ALL),
+        prop::sample::select(Visibility::ALL),
+        "[a-z][a-z0-9_]{0,31}".prop_map(|class| class.parse().unwrap()),
+    );
+    let produced = (
+        any::<u16>(),
+        prop::option::of(any_id()),
+        prop::option::of(any::<u64>()),
+        prop::option::of(any::<[u8; 32]>()),
+    );
     (
         ids,
-        (any_time(), any_time(), any::<u64>(), outcome),
+        (any_time(), any_time(), any::<u64>()),
+        words,
         (text(), text(), text()),
         (optional(), optional(), optional(), optional()),
-        (prop::collection::vec(target, 0..4), detail),
+        (prop::collection::vec(target, 0..4), json(), json()),
+        produced,
     )
         .prop_map(
-            |(ids, (recorded_at, occurred_at, xid, outcome), texts, optionals, (targets, detail))| Entry {
+            |(
+                ids,
+                (recorded_at, occurred_at, xid),
+                words,
+                texts,
+                optionals,
+                (targets, changes, detail),
+                produced,
+            )| Entry {
                 tenant: TenantId::from_stored(ids.0),
                 id: EventId::from_stored(ids.1),
                 request_id: RequestId::from_stored(ids.2),
@@ -58,8 +78,13 @@ fn any_entry() -> impl Strategy<Value = Entry> {
                 recorded_at,
                 occurred_at,
                 xid,
-                outcome,
+                outcome: words.0,
+                activity: words.1,
+                severity: words.2,
+                visibility: words.3,
+                retention: words.4,
                 action: texts.0,
+                action_version: produced.0,
                 actor_kind: texts.1,
                 trace_id: texts.2,
                 reason: optionals.0,
@@ -67,7 +92,11 @@ fn any_entry() -> impl Strategy<Value = Entry> {
                 source_address: optionals.2,
                 user_agent: optionals.3,
                 targets,
+                changes,
                 detail,
+                producer: produced.1.map(ProducerId::from_stored),
+                counter: produced.2,
+                seal: produced.3.map(Seal::from_bytes),
             },
         )
 }
@@ -89,6 +118,10 @@ proptest! {
         if take(1) { mixed.purpose = b.purpose.clone(); }
         if take(2) { mixed.targets = b.targets.clone(); }
         if take(3) { mixed.detail = b.detail.clone(); }
+        if take(8) { mixed.changes = b.detail.clone(); mixed.detail = b.changes.clone(); }
+        if take(9) { mixed.seal = b.seal; }
+        if take(10) { mixed.counter = b.counter; mixed.producer = b.producer; }
+        if take(11) { mixed.severity = b.severity; mixed.activity = b.activity; mixed.retention = b.retention.clone(); }
         if take(4) { mixed.action = b.action.clone(); }
         if take(5) { mixed.xid = b.xid; }
         if take(6) { mixed.recorded_at = b.recorded_at; }

@@ -1,6 +1,6 @@
 use platform_audit::{
-    CanonicalJson, ENTRY_BYTES_MAX, Entry, EntryError, EntryInvalid, EventId, JSON_DEPTH_MAX, JsonInvalid,
-    Outcome, StoredRow, Target,
+    Activity, CanonicalJson, ENTRY_BYTES_MAX, Entry, EntryError, EntryInvalid, EventId, JSON_DEPTH_MAX,
+    JsonInvalid, Outcome, ProducerId, Retention, Seal, Severity, StoredRow, Target, Visibility,
 };
 use platform_core::time::Duration;
 use platform_core::uuid::Uuid;
@@ -8,16 +8,21 @@ use platform_core::{PrincipalId, RequestId, TenantId};
 
 use crate::support::entry;
 
-/// Version 1 as it was first written: these bytes can never change, since leaves of real trails are hashes of such.
+/// Version 1 as it was first sequenced: these bytes can never change, since leaves of real trails are hashes of such.
 pub(crate) const GOLDEN: &str = concat!(
-    r#"{"action":"order.cancel","actor_id":"00000000-0000-0003-0000-000000000009","actor_kind":"system","#,
+    r#"{"action":"order.cancel","action_version":2,"activity":"update","#,
+    r#""actor_id":"00000000-0000-0003-0000-000000000009","actor_kind":"system","#,
+    r#""changes":{"state":{"after":"open","before":"new"}},"counter":"9","#,
     r#""detail":{"lots":3,"price":"1.50"},"id":"00000000-0000-0002-0000-000000000009","#,
     r#""occurred_at":"2026-01-02T03:04:05.000006Z","on_behalf_of":"00000000-0000-0004-0000-000000000009","#,
-    r#""outcome":"failure","purpose":"end of day","reason":"already_filled","recorded_at":"2026-01-02T03:04:05.000006Z","#,
-    r#""request_id":"00000000-0000-0006-0000-000000000009","session_id":"00000000-0000-0005-0000-000000000009","#,
+    r#""outcome":"failure","producer":"00000000-0000-0007-0000-000000000009","purpose":"end of day","#,
+    r#""reason":"already_filled","recorded_at":"2026-01-02T03:04:05.000006Z","#,
+    r#""request_id":"00000000-0000-0006-0000-000000000009","retention":"regulatory","#,
+    r#""seal":"a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5","#,
+    r#""session_id":"00000000-0000-0005-0000-000000000009","severity":"low","#,
     r#""source_address":"192.0.2.1","targets":[{"id":"9","kind":"order"},{"id":"7","kind":"account"}],"#,
     r#""tenant_id":"00000000-0000-0001-0000-000000000009","trace_id":"0af7651916cd43dd8448eb211c80319c","#,
-    r#""user_agent":"curl/8","v":1,"xid":"780"}"#,
+    r#""user_agent":"curl/8","v":1,"visibility":"tenant","xid":"780"}"#,
 );
 
 fn bare() -> Entry {
@@ -30,7 +35,11 @@ fn bare() -> Entry {
         targets: Vec::new(),
         source_address: None,
         user_agent: None,
+        changes: None,
         detail: None,
+        producer: None,
+        counter: None,
+        seal: None,
         ..entry(9)
     }
 }
@@ -48,7 +57,11 @@ fn the_bytes_of_version_1_stay_what_they_are() {
         "session_id",
         "source_address",
         "user_agent",
+        "changes",
         "detail",
+        "producer",
+        "counter",
+        "seal",
     ];
     for name in absent {
         assert!(
@@ -72,6 +85,23 @@ pub(crate) fn changes() -> Vec<(&'static str, Change)> {
         ("occurred_at", |e| e.occurred_at -= Duration::microseconds(1)),
         ("xid", |e| e.xid += 1),
         ("action", |e| e.action.push('x')),
+        ("action_version", |e| e.action_version += 1),
+        ("activity", |e| e.activity = Activity::Other),
+        ("severity", |e| e.severity = Severity::Critical),
+        ("changes", |e| e.changes = None),
+        ("changes", |e| {
+            e.changes = Some(CanonicalJson::parse(r#"{"state":{"after":"open","before":null}}"#).unwrap())
+        }),
+        ("retention", |e| e.retention = Retention::OPERATIONAL),
+        ("visibility", |e| e.visibility = Visibility::Platform),
+        ("producer", |e| e.producer = None),
+        ("producer", |e| {
+            e.producer = Some(ProducerId::from_stored(Uuid::from_u128(99)))
+        }),
+        ("counter", |e| e.counter = None),
+        ("counter", |e| e.counter = Some(u64::MAX)),
+        ("seal", |e| e.seal = None),
+        ("seal", |e| e.seal = Some(Seal::from_bytes([0; 32]))),
         ("outcome", |e| e.outcome = Outcome::Denied),
         ("reason", |e| e.reason = None),
         ("actor_kind", |e| e.actor_kind = "user".into()),
@@ -178,6 +208,12 @@ fn other_spellings_of_an_entry_are_refused() {
         ("05.000006Z", "05.000006+00:00"),
         ("03:04:05.000006Z", "04:04:05.000006+01:00"),
         ("\"lots\":3", "\"lots\":3.0"),
+        ("\"action_version\":2", "\"action_version\":2.0"),
+        ("\"before\":\"new\"", "\"before\": \"new\""),
+        ("\"seal\":\"a5", "\"seal\":\"A5"),
+        ("\"counter\":\"9\"", "\"counter\":\"09\""),
+        ("\"retention\":\"regulatory\",", ""),
+        ("\"visibility\":\"tenant\",", ""),
         ("\"lots\":3,\"price\":\"1.50\"", "\"price\":\"1.50\",\"lots\":3"),
         (
             "{\"id\":\"9\",\"kind\":\"order\"}",
@@ -205,6 +241,32 @@ fn bytes_that_say_something_impossible_are_refused() {
     assert_eq!(
         refused("\"failure\"", "\"lost\""),
         EntryInvalid::Member("outcome")
+    );
+    assert_eq!(
+        refused("\"update\"", "\"sign\""),
+        EntryInvalid::Member("activity")
+    );
+    assert_eq!(refused("\"low\"", "\"dire\""), EntryInvalid::Member("severity"));
+    assert_eq!(
+        refused("\"visibility\":\"tenant\"", "\"visibility\":\"all\""),
+        EntryInvalid::Member("visibility")
+    );
+    assert_eq!(
+        refused("\"regulatory\"", "\"Regulatory\""),
+        EntryInvalid::Member("retention")
+    );
+    assert_eq!(
+        refused("\"action_version\":2", "\"action_version\":65536"),
+        EntryInvalid::Member("action_version")
+    );
+    assert_eq!(
+        refused("\"counter\":\"9\"", "\"counter\":9"),
+        EntryInvalid::Member("counter")
+    );
+    assert_eq!(refused("a5a5\"", "a5\""), EntryInvalid::Member("seal"));
+    assert_eq!(
+        refused("00000000-0000-0007", "00000000-0000"),
+        EntryInvalid::Member("producer")
     );
     assert_eq!(refused("\"780\"", "780"), EntryInvalid::Member("xid"));
     assert_eq!(refused("\"780\"", "\"0780\""), EntryInvalid::Member("xid"));

@@ -1,6 +1,6 @@
 //! Events taken out, put in and moved, by somebody with every right on the database.
 
-use platform_audit::Finding;
+use platform_audit::{Finding, LeafHash};
 
 use crate::trail::{COUNT, Stored, Trail, altered};
 
@@ -87,10 +87,14 @@ fn tiles_that_are_gone_are_named() {
     for seq in 150..153 {
         trail.at(seq).tile = None;
     }
-    assert_eq!(
-        trail.findings(),
-        [150, 151, 152].map(|seq| altered(seq, &["tile"]))
-    );
+    let gone = Finding::CopyLost {
+        copy: "tile",
+        first: 150,
+        last: 152,
+    };
+    assert_eq!(trail.findings(), std::slice::from_ref(&gone));
+    trail.at(151).leaf = Some(LeafHash::of(b"other"));
+    assert_eq!(trail.findings(), [gone, altered(151, &["leaf"])]);
 }
 
 #[test]

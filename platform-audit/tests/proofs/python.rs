@@ -1,5 +1,6 @@
 //! The same formats by another implementation, in another language and from the specifications alone.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -7,6 +8,7 @@ use platform_audit::{
     Checkpoint, InclusionProof, LeafHash, Leaves, NoteSigner, ProofBundle, ProofPlan, TreeHead, VerifierKey,
     Verifiers,
 };
+use platform_core::testing::python_with;
 use platform_crypto::Secret;
 use serde_json::{Value, json};
 
@@ -14,16 +16,8 @@ use crate::support::{entry, reference_root, signer};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proofs/python/check.py");
 
-fn python_has_cryptography() -> bool {
-    Command::new("python3")
-        .args(["-c", "import cryptography.hazmat.primitives.asymmetric.ed25519"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-fn run(request: &Value) -> Value {
-    let mut child = Command::new("python3")
+fn run(python: &OsStr, request: &Value) -> Value {
+    let mut child = Command::new(python)
         .arg(SCRIPT)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -42,12 +36,10 @@ fn run(request: &Value) -> Value {
 
 #[test]
 fn python_accepts_our_proofs_and_we_accept_its_checkpoint() {
-    if !python_has_cryptography() {
-        eprintln!(
-            "skipped: python_accepts_our_proofs_and_we_accept_its_checkpoint: no python3 with cryptography"
-        );
+    let name = "python_accepts_our_proofs_and_we_accept_its_checkpoint";
+    let Some(python) = python_with(name, "cryptography") else {
         return;
-    }
+    };
     let entries: Vec<_> = (0..13)
         .map(|n| String::from_utf8(entry(n).to_bytes().unwrap()).unwrap())
         .collect();
@@ -84,7 +76,7 @@ fn python_accepts_our_proofs_and_we_accept_its_checkpoint() {
         .collect();
     let theirs = Checkpoint::new("python.example/log".parse().unwrap(), head);
     let sign = json!({ "name": "python.example/log", "seed": "07".repeat(32), "text": theirs.to_text() });
-    let answer = run(&json!({ "cases": cases, "sign": sign }));
+    let answer = run(&python, &json!({ "cases": cases, "sign": sign }));
 
     let text = |name: &str| answer[name].as_str().unwrap().to_owned();
     let key: VerifierKey = text("vkey").parse().unwrap();

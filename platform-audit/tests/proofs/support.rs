@@ -1,7 +1,8 @@
 //! The definitions of RFC 6962, word by word and slow, to compare with; and what several tests need.
 
 use platform_audit::{
-    CanonicalJson, Entry, EventId, HashSource, LeafHash, NodeAt, NodeHash, NoteSigner, Outcome, Target,
+    Activity, CanonicalJson, Entry, EventId, HashSource, LeafHash, NodeAt, NodeHash, NoteSigner, Outcome,
+    ProducerId, Retention, Seal, Severity, Target, Visibility,
 };
 use platform_core::uuid::Uuid;
 use platform_core::{ManualClock, PrincipalId, RequestId, SeededRandom, Sources, TenantId};
@@ -115,8 +116,11 @@ pub(crate) fn entry(number: u64) -> Entry {
         occurred_at: sources().now(),
         xid: 771 + number,
         action: "order.cancel".into(),
+        action_version: 2,
+        activity: Activity::Update,
         outcome: Outcome::Failure,
         reason: Some("already_filled".into()),
+        severity: Severity::Low,
         actor_kind: "system".into(),
         actor_id: Some(PrincipalId::from_stored(id(3))),
         purpose: Some("end of day".into()),
@@ -132,10 +136,16 @@ pub(crate) fn entry(number: u64) -> Entry {
                 id: "7".into(),
             },
         ],
+        changes: Some(CanonicalJson::parse(r#"{"state":{"after":"open","before":"new"}}"#).unwrap()),
         source_address: Some("192.0.2.1".into()),
         user_agent: Some("curl/8".into()),
         request_id: RequestId::from_stored(id(6)),
         trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
         detail: Some(CanonicalJson::parse(r#"{"lots":3,"price":"1.50"}"#).unwrap()),
+        retention: Retention::REGULATORY,
+        visibility: Visibility::Tenant,
+        producer: Some(ProducerId::from_stored(id(7))),
+        counter: Some(number),
+        seal: Some(Seal::from_bytes([0xa5; 32])),
     }
 }

@@ -103,6 +103,7 @@ impl Trail {
                 leaf: stored.leaf,
                 entry: stored.entry.as_deref(),
                 row: stored.row.as_ref(),
+                ..Position::new(seq)
             });
         }
         verifier.finish()

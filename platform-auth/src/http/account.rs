@@ -2,17 +2,23 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use platform_core::http::{Caller, Json, Problem, Visitor};
 
 use super::body::{RegisterBody, SignInBody, SignedInBody, UserBody};
-use crate::{AccessError, Auth};
+use super::credential::VerificationRequiredBody;
+use super::second_factor::ChallengeBody;
+use crate::{AccessError, Auth, Registered, SignIn};
 
 /// A token must not stay in any cache between here and the client.
-const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+pub(super) const NO_STORE: (HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
-type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
+pub(super) type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 
 /// Register as a user of the tenant, and sign in.
+///
+/// Where the service sends mail, it sends a token with which the e-mail address is verified.
 #[utoipa::path(
     post,
     path = "/auth/register",
@@ -22,6 +28,7 @@ type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
     request_body = RegisterBody,
     responses(
         (status = 201, description = "Registered and signed in.", body = SignedInBody),
+        (status = 202, description = "Nobody is signed in: the e-mail address has to be verified first, where the service asks for that. The answer is the same when a user has the address already, who is told by mail.", body = VerificationRequiredBody),
         (status = 403, description = "`registration_closed`, `tenant_suspended`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_body` with every field to correct", body = Problem, content_type = "application/problem+json"),
@@ -32,14 +39,23 @@ pub(super) async fn register(
     State(auth): State<Auth>,
     Visitor(ctx): Visitor,
     Json(body): Json<RegisterBody>,
-) -> Result<(StatusCode, Uncached<SignedInBody>), Problem> {
-    let signed_in = auth.register(&ctx, body.into()).await?;
-    Ok((StatusCode::CREATED, ([NO_STORE], Json(signed_in.into()))))
+) -> Result<Response, Problem> {
+    Ok(match auth.register(&ctx, body.into()).await? {
+        Registered::SignedIn(signed_in) => {
+            let body = Json(SignedInBody::from(signed_in));
+            (StatusCode::CREATED, [NO_STORE], body).into_response()
+        }
+        Registered::VerificationRequired => {
+            let body = Json(VerificationRequiredBody::new());
+            (StatusCode::ACCEPTED, [NO_STORE], body).into_response()
+        }
+    })
 }
 
 /// Sign in with a password.
 ///
-/// A session under whose token this is called is ended.
+/// A session under whose token this is called is ended. A user with a second factor is answered 202 and a challenge, and signs in with
+/// `POST /auth/login/second-factor`.
 #[utoipa::path(
     post,
     path = "/auth/login",
@@ -49,8 +65,9 @@ pub(super) async fn register(
     request_body = SignInBody,
     responses(
         (status = 200, description = "Signed in.", body = SignedInBody),
+        (status = 202, description = "Nobody is signed in: the password was right, and a code is needed as well.", body = ChallengeBody),
         (status = 401, description = "`invalid_credentials`, whatever of the two is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`tenant_suspended`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant_suspended`, `email_unverified`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
@@ -59,9 +76,14 @@ pub(super) async fn login(
     State(auth): State<Auth>,
     Visitor(ctx): Visitor,
     Json(body): Json<SignInBody>,
-) -> Result<Uncached<SignedInBody>, Problem> {
-    let signed_in = auth.sign_in(&ctx, body.into()).await?;
-    Ok(([NO_STORE], Json(signed_in.into())))
+) -> Result<Response, Problem> {
+    Ok(match auth.sign_in(&ctx, body.into()).await? {
+        SignIn::Complete(signed_in) => ([NO_STORE], Json(SignedInBody::from(signed_in))).into_response(),
+        SignIn::CodeRequired(challenge) => {
+            let body = Json(ChallengeBody::from(challenge));
+            (StatusCode::ACCEPTED, [NO_STORE], body).into_response()
+        }
+    })
 }
 
 /// Sign out: the session ends at once.

@@ -17,7 +17,7 @@ pub struct RegisterBody {
     /// Unique within the tenant, without regard to case.
     #[schema(example = "ada@example.com", max_length = 254, format = "email")]
     email: String,
-    /// At least 8 characters, at most 1,024 bytes.
+    /// At least 8 characters, at most 1,024 bytes, and not easy to guess.
     #[schema(value_type = String, format = Password, example = "correct horse battery", min_length = 8, max_length = 1024)]
     password: SecretString,
     #[serde(default)]
@@ -88,6 +88,12 @@ pub struct TenantBody {
 
 /// A token on its way to the client; nothing but serialising shows it.
 pub(super) struct Token(String);
+
+impl Token {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
 
 impl Serialize for Token {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,18 +1,26 @@
 //! The module that a service composes.
 
+use std::time::Duration;
+
 use platform_core::pg::Migrations;
-use platform_core::runtime::{BuildCx, Descriptor, Module, ModuleError, Parts};
+use platform_core::runtime::{BuildCx, Descriptor, Hook, Module, ModuleError, Parts, Worker};
+use tokio::time::{MissedTickBehavior, interval};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Auth, MIGRATIONS, TENANT_ADMIN};
+use crate::authz::OWN_PERMISSIONS;
+use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1` and `/admin/v1`, and offers the handle [`Auth`].
+/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and send mail, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
-        Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
+        let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
             .requires("crypto", "^0.1")
-            .permission(TENANT_ADMIN)
+            // What is recorded last is still attested.
+            .uses("audit", "^0.1");
+        OWN_PERMISSIONS
+            .into_iter()
+            .fold(descriptor, Descriptor::permission)
     }
 
     fn migrations(&self) -> Option<&'static Migrations> {
@@ -21,12 +29,74 @@ impl Module for Auth {
 
     fn build(&self, cx: &mut BuildCx<'_>) -> Result<Parts, ModuleError> {
         cx.provide(self.clone());
+        self.inner.declare(cx.permissions());
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
             .nest("/admin/v1", self.admin_routes());
         Ok(Parts {
             routes: Some(routes),
+            workers: [Some(self.counting()), self.delivering()]
+                .into_iter()
+                .flatten()
+                .collect(),
+            on_stop: vec![self.last_requests(), self.last_count()],
             ..Parts::default()
+        })
+    }
+}
+
+/// How often counted refusals are looked at, and how long an event may tell of them before they get one of their own.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
+
+impl Auth {
+    fn counting(&self) -> Worker {
+        let auth = self.clone();
+        Worker::new("auth.refusals", move |stop| {
+            let auth = auth.clone();
+            async move {
+                let mut rounds = interval(COUNT_EVERY);
+                rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+                    auth.record_counted_refusals(COUNT_EVERY).await?;
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// Sends mail, where mail is configured.
+    fn delivering(&self) -> Option<Worker> {
+        self.inner.config.mail.as_ref()?;
+        let auth = self.clone();
+        Some(Worker::new("auth.mail", move |stop| {
+            let auth = auth.clone();
+            async move {
+                auth.keep_delivering(stop).await?;
+                Ok(())
+            }
+        }))
+    }
+
+    /// What was answered is also written; another instance, or the next start, sends it.
+    fn last_requests(&self) -> Hook {
+        let auth = self.clone();
+        Hook::new("auth.mail_requests", move || {
+            let auth = auth.clone();
+            async move {
+                auth.settle_mail_requests().await;
+                Ok(())
+            }
+        })
+    }
+
+    fn last_count(&self) -> Hook {
+        let auth = self.clone();
+        Hook::new("auth.refusals", move || {
+            let auth = auth.clone();
+            async move {
+                auth.record_counted_refusals(Duration::ZERO).await?;
+                Ok(())
+            }
         })
     }
 }

@@ -1,12 +1,15 @@
 //! How errors are answered: one conversion for each, and nothing of what happened inside.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use platform_core::error_chain;
 use platform_core::http::Problem;
 use serde_json::json;
 
 use crate::{
-    AccessError, AuthenticateError, EraseUserError, Fault, HashError, HoldUserError, InvalidRegistration,
-    RegisterError, SignInError, TenantRefused,
+    AccessError, AuthenticateError, CredentialError, EraseUserError, Fault, HashError, HoldUserError,
+    InvalidPassword, InvalidRegistration, MailRequestError, RegisterError, SignInError, TenantRefused,
 };
 
 impl From<RegisterError> for Problem {
@@ -38,14 +41,80 @@ impl From<SignInError> for Problem {
                 "invalid_credentials",
                 "the e-mail address or the password is wrong",
             ),
-            SignInError::TooManyAttempts { retry_after } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                "too many attempts have failed, wait and try again",
-            )
-            .retry_after(retry_after),
+            SignInError::EmailUnverified => Self::new(
+                StatusCode::FORBIDDEN,
+                "email_unverified",
+                "verify the e-mail address first, with the token in the mail to it",
+            ),
+            SignInError::InvalidChallenge => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_challenge",
+                "the challenge is not valid any more, sign in with the password again",
+            ),
+            SignInError::InvalidCode => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_code",
+                "the code is wrong or was used already",
+            ),
+            SignInError::TooManyAttempts { retry_after } => too_many_attempts(retry_after),
             SignInError::Tenant(refused) => of_tenant(refused),
             SignInError::Fault(fault) => of_fault(fault),
+        }
+    }
+}
+
+/// 401 would tell a client that its token is worthless, which it is not.
+impl From<CredentialError> for Problem {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::NoUser => Self::not_found(),
+            CredentialError::WrongPassword => {
+                Self::new(StatusCode::FORBIDDEN, "wrong_password", "the password is wrong")
+            }
+            CredentialError::InvalidCode => Self::new(
+                StatusCode::FORBIDDEN,
+                "invalid_code",
+                "the code is wrong or was used already",
+            ),
+            CredentialError::Password(invalid) => {
+                Self::invalid_body().field("new_password", invalid.code(), invalid.to_string())
+            }
+            CredentialError::InvalidToken => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_one_time_token",
+                "the token is not valid any more, ask for another one",
+            ),
+            CredentialError::AlreadyEnrolled => Self::new(
+                StatusCode::CONFLICT,
+                "totp_enrolled",
+                "a second factor is set up already, give it up first",
+            ),
+            CredentialError::NotEnrolled => Self::new(
+                StatusCode::CONFLICT,
+                "totp_not_enrolled",
+                "there is no second factor, or none that waits for its first code",
+            ),
+            CredentialError::TooManyAttempts { retry_after } => too_many_attempts(retry_after),
+            CredentialError::Tenant(refused) => of_tenant(refused),
+            CredentialError::Fault(fault) => of_fault(fault),
+        }
+    }
+}
+
+impl From<MailRequestError> for Problem {
+    fn from(error: MailRequestError) -> Self {
+        match error {
+            MailRequestError::InvalidEmail(invalid) => {
+                Self::invalid_body().field("email", "invalid_email", invalid.to_string())
+            }
+            MailRequestError::NoMail => Self::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "no_mail",
+                "this service sends no mail, ask its operator",
+            ),
+            MailRequestError::TooManyAttempts { retry_after } => too_many_attempts(retry_after),
+            MailRequestError::Tenant(refused) => of_tenant(refused),
+            MailRequestError::Fault(fault) => of_fault(fault),
         }
     }
 }
@@ -116,7 +185,7 @@ fn of_registration(invalid: &InvalidRegistration) -> Problem {
         ("email", "invalid_email", email.map(|error| error.to_string())),
         (
             "password",
-            "invalid_password",
+            password.map_or("invalid_password", InvalidPassword::code),
             password.map(|error| error.to_string()),
         ),
         (
@@ -143,6 +212,15 @@ fn of_registration(invalid: &InvalidRegistration) -> Problem {
         })
 }
 
+fn too_many_attempts(retry_after: Duration) -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_attempts",
+        "too many attempts have failed, wait and try again",
+    )
+    .retry_after(retry_after)
+}
+
 fn of_tenant(refused: TenantRefused) -> Problem {
     match refused {
         TenantRefused::Unknown => {
@@ -157,7 +235,7 @@ fn of_tenant(refused: TenantRefused) -> Problem {
 }
 
 /// What went wrong inside is logged once, here or with the conversion of the database's error, and not told.
-fn of_fault(fault: Fault) -> Problem {
+pub(super) fn of_fault(fault: Fault) -> Problem {
     match fault {
         Fault::Hash(HashError::Busy { retry_after }) => {
             tracing::warn!("a password was not hashed: too many are being hashed");
@@ -173,8 +251,12 @@ fn of_fault(fault: Fault) -> Problem {
         Fault::Keys(error) => error.into(),
         Fault::Seal(error) => error.into(),
         Fault::Open(error) => error.into(),
+        Fault::TooMuchGranted => {
+            tracing::error!("a caller was granted more than can be compiled, and is refused");
+            Problem::internal()
+        }
         Fault::Hash(error) => {
-            tracing::error!(%error, "a password was not hashed");
+            tracing::error!(error = error_chain(&error), "a password was not hashed");
             Problem::internal()
         }
     }

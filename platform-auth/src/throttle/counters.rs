@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use platform_core::Timestamp;
 use tokio::sync::Notify;
@@ -45,13 +44,8 @@ pub(super) enum End {
 
 impl Counters {
     pub(super) fn new(limit: ThrottleLimit, entries_max: usize) -> Self {
-        // Bounds that keep every sum of theirs within what a timestamp can hold.
-        let limit = ThrottleLimit {
-            burst: limit.burst.clamp(1, 10_000),
-            recovery: limit.recovery.min(Duration::from_secs(24 * 60 * 60)),
-        };
         Self {
-            limit,
+            limit: limit.bounded(),
             entries_max,
             entries: Mutex::default(),
             ended: Notify::new(),

@@ -5,19 +5,29 @@ mod counters;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use platform_core::{TenantId, Timestamp};
+use platform_core::{PrincipalId, TenantId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use self::counters::{Counters, End, Place};
 use crate::EmailAddress;
 
-/// How many failures are free, and how fast they are forgotten.
+/// How many failures or refusals are free, and how fast they are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThrottleLimit {
     /// Failures in quick succession before the next attempt has to wait: 1 to 10,000.
     pub burst: u32,
     /// How long one failure is remembered, a day at most: past the burst, one attempt is let through for each such interval.
     pub recovery: Duration,
+}
+
+impl ThrottleLimit {
+    /// Within bounds that keep every sum of it within what a timestamp can hold.
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            burst: self.burst.clamp(1, 10_000),
+            recovery: self.recovery.min(Duration::from_secs(24 * 60 * 60)),
+        }
+    }
 }
 
 /// The limits on failed sign-ins. They are counted in this process, so several instances allow as many times more.
@@ -68,6 +78,10 @@ pub(crate) enum Held {
     Busy,
 }
 
+/// The account that an attempt is at: a hash, so that an entry has one size and no address stays in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AccountKey(u128);
+
 /// An attempt that is going on. Dropping it counts it as a failure: whoever hangs up has guessed all the same.
 #[derive(Debug)]
 #[must_use]
@@ -92,8 +106,7 @@ impl Throttle {
     /// Begins an attempt, after having waited `wait_max` at most for its turn.
     pub(crate) async fn begin(
         &self,
-        tenant: TenantId,
-        email: &EmailAddress,
+        account: AccountKey,
         address: Option<IpAddr>,
         now: Timestamp,
         wait_max: Duration,
@@ -103,7 +116,7 @@ impl Throttle {
                 Some(address) => Some(self.addresses.place(address_key(address), now).await?),
                 None => None,
             };
-            let account = self.accounts.place(account_key(tenant, email), now).await?;
+            let account = self.accounts.place(account.0, now).await?;
             Ok((account, address))
         };
         let (account, address) = tokio::time::timeout(wait_max, places)
@@ -135,16 +148,28 @@ impl Attempt<'_> {
     }
 }
 
-/// A hash, so that an entry has one size and no address stays in memory.
-fn account_key(tenant: TenantId, email: &EmailAddress) -> u128 {
-    let digest = Sha256::new()
-        .chain_update(tenant.as_uuid().as_bytes())
-        .chain_update(email.normalized())
-        .finalize();
-    digest
-        .iter()
-        .take(16)
-        .fold(0, |key, byte| (key << 8) | u128::from(*byte))
+impl AccountKey {
+    /// Whoever has this address, if anybody has.
+    pub(crate) fn of_email(tenant: TenantId, email: &EmailAddress) -> Self {
+        Self::of(tenant, email.normalized().as_bytes())
+    }
+
+    /// A user, whatever the address.
+    pub(crate) fn of_user(tenant: TenantId, user: PrincipalId) -> Self {
+        Self::of(tenant, user.as_uuid().as_bytes())
+    }
+
+    fn of(tenant: TenantId, account: &[u8]) -> Self {
+        let digest = Sha256::new()
+            .chain_update(tenant.as_uuid().as_bytes())
+            .chain_update(account)
+            .finalize();
+        let key = digest
+            .iter()
+            .take(16)
+            .fold(0, |key, byte| (key << 8) | u128::from(*byte));
+        Self(key)
+    }
 }
 
 fn address_key(address: IpAddr) -> u128 {

@@ -29,7 +29,12 @@ async fn begin<'a>(
     let email = EmailAddress::parse(&format!("{name}@example.com")).unwrap();
     let address = address.map(|address| address.parse().unwrap());
     throttle
-        .begin(tenant.parse().unwrap(), &email, address, now, Duration::ZERO)
+        .begin(
+            AccountKey::of_email(tenant.parse().unwrap(), &email),
+            address,
+            now,
+            Duration::ZERO,
+        )
         .await
 }
 
@@ -135,9 +140,9 @@ async fn who_finds_every_place_held_waits_for_one_and_no_longer_than_allowed() {
     let email = EmailAddress::parse("ada@example.com").unwrap();
     let tenant = TENANT.parse().unwrap();
 
-    let second = throttle.begin(tenant, &email, None, NOW, MINUTE);
+    let second = throttle.begin(AccountKey::of_email(tenant, &email), None, NOW, MINUTE);
     let (second, ()) = tokio::join!(second, async { first.succeeded() });
-    let third = throttle.begin(tenant, &email, None, NOW, MINUTE);
+    let third = throttle.begin(AccountKey::of_email(tenant, &email), None, NOW, MINUTE);
     let (third, ()) = tokio::join!(third, async { drop(second.unwrap()) });
 
     assert_eq!(third.map(drop), held(MINUTE));

@@ -1,7 +1,8 @@
 use axum::http::StatusCode;
-use platform_audit::{EventPage, RecordedEvent};
+use platform_audit::{Activity, EventPage, RecordedEvent, Retention};
 use platform_auth::Role;
 use platform_core::{PrincipalId, axum, sqlx};
+use serde_json::json;
 
 use crate::support::{App, Call, PASSWORD, Place, credentials};
 
@@ -150,4 +151,44 @@ async fn what_cannot_be_recorded_does_not_happen() {
     .await
     .unwrap();
     assert_eq!(counts, (1, 1));
+}
+
+#[tokio::test]
+async fn an_event_of_a_session_names_it_and_the_one_that_ended_with_it() {
+    let app = App::new().await;
+    let place = app.place().await;
+    let registered = app.register(&place, "ada@example.com").await;
+    let again = Call::post("/api/v1/auth/login")
+        .bearer(&registered.token())
+        .json(&credentials("ada@example.com", PASSWORD));
+    app.send(again).await;
+
+    let events = trail(&app, &place, registered.user_id()).await;
+
+    let [registered, signed_in] = &events[..] else {
+        panic!("two events: {events:#?}");
+    };
+    assert_eq!(
+        (registered.activity, signed_in.activity),
+        (Activity::Create, Activity::SignIn)
+    );
+    assert_eq!(
+        (&registered.retention, &signed_in.retention),
+        (&Retention::REGULATORY, &Retention::SECURITY)
+    );
+    assert_eq!(
+        registered.changes,
+        Some(json!({
+            "role": { "before": null, "after": "user" },
+            "status": { "before": null, "after": "active" },
+        }))
+    );
+    let session = |event: &RecordedEvent| event.session_id.unwrap().to_string();
+    let target = |event: &RecordedEvent, kind: &str| {
+        let found = event.targets.iter().find(|target| target.kind == kind);
+        found.map(|target| target.id.clone())
+    };
+    assert_eq!(target(registered, "session"), Some(session(registered)));
+    assert_eq!(target(signed_in, "session"), Some(session(signed_in)));
+    assert_eq!(target(signed_in, "replaced_session"), Some(session(registered)));
 }

@@ -152,7 +152,7 @@ async fn fields_of_a_registration_are_bounded() {
         answer.refused(422, "invalid_body");
     }
     let longest = json!({
-        "email": "ada@example.com", "password": "é".repeat(512), "first_name": "名".repeat(100), "last_name": null,
+        "email": "ada@example.com", "password": format!("correct horse battery {}", "é".repeat(501)), "first_name": "名".repeat(100), "last_name": null,
     });
     let answer = app
         .send(Call::post("/api/v1/auth/register").at(&place).json(&longest))

@@ -33,6 +33,8 @@ impl OldRelease {
         for statement in [
             "alter table platform_auth.subject drop constraint subject_nothing_in_the_clear",
             "alter table platform_auth.subject drop constraint subject_sealed_or_erased",
+            "alter table platform_auth.subject disable trigger is_protected",
+            "alter table platform_auth.password_credential disable trigger is_protected",
         ] {
             sqlx::query(statement).execute(&mut *tx).await.unwrap();
         }
@@ -62,6 +64,8 @@ impl OldRelease {
                check (email is null and email_normalized is null and first_name is null and last_name is null) not valid",
             "alter table platform_auth.subject add constraint subject_sealed_or_erased
                check ((email_sealed is null) = (erased_at is not null)) not valid",
+            "alter table platform_auth.subject enable always trigger is_protected",
+            "alter table platform_auth.password_credential enable always trigger is_protected",
         ] {
             sqlx::query(statement).execute(&mut *tx).await.unwrap();
         }

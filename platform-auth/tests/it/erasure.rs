@@ -308,15 +308,29 @@ async fn a_user_who_comes_back_with_a_backup_is_nobody_and_is_erased_again() {
             .unwrap();
     }
     erase(&app, &admin, user).await;
+    for (table, sql) in [
+        (
+            "platform_auth.subject",
+            "update platform_auth.subject s set status = b.status, erased_at = null, email_sealed = b.email_sealed
+               from public.platform_auth_subject b where b.id = s.id and s.erased_at is not null",
+        ),
+        (
+            "platform_auth.password_credential",
+            "insert into platform_auth.password_credential select * from public.platform_auth_password_credential
+               on conflict do nothing",
+        ),
+        (
+            "platform_auth.session",
+            "update platform_auth.session set ended_at = null, end_reason = null where end_reason = 'erased'",
+        ),
+    ] {
+        assert!(app.by_hand(table, sql).await > 0, "{sql}");
+    }
     for sql in [
-        "update platform_auth.subject s set status = b.status, erased_at = null, email_sealed = b.email_sealed
-           from public.platform_auth_subject b where b.id = s.id and s.erased_at is not null",
         "update platform_crypto.subject_key k set state = b.state, wrapped = b.wrapped, wrapped_by = b.wrapped_by,
              erase_requested_at = null, destroyed_at = null
            from public.platform_crypto_subject_key b where b.subject_id = k.subject_id and k.state = 'destroyed'",
         "insert into platform_crypto.blind_tag select * from public.platform_crypto_blind_tag on conflict do nothing",
-        "insert into platform_auth.password_credential select * from public.platform_auth_password_credential on conflict do nothing",
-        "update platform_auth.session set ended_at = null, end_reason = null where end_reason = 'erased'",
         "drop table public.platform_auth_subject, public.platform_auth_password_credential,
            public.platform_crypto_subject_key, public.platform_crypto_blind_tag",
     ] {

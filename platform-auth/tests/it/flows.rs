@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use platform_auth::{AuthConfig, Ensured, Role};
 use platform_core::pg::{TenantStatus, Tenants};
-use platform_core::{axum, sqlx};
+use platform_core::{PrincipalId, axum};
 use serde_json::{Value, json};
 
 use crate::support::{App, Call, PASSWORD, credentials};
@@ -100,12 +100,7 @@ async fn whatever_is_wrong_the_answer_to_a_failed_sign_in_is_the_same() {
     let place = app.place().await;
     app.user(&place, "ada@example.com").await;
     let bob = app.register(&place, "bob@example.com").await.user_id();
-    let mut superuser = app.superuser().await;
-    sqlx::query("update platform_auth.subject set status = 'disabled' where id = $1")
-        .bind(bob)
-        .execute(&mut superuser)
-        .await
-        .unwrap();
+    disable(&app, bob).await;
 
     let wrong = app.sign_in(&place, "ada@example.com", "wrong horse").await;
     let unknown = app.sign_in(&place, "eve@example.com", PASSWORD).await;
@@ -120,18 +115,18 @@ async fn whatever_is_wrong_the_answer_to_a_failed_sign_in_is_the_same() {
     }
 }
 
+async fn disable(app: &App, user: PrincipalId) {
+    let sql = format!("update platform_auth.subject set status = 'disabled' where id = '{user}'");
+    assert_eq!(app.by_hand("platform_auth.subject", sql).await, 1);
+}
+
 #[tokio::test]
 async fn disabling_a_user_ends_what_the_user_may_do_at_once() {
     let app = App::new().await;
     let place = app.place().await;
     let bob = app.register(&place, "bob@example.com").await;
-    let mut superuser = app.superuser().await;
 
-    sqlx::query("update platform_auth.subject set status = 'disabled' where id = $1")
-        .bind(bob.user_id())
-        .execute(&mut superuser)
-        .await
-        .unwrap();
+    disable(&app, bob.user_id()).await;
 
     app.me(&bob.token()).await.refused(401, "invalid_token");
 }

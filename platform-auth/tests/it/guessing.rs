@@ -21,6 +21,8 @@ async fn app(account: u32, address: u32) -> App {
         },
         ..ThrottleConfig::default()
     };
+    // What is tried is who waits, not for how long: other tests hash at the same time.
+    config.passwords.wait_max = MINUTE;
     App::with(config).await
 }
 

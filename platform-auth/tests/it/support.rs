@@ -11,12 +11,12 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_audit::AuditLog;
-use platform_auth::{Auth, AuthConfig, Role, SealedUser};
+use platform_auth::{Auth, AuthConfig, MailConfig, Role, SealedMail, SealedTotp, SealedUser};
 use platform_core::embedded::{Binaries, SearchPath};
 use platform_core::http::{HttpConfig, HttpStack};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Migrations, Tenants};
-use platform_core::sqlx::{Connection, PgConnection};
+use platform_core::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use platform_core::testing::TestDb;
 use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum};
 use platform_crypto::testing::MemoryErasureStore;
@@ -28,6 +28,9 @@ use serde_json::{Value, json};
 use time::macros::datetime;
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use crate::authenticator::Authenticator;
+pub(crate) use crate::postbox::{Postbox, Received};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -41,6 +44,8 @@ pub(crate) struct App {
     /// The store of erasures, to be switched off.
     pub(crate) erasures: Arc<SwitchedStore>,
     pub(crate) clock: Arc<ManualClock>,
+    /// Where mail goes, of an app that sends some.
+    pub(crate) post: Arc<Postbox>,
     router: Router,
 }
 
@@ -96,6 +101,43 @@ impl App {
         Self::on(test, AuthConfig::default()).await
     }
 
+    /// With mail.
+    pub(crate) async fn mailing() -> Self {
+        Self::mailing_with(AuthConfig::default()).await
+    }
+
+    pub(crate) async fn mailing_with(config: AuthConfig) -> Self {
+        let test = Box::pin(TestDb::shared(&SCHEMAS)).await;
+        Self::mailing_on(test, config).await
+    }
+
+    /// With mail, and a database that no other test uses.
+    pub(crate) async fn mailing_own() -> Self {
+        let test = Box::pin(TestDb::own(&SCHEMAS)).await;
+        Self::mailing_on(test, AuthConfig::default()).await
+    }
+
+    pub(crate) async fn mailing_on(test: TestDb, config: AuthConfig) -> Self {
+        Self::linking_on(test, config, None).await
+    }
+
+    /// With mail in which there are links.
+    pub(crate) async fn linking_on(test: TestDb, mut config: AuthConfig, base: Option<&str>) -> Self {
+        let post = Arc::new(Postbox::default());
+        let mut mail = MailConfig::new(post.clone());
+        mail.link_base = base.map(str::to_owned);
+        config.mail = Some(mail);
+        let app = Self::on(test, config).await;
+        Self { post, ..app }
+    }
+
+    /// The mail that is due, sent.
+    pub(crate) async fn mails(&self) -> Vec<Received> {
+        self.auth.settle_mail_requests().await;
+        self.auth.deliver_mail().await.unwrap();
+        self.post.take()
+    }
+
     /// With a database that another service uses as well, on a clock of its own.
     pub(crate) async fn on(test: TestDb, config: AuthConfig) -> Self {
         let clock = Arc::new(ManualClock::starting_at(datetime!(2026-01-02 03:04:05 UTC)));
@@ -112,6 +154,8 @@ impl App {
             .erasure(erasures.clone())
             .log(Arc::new(audit.clone()))
             .sealed::<SealedUser>()
+            .sealed::<SealedTotp>()
+            .sealed::<SealedMail>()
             .open()
             .await
             .unwrap();
@@ -129,6 +173,7 @@ impl App {
             .split_for_parts();
         let router = HttpStack::new(http, sources, &Metrics::new())
             .authenticate_with(Arc::new(auth.clone()))
+            .tell_refusals(Arc::new(auth.clone()))
             .resolve_with(Arc::new(tenants))
             .wrap(routes.nest("/api", Router::from(auth.api_routes())));
         Self {
@@ -139,6 +184,7 @@ impl App {
             root,
             erasures,
             clock,
+            post: Arc::default(),
             router,
         }
     }
@@ -189,6 +235,22 @@ impl App {
         .await
     }
 
+    /// Sends a body to a route of the users.
+    pub(crate) async fn post(&self, place: &Place, path: &str, body: &Value) -> Answer {
+        self.send(Call::post(&format!("/api/v1/auth/{path}")).at(place).json(body))
+            .await
+    }
+
+    /// Sends a body to a route of the users, as one of them.
+    pub(crate) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        self.send(
+            Call::post(&format!("/api/v1/auth/{path}"))
+                .bearer(token)
+                .json(body),
+        )
+        .await
+    }
+
     pub(crate) async fn me(&self, token: &str) -> Answer {
         self.send(Call::get("/api/v1/auth/me").bearer(token)).await
     }
@@ -225,6 +287,23 @@ impl App {
             String::from_utf8_lossy(&dumped.stderr)
         );
         String::from_utf8(dumped.stdout).unwrap()
+    }
+
+    /// Runs a statement as only somebody with the keys to the database can: past the policies of a table and its protection.
+    pub(crate) async fn by_hand(&self, table: &str, sql: impl Into<String>) -> u64 {
+        let mut superuser = self.superuser().await;
+        let mut tx = superuser.begin().await.unwrap();
+        let mut touched = 0;
+        for sql in [
+            format!("alter table {table} disable trigger is_protected"),
+            sql.into(),
+            format!("alter table {table} enable always trigger is_protected"),
+        ] {
+            let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
+            touched += done.rows_affected();
+        }
+        tx.commit().await.unwrap();
+        touched
     }
 
     /// A connection that row-level security does not bind, to look behind the service's back.
@@ -372,6 +451,12 @@ impl Answer {
 
     pub(crate) fn token(&self) -> String {
         self.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> &Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
     }
 
     pub(crate) fn user_id(&self) -> PrincipalId {

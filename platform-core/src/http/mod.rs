@@ -31,6 +31,7 @@ mod object;
 mod page;
 mod params;
 mod problem;
+mod refusal;
 mod stack;
 mod tenant;
 
@@ -45,4 +46,5 @@ pub use json::Json;
 pub use page::{PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX, Page, PageQuery, PageRequest};
 pub use params::{Path, Query};
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
+pub use refusal::{Refusal, WatchRefusals};
 pub use stack::HttpStack;

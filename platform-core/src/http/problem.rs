@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{Forbidden, RequestId};
+use crate::{Denied, Forbidden, RequestId};
 
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -255,6 +255,16 @@ impl From<Forbidden> for Problem {
     fn from(Forbidden(permission): Forbidden) -> Self {
         let detail = format!("the permission {} is needed", permission.name());
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+}
+
+/// What may not be known of is not there.
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Hidden => Self::not_found(),
+            Denied::Forbidden(forbidden) => forbidden.into(),
+        }
     }
 }
 

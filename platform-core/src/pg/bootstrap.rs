@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use super::MigrateError;
+use super::{MigrateError, Migrations, roles};
 
 /// The group role every transaction of the application works under.
 pub const APP_ROLE: &str = "platform_app";
@@ -28,9 +28,12 @@ pub struct Bootstrap {
     pub owner: String,
     /// The login of the application.
     pub application: String,
+    /// The crates whose migrations will run: their [group roles](Migrations::roles) are made too, which the owner may not do.
+    pub crates: Vec<&'static Migrations>,
 }
 
-/// Creates the roles, the logins and the database of a platform on a server that this process administrates. Idempotent.
+/// Creates the roles, the logins and the database of a platform on a server that this process administrates. Idempotent: run it at
+/// every start, so that a new release's group roles are there before its migrations run.
 ///
 /// The logins have no password: this is for a server that lets in by its socket alone, such as the embedded one. On a shared
 /// server an administrator makes the two logins, and [`migrate`](crate::pg::migrate) does the rest.
@@ -39,9 +42,8 @@ pub struct Bootstrap {
 /// [`MigrateError`] when the server cannot be reached or refuses a statement.
 pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
     let mut conn = connect(superuser_options(plan)?).await?;
-    create_roles(&mut conn).await?;
     for login in [&plan.owner, &plan.application] {
-        if !role_exists(&mut conn, login).await? {
+        if !roles::exists(&mut conn, login).await? {
             let login = quote(login);
             run(
                 &mut conn,
@@ -52,12 +54,13 @@ pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
             .await?;
         }
     }
-    let (owner, application) = (quote(&plan.owner), quote(&plan.application));
-    run(
+    roles::ensure(
         &mut conn,
-        format!("grant {APP_ROLE}, {SUBTREE_ROLE} to {application}"),
+        &roles::of_crates(&plan.crates),
+        Some(&plan.application),
     )
     .await?;
+    let owner = quote(&plan.owner);
     let exists: bool =
         sqlx::query_scalar("select exists (select from pg_catalog.pg_database where datname = $1)")
             .bind(&plan.database)
@@ -116,30 +119,6 @@ pub(super) async fn lock_down(conn: &mut PgConnection, owner: &str) -> Result<()
         run(conn, statement).await?;
     }
     Ok(())
-}
-
-/// Creates the two group roles where they are missing. They are shared by all databases of a server.
-pub(super) async fn create_roles(conn: &mut PgConnection) -> Result<(), MigrateError> {
-    for role in [APP_ROLE, SUBTREE_ROLE] {
-        if role_exists(conn, role).await? {
-            continue;
-        }
-        let made = run(
-            conn,
-            format!("create role {role} nologin nosuperuser nobypassrls nocreatedb nocreaterole"),
-        )
-        .await;
-        // Another database's migration made it in the same moment.
-        if made.is_err() && !role_exists(conn, role).await? {
-            made?;
-        }
-    }
-    Ok(())
-}
-
-pub(super) async fn role_exists(conn: &mut PgConnection, role: &str) -> Result<bool, MigrateError> {
-    let exists = sqlx::query_scalar("select exists (select from pg_catalog.pg_roles where rolname = $1)");
-    Ok(exists.bind(role).fetch_one(conn).await?)
 }
 
 /// Runs a statement made of constants and quoted identifiers.

@@ -13,14 +13,16 @@ use crate::{RequestContext, Sources, TenantId};
 
 use super::fairness::Shares;
 use super::login::{LoginKeeper, is_refusal};
+use super::open::Open;
 use super::scope::Scope;
 use super::shield::Shield;
-use super::tx::{GlobalTx, Open, ProbeTx, SubtreeRead, TenantRead, TenantTx};
-use super::{DbConfig, DbError, LoginSource, LoginSourceError, Logins, Subtree};
+use super::tx::{GlobalTx, ProbeTx, RoleTx, SubtreeRead, TenantRead, TenantTx};
+use super::{DbConfig, DbError, GroupRole, LoginSource, LoginSourceError, Logins, Subtree};
 
 /// The handle to the database: the only way to a connection. Cheap to clone.
 ///
-/// The pool inside cannot be reached; [`Db::begin`], [`Db::read`] and [`Db::read_subtree`] are the ways to a transaction.
+/// The pool inside cannot be reached; [`Db::begin`], [`Db::read`], [`Db::read_subtree`] and [`Db::begin_as`] are the ways to a
+/// transaction.
 #[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,
@@ -211,6 +213,23 @@ impl Db {
             )
             .await?;
         Ok(SubtreeRead::new(open))
+    }
+
+    /// Begins a transaction of a job over all tenants, under a group role of a crate's own and without a tenant.
+    ///
+    /// It can touch the tables that the crate's migrations granted to the role, and of a tenant table those rows that a policy for
+    /// the role lets through: without such a policy a tenant's rows stay out of its sight, because row-level security applies to
+    /// this role as to any other. It is in no tenant's share of the pool and waits for a connection no longer than the configured
+    /// limit. Runs to its end like [`Db::begin`].
+    ///
+    /// # Errors
+    /// [`DbError::Timeout`] when no connection came free, [`DbError::Unavailable`] when there is no database, [`DbError::Query`]
+    /// when the role does not exist or the login is no member of it: run the migrations.
+    pub async fn begin_as(&self, role: &GroupRole) -> Result<RoleTx, DbError> {
+        let open = self
+            .open(Scope::Role(*role), None, self.inner.acquire_timeout)
+            .await?;
+        Ok(RoleTx::new(open))
     }
 
     /// One round trip to the database.

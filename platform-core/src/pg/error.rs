@@ -35,6 +35,12 @@ pub enum DbError {
     /// The tenant scope at the end of the transaction is not the one it began with. It was rolled back.
     #[error("the tenant scope changed inside the transaction")]
     ScopeChanged,
+    /// The database refused to commit a change of a protected table, because the same transaction recorded no audit event
+    /// (SQLSTATE `PA001`).
+    #[error(
+        "the transaction changed a protected table without an audit event; a defect of this program; everything was rolled back"
+    )]
+    Unaudited(#[source] sqlx::Error),
     /// A statement that ends, begins or re-scopes a transaction was sent through it. Nothing was executed.
     #[error(transparent)]
     Forbidden(#[from] ForbiddenStatement),
@@ -89,6 +95,7 @@ enum Diagnosis {
     Conflict(String),
     Retry,
     Aborted,
+    Unaudited,
     Other,
 }
 
@@ -103,6 +110,7 @@ impl Diagnosis {
             // The setting is the empty string once a transaction has used it on the same connection.
             "22P02" if complains_of_an_empty_uuid(cause.message()) => Self::ScopeMissing,
             "25P02" => Self::Aborted,
+            "PA001" => Self::Unaudited,
             // A login that is refused is being rotated, or is wrong: nothing that a caller could mend either way.
             code if code.starts_with("08") || code.starts_with("28") => Self::Unavailable,
             code if code.starts_with("23") => Self::Conflict(
@@ -136,6 +144,7 @@ fn from_server(diagnosis: Diagnosis, error: sqlx::Error) -> DbError {
         },
         Diagnosis::Retry => DbError::Retry(error),
         Diagnosis::Aborted => DbError::Aborted,
+        Diagnosis::Unaudited => DbError::Unaudited(error),
         Diagnosis::Other => DbError::Query(error),
     }
 }

@@ -4,8 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, PgConnection};
 
-use super::bootstrap::{connect, create_roles, lock_down, quote, role_exists, run};
-use super::{APP_ROLE, SUBTREE_ROLE};
+use super::bootstrap::{connect, lock_down, quote, run};
+use super::{APP_ROLE, GroupRole, SUBTREE_ROLE, roles};
 
 /// The migrations of one crate and the schema they own.
 ///
@@ -15,6 +15,7 @@ use super::{APP_ROLE, SUBTREE_ROLE};
 /// static MIGRATIONS: Migrations = Migrations {
 ///     schema: "parcels",
 ///     migrator: &platform_core::sqlx::migrate::Migrator::DEFAULT, // sqlx::migrate!("../migrations/parcels")
+///     roles: &[],
 /// };
 /// ```
 #[derive(Debug)]
@@ -23,12 +24,16 @@ pub struct Migrations {
     pub schema: &'static str,
     /// The files, embedded at compile time.
     pub migrator: &'static Migrator,
+    /// The roles that these migrations grant to, beside the two that every tenant table is granted to; made before the first file
+    /// runs, and the application's login becomes a member of them. They may use the schema.
+    pub roles: &'static [GroupRole],
 }
 
 /// This crate's own tables: tenants, their host names and hierarchy, the canary.
 pub static CORE_MIGRATIONS: Migrations = Migrations {
     schema: "platform_core",
     migrator: &sqlx::migrate!("../migrations/platform-core"),
+    roles: &[],
 };
 
 /// Why the migrations did not run to their end. What ran before stays: each file is a transaction of its own.
@@ -38,12 +43,12 @@ pub enum MigrateError {
     /// The server cannot be reached with the owner's login.
     #[error("cannot connect as the owner of the schemas")]
     Connect(#[source] sqlx::Error),
-    /// The group roles are missing and this login may not create them.
+    /// Group roles are missing, or the application's login is no member of them, and this login may not mend that.
     #[error(
-        "the roles are missing and this login may not create them; run as an administrator: {remediation}"
+        "roles or memberships are missing and this login may not make them; run as an administrator: {remediation}"
     )]
     RolesMissing {
-        /// The statements an administrator runs once.
+        /// The statements an administrator runs once: all that is missing, in order.
         remediation: String,
     },
     /// Another process holds the migration lock for too long.
@@ -80,8 +85,8 @@ const SESSION: [&str; 2] = ["set lock_timeout = '60s'", "set client_min_messages
 
 /// Runs the migrations of the given crates, this crate's first, as the owner of the schemas.
 ///
-/// Also, as far as the login's rights reach: creates the group roles, makes `application` (the login of the application, when it
-/// is known) a member of both, and takes `set_config` and temporary tables from PUBLIC. What could not be done is found by the
+/// Also, as far as the login's rights reach: creates the group roles, those of the crates among them, makes `application` (the
+/// login of the application, when it is known) a member of all of them, and takes `set_config` and temporary tables from PUBLIC. What could not be done is found by the
 /// self-check.
 ///
 /// # Errors
@@ -118,7 +123,7 @@ async fn migrate_locked(
     application: Option<&str>,
     crates: &[&'static Migrations],
 ) -> Result<Migrated, MigrateError> {
-    prepare(conn, application).await?;
+    prepare(conn, application, crates).await?;
     let mut total = Migrated::default();
     let core_first = std::iter::once(&CORE_MIGRATIONS);
     let others = crates
@@ -133,46 +138,19 @@ async fn migrate_locked(
     Ok(total)
 }
 
-async fn prepare(conn: &mut PgConnection, application: Option<&str>) -> Result<(), MigrateError> {
-    let (owner, superuser, may_create_roles): (String, bool, bool) = sqlx::query_as(
-        "select rolname::text, rolsuper, rolcreaterole from pg_catalog.pg_roles where rolname = current_user",
+async fn prepare(
+    conn: &mut PgConnection,
+    application: Option<&str>,
+    crates: &[&'static Migrations],
+) -> Result<(), MigrateError> {
+    let (owner, superuser): (String, bool) = sqlx::query_as(
+        "select rolname::text, rolsuper from pg_catalog.pg_roles where rolname = current_user",
     )
     .fetch_one(&mut *conn)
     .await?;
-    let missing = !role_exists(conn, APP_ROLE).await? || !role_exists(conn, SUBTREE_ROLE).await?;
-    if missing && !superuser && !may_create_roles {
-        let remediation = format!("create role {APP_ROLE} nologin; create role {SUBTREE_ROLE} nologin;");
-        return Err(MigrateError::RolesMissing { remediation });
-    }
-    if missing {
-        create_roles(conn).await?;
-    }
+    roles::ensure(conn, &roles::of_crates(crates), application).await?;
     if superuser {
         lock_down(conn, &owner).await?;
-    }
-    if let Some(application) = application {
-        enrol(conn, application, superuser || may_create_roles).await?;
-    }
-    Ok(())
-}
-
-/// Makes the application's login a member of the group roles.
-async fn enrol(conn: &mut PgConnection, application: &str, allowed: bool) -> Result<(), MigrateError> {
-    if !role_exists(conn, application).await? {
-        return Ok(());
-    }
-    for role in [APP_ROLE, SUBTREE_ROLE] {
-        let member: bool = sqlx::query_scalar("select pg_catalog.pg_has_role($1::name, $2::name, 'MEMBER')")
-            .bind(application)
-            .bind(role)
-            .fetch_one(&mut *conn)
-            .await?;
-        let grant = format!("grant {role} to {}", quote(application));
-        match (member, allowed) {
-            (true, _) => {}
-            (false, true) => run(conn, grant).await?,
-            (false, false) => return Err(MigrateError::RolesMissing { remediation: grant }),
-        }
     }
     Ok(())
 }
@@ -198,6 +176,7 @@ async fn migrate_schema(
         )
         .await?;
     }
+    roles::open_schema(conn, schema, migrations.roles).await?;
     let mut migrator = Migrator {
         migrations: migrations.migrator.migrations.clone(),
         ..Migrator::DEFAULT

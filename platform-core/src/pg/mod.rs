@@ -29,6 +29,35 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Jobs over all tenants
+//!
+//! What no tenant's transaction can do is done under a [`GroupRole`] of a crate's own, with [`Db::begin_as`]. The crate's migrations
+//! say what the role may touch:
+//!
+//! ```no_run
+//! use platform_core::pg::{Db, DbError, GroupRole, Migrations};
+//! use platform_core::sqlx;
+//!
+//! const EXPIRY: GroupRole = GroupRole::new("platform_parcel_expiry");
+//!
+//! static MIGRATIONS: Migrations = Migrations {
+//!     schema: "parcels",
+//!     // … grant select (sent_at), delete on parcels.parcel to platform_parcel_expiry;
+//!     //   create policy expiry on parcels.parcel to platform_parcel_expiry using (sent_at < now() - interval '1 year');
+//!     migrator: &sqlx::migrate::Migrator::DEFAULT,
+//!     roles: &[EXPIRY],
+//! };
+//!
+//! async fn expire(db: &Db) -> Result<u64, DbError> {
+//!     let mut job = db.begin_as(&EXPIRY).await?;
+//!     let gone = sqlx::query("delete from parcels.parcel where sent_at < now() - interval '1 year'")
+//!         .execute(&mut job)
+//!         .await?;
+//!     job.commit().await?;
+//!     Ok(gone.rows_affected())
+//! }
+//! ```
+//!
 //! # What the scope protects against, and what not
 //!
 //! It stops a forgotten predicate, a wrong join, an injected expression and a future dropped at the wrong moment. It does not
@@ -38,6 +67,7 @@
 mod bootstrap;
 mod config;
 mod db;
+mod ending;
 mod error;
 mod fairness;
 mod listen;
@@ -45,7 +75,10 @@ mod login;
 mod migrate;
 #[cfg(doctest)]
 mod misuse;
+mod open;
 mod pending;
+mod role;
+mod roles;
 mod scope;
 mod selfcheck;
 mod shield;
@@ -56,14 +89,16 @@ mod tx;
 pub use bootstrap::{APP_ROLE, Bootstrap, SUBTREE_ROLE, bootstrap};
 pub use config::DbConfig;
 pub use db::{ConnectError, Db, PoolUse};
+pub use ending::TxEnd;
 pub use error::DbError;
 pub use listen::{Heard, Listener};
 pub use login::{Login, LoginSource, LoginSourceError, Logins};
 pub use migrate::{CORE_MIGRATIONS, MigrateError, Migrated, Migrations, migrate};
 pub use pending::Pending;
+pub use role::GroupRole;
 pub use selfcheck::{AllowList, Allowed, Finding, Level, Report};
 pub use statement::ForbiddenStatement;
 pub use tenants::{
     InvalidSlug, NewTenant, Slug, Subtree, SubtreeTooLarge, Tenant, TenantError, TenantStatus, Tenants,
 };
-pub use tx::{SubtreeRead, TenantRead, TenantTx};
+pub use tx::{RoleTx, SubtreeRead, TenantRead, TenantTx};

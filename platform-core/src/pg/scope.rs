@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::TenantId;
 
-use super::{APP_ROLE, SUBTREE_ROLE};
+use super::{APP_ROLE, GroupRole, SUBTREE_ROLE};
 
 /// Which rows a transaction may touch.
 #[derive(Debug, Clone)]
@@ -17,16 +17,24 @@ pub(super) enum Scope {
     SubtreeRead(Vec<TenantId>),
     /// Tables that belong to no tenant, no writes.
     GlobalRead,
+    /// What a group role of a crate's own may touch.
+    Role(GroupRole),
 }
 
 impl Scope {
     /// BEGIN and the settings in a single message: a second round trip would cost more than the policies do.
     pub(super) fn begin_statement(&self) -> String {
-        let begin = match self {
-            Self::Tenant(_) => "BEGIN",
-            Self::TenantRead(_) | Self::SubtreeRead(_) | Self::GlobalRead => "BEGIN READ ONLY",
-        };
-        format!("{begin}; {}", self.settings())
+        let settings = self.settings();
+        match self {
+            Self::Tenant(_) => format!("BEGIN; {settings}"),
+            Self::TenantRead(_) | Self::SubtreeRead(_) | Self::GlobalRead => {
+                format!("BEGIN READ ONLY; {settings}")
+            }
+            // What stands in front of BEGIN in one message belongs to the transaction, and when it fails there is none: a role that
+            // the login may not take must not leave a failed transaction to the connection's next user. (The other roles have been
+            // tried when the pool was made.)
+            Self::Role(_) => format!("{settings}; BEGIN"),
+        }
     }
 
     /// The role and the setting that the policies read.
@@ -48,6 +56,7 @@ impl Scope {
                 settings
             }
             Self::GlobalRead => format!("SET LOCAL ROLE {APP_ROLE}"),
+            Self::Role(role) => format!("SET LOCAL ROLE {}", role.name()),
         }
     }
 }

@@ -1,154 +1,16 @@
 //! Transactions that are bound to a scope from their first message to their last.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt};
+use futures::stream::BoxStream;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{AssertSqlSafe, SqlStr};
-use sqlx::{Describe, Either, Execute, Executor, Postgres, Transaction};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::task::TaskTracker;
+use sqlx::{Describe, Either, Execute, Executor, Postgres, SqlStr};
 
 use crate::TenantId;
 
+use super::DbError;
+use super::ending::TxEnd;
+use super::open::Open;
 use super::scope::Scope;
-use super::shield::Shield;
-use super::statement::{self, Checked};
-use super::{DbError, ForbiddenStatement};
-
-/// An open transaction with whatever has to live as long as it does.
-pub(super) struct Open {
-    transaction: Transaction<'static, Postgres>,
-    /// Did a statement fail? PostgreSQL then answers COMMIT by rolling back, without an error.
-    failed: Arc<AtomicBool>,
-    tasks: TaskTracker,
-    _share: Option<OwnedSemaphorePermit>,
-}
-
-impl Open {
-    pub(super) fn new(
-        transaction: Transaction<'static, Postgres>,
-        tasks: TaskTracker,
-        share: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        Self {
-            transaction,
-            failed: Arc::default(),
-            tasks,
-            _share: share,
-        }
-    }
-
-    /// Commits to the end: a caller that is dropped while it waits cannot take the commit down with it.
-    fn commit(self, expected: Option<TenantId>) -> Shield<Result<(), DbError>> {
-        Shield::new(self.tasks.clone(), self.commit_here(expected))
-    }
-
-    async fn commit_here(mut self, expected: Option<TenantId>) -> Result<(), DbError> {
-        if self.failed.load(Ordering::Relaxed) {
-            self.rollback_here().await?;
-            return Err(DbError::Aborted);
-        }
-        if cfg!(debug_assertions)
-            && let Some(expected) = expected
-        {
-            let scope: String =
-                sqlx::query_scalar("select pg_catalog.current_setting('platform.tenant_id', true)")
-                    .fetch_one(&mut *self.transaction)
-                    .await?;
-            if scope != expected.to_string() {
-                self.rollback_here().await?;
-                return Err(DbError::ScopeChanged);
-            }
-        }
-        Ok(self.transaction.commit().await?)
-    }
-
-    fn rollback(self) -> Shield<Result<(), DbError>> {
-        Shield::new(self.tasks.clone(), self.rollback_here())
-    }
-
-    async fn rollback_here(self) -> Result<(), DbError> {
-        Ok(self.transaction.rollback().await?)
-    }
-
-    fn note<T>(failed: &AtomicBool, result: &Result<T, sqlx::Error>) {
-        // A row that is not there and a text that was refused before it was sent leave the transaction as it was.
-        if let Err(error) = result
-            && !matches!(error, sqlx::Error::RowNotFound | sqlx::Error::Encode(_))
-        {
-            failed.store(true, Ordering::Relaxed);
-        }
-    }
-
-    fn fetch_many<'e, 'q: 'e, E>(
-        &'e mut self,
-        query: E,
-    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
-    where
-        E: Execute<'q, Postgres> + 'q,
-    {
-        let failed = Arc::clone(&self.failed);
-        match Checked::new(query) {
-            Ok(checked) => {
-                let rows = (&mut *self.transaction).fetch_many(checked);
-                rows.inspect(move |row| Self::note(&failed, row)).boxed()
-            }
-            Err(refused) => stream::once(std::future::ready(Err(refused))).boxed(),
-        }
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(
-        &'e mut self,
-        query: E,
-    ) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        E: Execute<'q, Postgres> + 'q,
-    {
-        let failed = Arc::clone(&self.failed);
-        match Checked::new(query) {
-            Ok(checked) => {
-                let row = (&mut *self.transaction).fetch_optional(checked);
-                row.inspect(move |row| Self::note(&failed, row)).boxed()
-            }
-            Err(refused) => std::future::ready(Err(refused)).boxed(),
-        }
-    }
-
-    fn prepare_with<'e>(
-        &'e mut self,
-        sql: SqlStr,
-        parameters: &'e [PgTypeInfo],
-    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>> {
-        if let Err(refused) = statement::check(sql.as_str()) {
-            return refuse(refused);
-        }
-        let failed = Arc::clone(&self.failed);
-        let prepared = (&mut *self.transaction).prepare_with(sql, parameters);
-        prepared
-            .inspect(move |statement| Self::note(&failed, statement))
-            .boxed()
-    }
-
-    fn describe(&mut self, sql: SqlStr) -> BoxFuture<'_, Result<Describe<Postgres>, sqlx::Error>> {
-        if let Err(refused) = statement::check(sql.as_str()) {
-            return refuse(refused);
-        }
-        let failed = Arc::clone(&self.failed);
-        let described = (&mut *self.transaction).describe(sql);
-        described
-            .inspect(move |description| Self::note(&failed, description))
-            .boxed()
-    }
-}
-
-/// A future that fails at once, without having sent anything.
-fn refuse<'e, T: Send + 'e>(refused: ForbiddenStatement) -> BoxFuture<'e, Result<T, sqlx::Error>> {
-    std::future::ready(Err(sqlx::Error::Encode(refused.into()))).boxed()
-}
 
 macro_rules! execute_through {
     ($name:ty) => {
@@ -237,6 +99,36 @@ impl TenantTx {
         self.0.commit(Some(tenant)).await
     }
 
+    /// Has `notify` told, once, how the transaction ended: for what must not be said before the changes are durable, or has to be
+    /// taken back when they are not.
+    ///
+    /// It is called when the outcome is certain: after the database has answered the commit or the rollback, also when nobody waits
+    /// for that any more, and when the transaction is dropped. Several are called in the order in which they were given.
+    ///
+    /// It is called on the task that ends the transaction, before [`TenantTx::commit`] answers: let it do something short, such as
+    /// sending on a channel, and never wait. The connection and every lock have been given back by then. A panic in it is logged and
+    /// changes nothing else.
+    ///
+    /// ```no_run
+    /// use platform_core::pg::{Db, DbError, TxEnd};
+    /// use platform_core::RequestContext;
+    /// use tokio::sync::watch;
+    ///
+    /// # async fn example(db: Db, ctx: RequestContext, parcels_changed: watch::Sender<()>) -> Result<(), DbError> {
+    /// let mut tx = db.begin(&ctx).await?;
+    /// // … the change itself …
+    /// tx.on_end(move |end| {
+    ///     if end != TxEnd::RolledBack {
+    ///         parcels_changed.send_replace(());
+    ///     }
+    /// });
+    /// tx.commit().await
+    /// # }
+    /// ```
+    pub fn on_end(&mut self, notify: impl FnOnce(TxEnd) + Send + 'static) {
+        self.0.on_end(notify);
+    }
+
     /// Undoes the changes and waits until the database has done so.
     ///
     /// # Errors
@@ -289,6 +181,37 @@ impl SubtreeRead {
     }
 }
 
+/// A transaction of a job over all tenants, under a [`GroupRole`](super::GroupRole); see [`Db::begin_as`](super::Db::begin_as).
+///
+/// Run statements with `sqlx::query(…).execute(&mut tx)`. Dropping it rolls it back.
+#[must_use = "a transaction that is not committed is rolled back"]
+pub struct RoleTx(Open);
+
+execute_through!(RoleTx);
+
+impl RoleTx {
+    pub(super) fn new(open: Open) -> Self {
+        Self(open)
+    }
+
+    /// Makes the changes durable; runs to its end like [`TenantTx::commit`].
+    ///
+    /// # Errors
+    /// [`DbError::Aborted`] when a statement had failed: everything was rolled back. [`DbError::Unavailable`] when the
+    /// connection broke: the outcome is unknown.
+    pub async fn commit(self) -> Result<(), DbError> {
+        self.0.commit(None).await
+    }
+
+    /// Undoes the changes and waits until the database has done so.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when the connection broke; the database then rolls back by itself.
+    pub async fn rollback(self) -> Result<(), DbError> {
+        self.0.rollback().await
+    }
+}
+
 /// A transaction over the tables that belong to no tenant; inside this crate only.
 pub(super) struct GlobalTx(Open);
 
@@ -316,24 +239,17 @@ impl ProbeTx {
 
     /// Goes on under another scope.
     pub(super) async fn rescope(&mut self, scope: &Scope) -> Result<(), DbError> {
-        self.set(scope.settings()).await
+        self.0.set(scope.settings()).await
     }
 
     /// Goes on as a transaction would that nobody has given a scope: with whatever the session has.
     pub(super) async fn unscope(&mut self) -> Result<(), DbError> {
         let role = Scope::GlobalRead.settings();
-        self.set(format!(
-            "{role}; SET LOCAL platform.tenant_id TO DEFAULT; SET LOCAL platform.tenant_scope TO DEFAULT"
-        ))
-        .await
-    }
-
-    async fn set(&mut self, settings: String) -> Result<(), DbError> {
-        // Made of constants and typed UUIDs.
-        (&mut *self.0.transaction)
-            .execute(AssertSqlSafe(settings))
-            .await?;
-        Ok(())
+        self.0
+            .set(format!(
+                "{role}; SET LOCAL platform.tenant_id TO DEFAULT; SET LOCAL platform.tenant_scope TO DEFAULT"
+            ))
+            .await
     }
 
     pub(super) async fn finish(self) -> Result<(), DbError> {

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::descriptor::Descriptor;
 use super::module::ModuleError;
 use super::shutdown::Shutdown;
-use crate::Sources;
 use crate::metrics::Metrics;
 use crate::pg::Db;
+use crate::{PermissionInfo, Sources};
 
 /// The handles a module is built from, and those that modules offer each other.
 ///
@@ -16,6 +16,7 @@ use crate::pg::Db;
 #[derive(Debug)]
 pub struct BuildCx<'a> {
     pub(super) module: &'a Descriptor,
+    pub(super) permissions: &'a [PermissionInfo],
     pub(super) db: Option<&'a Db>,
     pub(super) sources: &'a Sources,
     pub(super) metrics: &'a Metrics,
@@ -35,6 +36,11 @@ impl BuildCx<'_> {
     /// The clock and the generator.
     pub fn sources(&self) -> &Sources {
         self.sources
+    }
+
+    /// The permissions that the modules of the service check, those that are yet to be built included, and the runtime's own.
+    pub fn permissions(&self) -> &[PermissionInfo] {
+        self.permissions
     }
 
     /// Where the module registers its metrics.

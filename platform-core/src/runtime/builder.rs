@@ -22,7 +22,7 @@ use super::shutdown::Shutdown;
 use super::worker::{Supervised, Worker, WorkerState};
 use super::worker_metrics::Restarts;
 use crate::Sources;
-use crate::http::{Authenticate, HttpConfig, ResolveTenant};
+use crate::http::{Authenticate, HttpConfig, ResolveTenant, WatchRefusals};
 use crate::metrics::Metrics;
 use crate::pg::Db;
 
@@ -108,6 +108,12 @@ impl PlatformBuilder {
         self
     }
 
+    /// Says who is told of every 403 to a caller who has signed in, such as an audit trail.
+    pub fn tell_refusals(mut self, watch: Arc<dyn WatchRefusals>) -> Self {
+        self.routes.refusals = Some(watch);
+        self
+    }
+
     /// The title and the version of the API, as its OpenAPI document names them.
     pub fn openapi_info(mut self, title: impl Into<String>, version: impl Into<String>) -> Self {
         self.title = title.into();
@@ -132,6 +138,7 @@ impl PlatformBuilder {
     pub fn build(mut self) -> Result<Platform, BuildError> {
         let modules: Vec<&dyn Module> = self.modules.iter().map(|module| &**module).collect();
         let (plan, order) = Plan::new(&modules)?;
+        let permissions = plan.permission_infos();
         let shutdown = Shutdown::default();
         let mut faults = Vec::new();
         let mut parts = Vec::new();
@@ -144,6 +151,7 @@ impl PlatformBuilder {
             }
             let mut cx = BuildCx {
                 module: descriptor,
+                permissions: &permissions,
                 db: self.db.as_ref(),
                 sources: &self.sources,
                 metrics: &self.metrics,

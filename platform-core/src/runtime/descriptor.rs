@@ -2,7 +2,7 @@
 
 use semver::{Version, VersionReq};
 
-use crate::Permission;
+use crate::PermissionInfo;
 
 /// How badly a module needs another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,13 +30,15 @@ pub struct Requirement {
 /// module at once.
 ///
 /// ```
-/// use platform_core::Permission;
+/// use platform_core::{Permission, PermissionInfo};
 /// use platform_core::runtime::Descriptor;
+///
+/// const SEND: Permission = Permission::new("parcels:send");
 ///
 /// let descriptor = Descriptor::new("parcels", "1.2.0")
 ///     .requires("audit", "^0.1")
 ///     .uses("notifications", ">=0.3, <0.5")
-///     .permission(Permission::new("parcels:send"));
+///     .permission(PermissionInfo::assignable(SEND, "Send parcels and see them"));
 /// assert_eq!(descriptor.requirements().len(), 2);
 /// ```
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ pub struct Descriptor {
     name: &'static str,
     version: Version,
     requirements: Vec<Requirement>,
-    permissions: Vec<Permission>,
+    permissions: Vec<PermissionInfo>,
     unreadable: Vec<Unreadable>,
 }
 
@@ -89,10 +91,10 @@ impl Descriptor {
         self.requirement(name, versions, Need::Soft)
     }
 
-    /// The module checks this permission.
+    /// The module checks this permission. A bare [`Permission`](crate::Permission) is one that no tenant can put into a role of its own.
     #[must_use]
-    pub fn permission(mut self, permission: Permission) -> Self {
-        self.permissions.push(permission);
+    pub fn permission(mut self, permission: impl Into<PermissionInfo>) -> Self {
+        self.permissions.push(permission.into());
         self
     }
 
@@ -112,7 +114,7 @@ impl Descriptor {
     }
 
     /// The permissions it checks.
-    pub fn permissions(&self) -> &[Permission] {
+    pub fn permissions(&self) -> &[PermissionInfo] {
         &self.permissions
     }
 

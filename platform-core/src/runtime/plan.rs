@@ -3,8 +3,8 @@
 use super::descriptor::Descriptor;
 use super::module::Module;
 use super::resolve::{ResolveErrors, resolve};
-use crate::Permission;
 use crate::pg::Migrations;
+use crate::{Permission, PermissionInfo};
 
 /// Modules in dependency order, made by [`Platform::plan`](super::Platform::plan) before there is a database.
 #[derive(Debug)]
@@ -37,13 +37,22 @@ impl Plan {
 
     /// The permissions the modules check, and the runtime's own.
     pub fn permissions(&self) -> Vec<Permission> {
+        let infos = self.permission_infos().into_iter();
+        infos.map(|info| info.permission()).collect()
+    }
+
+    /// The same as they were declared. A name that two modules declare is there twice.
+    pub fn permission_infos(&self) -> Vec<PermissionInfo> {
         let of_modules = self.modules.iter().flat_map(Descriptor::permissions).copied();
-        [super::HEALTH, super::METRICS]
-            .into_iter()
-            .chain(of_modules)
-            .collect()
+        OF_THE_RUNTIME.into_iter().chain(of_modules).collect()
     }
 }
+
+/// What they show is about the whole process, and so about every tenant.
+const OF_THE_RUNTIME: [PermissionInfo; 2] = [
+    PermissionInfo::platform_only(super::HEALTH, "See the state of the service in detail"),
+    PermissionInfo::platform_only(super::METRICS, "Read the metrics of the service"),
+];
 
 /// Two modules of one crate share its schema.
 fn once_each(migrations: impl Iterator<Item = &'static Migrations>) -> Vec<&'static Migrations> {

@@ -14,7 +14,7 @@ use super::health::Health;
 use super::health_routes::{health_routes, probe_routes};
 use super::metrics_routes::{MetricsAccess, guarded_metrics, public_metrics};
 use crate::Sources;
-use crate::http::{Authenticate, HttpConfig, HttpStack, ResolveTenant};
+use crate::http::{Authenticate, HttpConfig, HttpStack, ResolveTenant, WatchRefusals};
 use crate::metrics::Metrics;
 
 /// What the service says about its routes.
@@ -23,6 +23,7 @@ pub(super) struct Routes {
     pub(super) http: HttpConfig,
     pub(super) authenticate: Option<Arc<dyn Authenticate>>,
     pub(super) resolve: Option<Arc<dyn ResolveTenant>>,
+    pub(super) refusals: Option<Arc<dyn WatchRefusals>>,
     pub(super) extra: Router,
     pub(super) metrics_access: MetricsAccess,
 }
@@ -41,6 +42,9 @@ pub(super) fn assemble(
     }
     if let Some(resolve) = routes.resolve {
         stack = stack.resolve_with(resolve);
+    }
+    if let Some(watch) = routes.refusals {
+        stack = stack.tell_refusals(watch);
     }
     let mut inside = api
         .merge(routes.extra)

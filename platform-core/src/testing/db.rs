@@ -57,16 +57,25 @@ impl TestDb {
         Self::open(TestDatabase::new(server, name)).await
     }
 
-    /// A database of the test's own in which nothing has run, for tests of migrations. The roles and the database-wide
-    /// settings are there.
+    /// A database of the test's own in which nothing has run, for tests of migrations. The two group roles of every transaction
+    /// and the database-wide settings are there.
     ///
     /// # Panics
     /// When there is no database; the message says why.
     pub async fn empty() -> TestDatabase {
+        Self::empty_for(&[]).await
+    }
+
+    /// The same for tests that run these migrations: their [group roles](Migrations::roles) are there too, as an administrator
+    /// would have made them.
+    ///
+    /// # Panics
+    /// When there is no database; the message says why.
+    pub async fn empty_for(migrations: &[&'static Migrations]) -> TestDatabase {
         let server = must("no server for tests", Server::get().await);
         let name = must(
             "an empty test database was not made",
-            template::empty(server).await,
+            template::empty(server, migrations).await,
         );
         TestDatabase::new(server, name)
     }

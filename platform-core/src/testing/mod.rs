@@ -36,6 +36,7 @@
 mod crash;
 mod db;
 mod isolation;
+mod missing;
 mod server;
 mod shared_cluster;
 mod sweep;
@@ -45,6 +46,7 @@ mod url;
 pub use crash::TestCluster;
 pub use db::{TestDatabase, TestDb};
 pub use isolation::{IsolatedTables, assert_tables_isolated};
+pub use missing::{not_here, python_with, skipped};
 
 /// What goes wrong in here ends in a panic's message.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -52,7 +54,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The login that owns the schemas of test databases and runs the migrations.
 pub const OWNER_LOGIN: &str = "platform_owner_login";
 
-/// The login under which tests work: a member of the two group roles and nothing else.
+/// The login under which tests work: a member of the two group roles of every transaction, and of those that the
+/// migrations of tests name.
 pub const APP_LOGIN: &str = "platform_app_login";
 
 /// The value, or a panic with the whole chain of causes.

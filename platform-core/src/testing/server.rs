@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::sync::OnceCell;
 
 use crate::embedded::SUPERUSER;
-use crate::pg::{Bootstrap, bootstrap};
+use crate::pg::{Bootstrap, Migrations, bootstrap};
 
 use super::url::ServerUrl;
 use super::{APP_LOGIN, BoxError, OWNER_LOGIN, shared_cluster, sweep};
@@ -92,13 +92,19 @@ impl Server {
         Ok(connection)
     }
 
-    /// Makes the roles and an empty database. The caller is alone.
-    pub(super) async fn bootstrap(&self, alone: &mut PgConnection, database: &str) -> Result<(), BoxError> {
+    /// Makes the roles, those of the migrations too, and an empty database. The caller is alone.
+    pub(super) async fn bootstrap(
+        &self,
+        alone: &mut PgConnection,
+        database: &str,
+        migrations: &[&'static Migrations],
+    ) -> Result<(), BoxError> {
         bootstrap(&Bootstrap {
             superuser_url: SecretString::from(self.superuser.as_given()),
             database: database.to_owned(),
             owner: OWNER_LOGIN.to_owned(),
             application: APP_LOGIN.to_owned(),
+            crates: migrations.to_vec(),
         })
         .await?;
         if let Some(password) = &self.password {

@@ -54,11 +54,11 @@ pub(super) async fn own(server: &Server, migrations: &[&'static Migrations]) -> 
     Ok(name)
 }
 
-/// The name of a fresh database without any schema.
-pub(super) async fn empty(server: &Server) -> Result<String, BoxError> {
+/// The name of a fresh database without any schema, on a server with the roles of these migrations.
+pub(super) async fn empty(server: &Server, migrations: &[&'static Migrations]) -> Result<String, BoxError> {
     let name = own_name();
     let mut alone = server.connect_alone().await?;
-    server.bootstrap(&mut alone, &name).await?;
+    server.bootstrap(&mut alone, &name, migrations).await?;
     alone.close().await?;
     Ok(name)
 }
@@ -70,7 +70,7 @@ pub(super) async fn make(
     migrations: &[&'static Migrations],
     name: &str,
 ) -> Result<(), BoxError> {
-    server.bootstrap(alone, name).await?;
+    server.bootstrap(alone, name, migrations).await?;
     let owner_url = SecretString::from(server.owner_url(name));
     migrate(&owner_url, Some(APP_LOGIN), migrations).await?;
     Ok(())
@@ -142,6 +142,9 @@ fn hash(migrations: &[&'static Migrations]) -> String {
         digest.update(format!("{}\n", migrations.schema));
         for migration in migrations.migrator.iter() {
             digest.update(format!("{} {}\n", migration.version, hex(&migration.checksum)));
+        }
+        for role in migrations.roles {
+            digest.update(format!("{}\n", role.name()));
         }
     }
     hex(&digest.finalize()[..8])

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use platform_core::embedded::{CameUp, Cluster, Durability, SUPERUSER, StartError, StopMode};
 use platform_core::sqlx::{self, Connection as _};
+use platform_core::testing::not_here;
 
 use crate::support::{Place, ask, config, is_root, run, set_mode, start, stop};
 
@@ -104,7 +105,8 @@ async fn as_root_the_server_runs_under_an_ordinary_account() {
 #[tokio::test]
 async fn as_root_a_folder_that_the_server_may_not_enter_is_named() {
     if !is_root() {
-        return;
+        let name = "as_root_a_folder_that_the_server_may_not_enter_is_named";
+        return not_here(name, "only root can try it");
     }
     let place = Place::new();
     let closed = place.folder().join("closed");
@@ -146,7 +148,8 @@ async fn a_path_that_is_too_long_for_a_socket_gets_a_short_private_folder() {
 #[tokio::test]
 async fn a_stranger_in_the_sockets_place_is_refused() {
     if !is_root() {
-        return;
+        let name = "a_stranger_in_the_sockets_place_is_refused";
+        return not_here(name, "only root can try it");
     }
     let place = Place::new();
     let run = place.data_dir().join("run");

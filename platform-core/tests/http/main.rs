@@ -14,6 +14,7 @@ mod pages;
 mod params;
 mod problems;
 mod rate;
+mod refusals;
 mod support;
 mod tenants;
 mod websocket;

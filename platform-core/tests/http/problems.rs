@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use platform_core::http::{HttpConfig, Problem};
-use platform_core::{Forbidden, Permission};
+use platform_core::{Denied, Forbidden, Permission};
 use serde_json::json;
 
 use crate::support::{self, app};
@@ -94,6 +94,9 @@ fn a_database_that_is_gone_is_503_and_a_defect_is_500_without_its_cause() {
     let defect = Problem::from(DbError::from(sqlx::Error::ColumnNotFound(
         "secret_column".to_owned(),
     )));
+    let unaudited = Problem::from(DbError::Unaudited(sqlx::Error::Protocol(
+        "secret_table".to_owned(),
+    )));
 
     assert_eq!(
         (gone.status(), gone.code()),
@@ -105,6 +108,7 @@ fn a_database_that_is_gone_is_503_and_a_defect_is_500_without_its_cause() {
         (StatusCode::INTERNAL_SERVER_ERROR, "internal")
     );
     assert!(!defect.to_value().to_string().contains("secret_column"));
+    assert_eq!(unaudited.to_value(), defect.to_value());
 }
 
 #[tokio::test]
@@ -174,4 +178,15 @@ async fn the_head_of_a_problem_has_no_body() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert!(answer.body.is_empty());
+}
+
+#[test]
+fn what_may_not_be_seen_is_answered_like_what_there_is_not() {
+    const OPEN: Permission = Permission::new("parcels:open");
+
+    let hidden = Problem::from(Denied::Hidden);
+    let forbidden = Problem::from(Denied::Forbidden(Forbidden(OPEN)));
+
+    assert_eq!(hidden, Problem::not_found());
+    assert_eq!(forbidden, Problem::from(Forbidden(OPEN)));
 }

@@ -4,17 +4,20 @@ use platform_core::Sources;
 use platform_core::pg::{AllowList, Allowed, Db, DbConfig, Level, Report};
 use platform_core::testing::{OWNER_LOGIN, TestDb};
 
-use crate::support::{TENANT_TABLES, as_superuser, login, own_shop, shop};
+use crate::support::{TENANT_TABLES, as_superuser, group_role, login, own_shop, shop};
 
 /// What a planted text may name.
 struct Names {
     login: String,
+    /// A group role that nobody has made.
+    role: &'static str,
     database: String,
 }
 
 impl Names {
     fn fill(&self, text: &str) -> String {
         text.replace("{login}", &self.login)
+            .replace("{role}", self.role)
             .replace("{owner}", OWNER_LOGIN)
             .replace("{database}", &self.database)
     }
@@ -28,7 +31,7 @@ async fn check(url: String) -> Report {
 }
 
 /// Code and object of everything that is not allowed, but for what the test's server itself is warned of.
-fn found(report: &Report) -> Vec<(&'static str, String)> {
+pub(crate) fn found(report: &Report) -> Vec<(&'static str, String)> {
     report
         .findings()
         .iter()
@@ -37,11 +40,12 @@ fn found(report: &Report) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-async fn assert_found(options: &str, plant: &str, expected: &[(&'static str, &str)]) {
+pub(crate) async fn assert_found(options: &str, plant: &str, expected: &[(&'static str, &str)]) {
     let test = own_shop().await;
     let (login, url) = login(test.database(), options, true).await;
     let names = Names {
         login,
+        role: group_role().name(),
         database: test.database().name().to_owned(),
     };
     as_superuser(test.database(), &names.fill(plant)).await;
@@ -64,10 +68,11 @@ macro_rules! hazards {
     ($($name:ident: $plant:expr => [$($code:literal on $object:expr),* $(,)?];)+) => {$(
         #[tokio::test]
         async fn $name() {
-            assert_found("", $plant, &[$(($code, $object)),*]).await;
+            $crate::hazards::assert_found("", $plant, &[$(($code, $object)),*]).await;
         }
     )+};
 }
+pub(crate) use hazards;
 
 macro_rules! logins {
     ($($name:ident: $options:literal, $plant:expr => $code:literal on $object:expr;)+) => {$(

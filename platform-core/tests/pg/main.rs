@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod catalog;
+mod ending;
 mod hazards;
+mod hazards_of_roles;
 mod isolation;
+mod jobs;
 mod listen;
 mod logins;
 mod migrations;
 mod misuse;
 mod pool;
 mod proxy;
+mod roles;
 mod statements;
 mod storm;
 mod subtree;

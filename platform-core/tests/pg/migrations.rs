@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use platform_core::Sources;
-use platform_core::pg::{Db, DbConfig, MigrateError, Migrated, Migrations, Pending, migrate};
+use platform_core::pg::{Db, DbConfig, GroupRole, MigrateError, Migrated, Migrations, Pending, migrate};
 use platform_core::secrecy::SecretString;
 use platform_core::sqlx::migrate::{Migration, MigrationType, Migrator};
 use platform_core::sqlx::{AssertSqlSafe, SqlSafeStr};
@@ -13,6 +13,11 @@ use crate::support::{SHOP, count, login};
 
 /// Migrations made of texts, in a schema of their own.
 fn made_of(files: &[&str]) -> &'static Migrations {
+    made_with(files, &[])
+}
+
+/// The same with group roles of their own.
+pub(crate) fn made_with(files: &[&str], roles: &[GroupRole]) -> &'static Migrations {
     let migrations: Vec<_> = files
         .iter()
         .zip(1..)
@@ -29,6 +34,7 @@ fn made_of(files: &[&str]) -> &'static Migrations {
     Box::leak(Box::new(Migrations {
         schema: "steps",
         migrator: Box::leak(Box::new(migrator)),
+        roles: roles.to_vec().leak(),
     }))
 }
 
@@ -190,7 +196,8 @@ async fn a_program_learns_which_of_its_tables_are_not_there_yet() {
         [Pending {
             schema: "steps",
             found: Some(1),
-            needed: 2
+            needed: 2,
+            roles: Vec::new(),
         }]
     );
     assert_eq!(of_another[0].found, None);

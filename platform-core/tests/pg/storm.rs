@@ -1,30 +1,47 @@
-//! Ten thousand futures, dropped at every stage of a transaction: no scope leaks, nothing acknowledged is lost.
+//! Ten thousand futures, dropped at every stage of a transaction: no scope and no role leaks, nothing acknowledged is lost,
+//! and what is told of each end is true.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use platform_core::pg::Db;
+use platform_core::pg::{Db, GroupRole, Migrations, TxEnd};
 use platform_core::sqlx::{Connection, Executor, PgConnection, Postgres};
 use platform_core::testing::{TestDatabase, TestDb};
 use platform_core::{SeededRandom, TenantId, sqlx};
 use uuid::Uuid;
 
+use crate::migrations::made_with;
 use crate::proxy::{SlowLine, below, polled};
-use crate::support::{connect, context, count, id, own_shop, put_item, tenant};
+use crate::support::{SHOP, connect, context, count, id, put_item, tenant};
 
 const CONNECTIONS: u32 = 12;
 const TENANTS: usize = 5;
 /// Transactions that are under way at the same time; more than there are connections.
 const STREAMS: u32 = 24;
 
+/// The role of the jobs that run among the tenants' transactions.
+const JOB: GroupRole = GroupRole::new("platform_test_storm");
+
+/// A table of the jobs, which no tenant can reach.
+fn jobs() -> &'static Migrations {
+    let file = "create table steps.job (id uuid primary key); grant select, insert on steps.job to platform_test_storm";
+    made_with(&[file], &[JOB])
+}
+
+async fn test() -> TestDb {
+    Box::pin(TestDb::own(&[&SHOP, jobs()])).await
+}
+
 /// What the clients of a storm know of their rows.
 #[derive(Default)]
 struct Ledger {
     /// Commits that were answered with `Ok`.
     acknowledged: HashSet<Uuid>,
-    /// Commits that were begun, whatever became of them, and for whom.
-    begun: HashMap<Uuid, TenantId>,
+    /// Commits that were begun, whatever became of them, and for whom; for nobody when it was a job.
+    begun: HashMap<Uuid, Option<TenantId>>,
+    /// Tenants' transactions that were got, each of which has an end.
+    opened: u32,
     /// Futures that were dropped before they were ready.
     dropped: u32,
 }
@@ -34,6 +51,8 @@ struct Storm {
     database: TestDatabase,
     tenants: Vec<TenantId>,
     ledger: Mutex<Ledger>,
+    /// What was told of the ends of tenants' transactions.
+    ends: Arc<Mutex<Vec<(Uuid, TxEnd)>>>,
 }
 
 /// Where a future is dropped, and when.
@@ -62,6 +81,7 @@ impl Storm {
             database: test.database().clone(),
             tenants: (0..TENANTS).map(|_| tenant()).collect(),
             ledger: Mutex::default(),
+            ends: Arc::default(),
         })
     }
 
@@ -121,19 +141,37 @@ impl Storm {
 
     /// A transaction of which each stage may be polled so often. `Some` when its commit was acknowledged.
     async fn stages(&self, tenant: TenantId, row: Uuid, polls: [u32; 3]) -> Option<()> {
+        let kind = row.as_bytes()[15] % 4;
+        if kind == 1 {
+            return self.job(row, polls).await;
+        }
         let ctx = context(tenant);
         // Half of them begin with a read: whoever inherited one of those could not write.
-        if row.as_bytes()[15].is_multiple_of(2) {
+        if kind.is_multiple_of(2) {
             let mut read = polled(polls[0], self.db.read(&ctx)).await?.unwrap();
-            assert_eq!(scope(&mut read).await.unwrap(), tenant.to_string());
+            assert_eq!(scope(&mut read).await.unwrap(), of_tenant(tenant));
         }
         let mut tx = polled(polls[0], self.db.begin(&ctx)).await?.unwrap();
-        assert_eq!(scope(&mut tx).await.unwrap(), tenant.to_string());
+        self.ledger.lock().unwrap().opened += 1;
+        let ends = Arc::clone(&self.ends);
+        tx.on_end(move |end| ends.lock().unwrap().push((row, end)));
+        assert_eq!(scope(&mut tx).await.unwrap(), of_tenant(tenant));
         polled(polls[1], put_item(&mut tx, row, &row.to_string()))
             .await?
             .unwrap();
-        self.ledger.lock().unwrap().begun.insert(row, tenant);
+        self.ledger.lock().unwrap().begun.insert(row, Some(tenant));
         polled(polls[2], tx.commit()).await?.unwrap();
+        Some(())
+    }
+
+    /// The same for a job, which shares its connections with the tenants.
+    async fn job(&self, row: Uuid, polls: [u32; 3]) -> Option<()> {
+        let mut job = polled(polls[0], self.db.begin_as(&JOB)).await?.unwrap();
+        assert_eq!(scope(&mut job).await.unwrap(), of_job());
+        let noting = sqlx::query("insert into steps.job (id) values ($1)").bind(row);
+        polled(polls[1], noting.execute(&mut job)).await?.unwrap();
+        self.ledger.lock().unwrap().begun.insert(row, None);
+        polled(polls[2], job.commit()).await?.unwrap();
         Some(())
     }
 
@@ -153,7 +191,7 @@ impl Storm {
         for connection in 0..CONNECTIONS {
             let tenant = self.tenants[usize::try_from(connection).unwrap() % TENANTS];
             let mut tx = self.db.begin(&context(tenant)).await.unwrap();
-            assert_eq!(scope(&mut tx).await.unwrap(), tenant.to_string());
+            assert_eq!(scope(&mut tx).await.unwrap(), of_tenant(tenant));
             held.push(tx);
         }
         assert_eq!(self.in_transaction().await, i64::from(CONNECTIONS));
@@ -179,10 +217,11 @@ impl Storm {
         let mut conn = PgConnection::connect(&self.database.superuser_url())
             .await
             .unwrap();
-        let stored: Vec<(Uuid, TenantId)> = sqlx::query_as("select id, tenant_id from shop.item")
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
+        let stored: Vec<(Uuid, Option<TenantId>)> =
+            sqlx::query_as("select id, tenant_id from shop.item union all select id, null from steps.job")
+                .fetch_all(&mut conn)
+                .await
+                .unwrap();
         let rows: HashSet<Uuid> = stored.iter().map(|(id, _)| *id).collect();
         let ledger = self.ledger.lock().unwrap();
         let lost = ledger
@@ -199,18 +238,48 @@ impl Storm {
             astray, 0,
             "there although their commit was never begun, or with another tenant"
         );
-        assert!(!ledger.acknowledged.is_empty(), "the storm let nothing through");
+        let ends = self.ends.lock().unwrap();
+        let opened = usize::try_from(ledger.opened).unwrap();
+        let once: HashSet<Uuid> = ends.iter().map(|(row, _)| *row).collect();
+        assert_eq!(
+            (ends.len(), once.len()),
+            (opened, opened),
+            "each end is told once"
+        );
+        for (row, end) in ends.iter() {
+            let truth = match rows.contains(row) {
+                true => TxEnd::Committed,
+                false => TxEnd::RolledBack,
+            };
+            assert_eq!(*end, truth, "{row}");
+        }
+        let jobs = stored.iter().filter(|(_, whose)| whose.is_none()).count();
+        assert!(
+            0 < jobs && jobs < stored.len(),
+            "the storm let nothing of one kind through"
+        );
     }
 }
 
+/// The role and the tenant that a transaction has.
 async fn scope<'c>(tx: impl Executor<'c, Database = Postgres>) -> Result<String, sqlx::Error> {
-    let scope = sqlx::query_scalar("select current_setting('platform.tenant_id')");
+    let scope = sqlx::query_scalar(
+        "select current_user || ' ' || coalesce(current_setting('platform.tenant_id', true), '')",
+    );
     scope.fetch_one(tx).await
+}
+
+fn of_tenant(tenant: TenantId) -> String {
+    format!("platform_app {tenant}")
+}
+
+fn of_job() -> String {
+    format!("{} ", JOB.name())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn futures_dropped_after_any_number_of_polls_leave_nothing_behind() {
-    let test = own_shop().await;
+    let test = test().await;
     let storm = Storm::over(&test, test.app_url()).await;
 
     // Most at the beginning, a part of them in the statement, the rest in the commit.
@@ -239,7 +308,7 @@ async fn futures_dropped_after_any_number_of_polls_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn futures_dropped_on_a_slow_line_leave_nothing_behind() {
-    let test = own_shop().await;
+    let test = test().await;
     let line = SlowLine::to(&test.app_url(), 1_000).await;
     let storm = Storm::over(&test, line.url()).await;
 
@@ -254,7 +323,7 @@ async fn futures_dropped_on_a_slow_line_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn futures_that_lose_a_race_leave_nothing_behind() {
-    let test = own_shop().await;
+    let test = test().await;
     let storm = Storm::over(&test, test.app_url()).await;
 
     storm

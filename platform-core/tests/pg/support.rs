@@ -1,6 +1,6 @@
 //! What the tests of this binary share.
 
-use platform_core::pg::{Db, DbConfig, DbError, Migrations, TenantTx};
+use platform_core::pg::{Db, DbConfig, DbError, GroupRole, Migrations, TenantTx};
 use platform_core::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use platform_core::testing::{APP_LOGIN, TestDatabase, TestDb};
 use platform_core::{RequestContext, Sources, TenantId};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub(crate) static SHOP: Migrations = Migrations {
     schema: "shop",
     migrator: &sqlx::migrate!("tests/pg/migrations"),
+    roles: &[],
 };
 
 pub(crate) const TENANT_TABLES: [&str; 5] = [
@@ -69,6 +70,14 @@ pub(crate) async fn login(database: &TestDatabase, options: &str, enrolled: bool
     }
     let url = app_url.replacen(APP_LOGIN, &name, 1);
     (name, url)
+}
+
+/// A group role of the test's own, because roles are shared by all databases of a server. Nobody has made it yet.
+pub(crate) fn group_role() -> GroupRole {
+    let letter = |digit: char| char::from(b'a' + u8::try_from(digit.to_digit(16).unwrap()).unwrap());
+    let letters: String = id().simple().to_string().chars().map(letter).collect();
+    // Names are constants everywhere else.
+    GroupRole::new(format!("platform_{letters}").leak())
 }
 
 /// Connects with settings other than the test support's.

@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use platform_core::Permission;
 use platform_core::runtime::{
     BuildError, BuildFault, Check, Descriptor, HEALTH, METRICS, ModuleError, OpenApiRouter, Parts, Worker,
 };
+use platform_core::{Permission, PermissionInfo};
 use utoipa_axum::routes;
 
 use crate::support::{builder, building, module};
@@ -183,4 +183,30 @@ fn the_document_and_the_permissions_are_those_of_all_modules() {
             .paths
             .contains_key("/api/v1/parcels/{id}")
     );
+}
+
+#[test]
+fn a_module_sees_what_every_module_declares_before_they_are_built() {
+    let send = PermissionInfo::assignable(Permission::new("parcels:send"), "Send parcels");
+    let weigh = Permission::new("parcels:weigh");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = seen.clone();
+    let watcher = building(Descriptor::new("auth", "1.0.0"), move |cx| {
+        *kept.lock().unwrap() = cx.permissions().to_vec();
+        Ok(Parts::default())
+    });
+    let parcels = Descriptor::new("parcels", "1.0.0")
+        .requires("auth", "*")
+        .permission(send)
+        .permission(weigh);
+
+    builder().module(module(parcels)).module(watcher).build().unwrap();
+
+    let seen = seen.lock().unwrap();
+    assert!(seen.contains(&send));
+    assert!(seen.contains(&PermissionInfo::platform_only(weigh, "")));
+    let runtimes = seen
+        .iter()
+        .filter(|info| [HEALTH, METRICS].contains(&info.permission()));
+    assert!(runtimes.clone().count() == 2 && runtimes.clone().all(|info| !info.is_assignable()));
 }

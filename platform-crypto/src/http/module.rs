@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform_core::error_chain;
 use platform_core::pg::Migrations;
 use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
+use platform_core::{PermissionInfo, error_chain};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,10 +21,19 @@ const MAINTENANCE: Duration = Duration::from_secs(60);
 impl Module for Keyring {
     fn descriptor(&self) -> Descriptor {
         Descriptor::new("crypto", env!("CARGO_PKG_VERSION"))
-            .permission(KEYS_READ)
-            .permission(KEYS_MANAGE)
-            .permission(SUBJECTS_ERASE)
-            .permission(SUBJECTS_HOLD)
+            .permission(PermissionInfo::assignable(
+                KEYS_READ,
+                "See the keys of the tenant, not their secrets",
+            ))
+            .permission(PermissionInfo::assignable(
+                KEYS_MANAGE,
+                "Rotate, re-seal and destroy keys of the tenant",
+            ))
+            .permission(PermissionInfo::assignable(SUBJECTS_ERASE, "Erase users for good"))
+            .permission(PermissionInfo::assignable(
+                SUBJECTS_HOLD,
+                "Place and release legal holds on users",
+            ))
     }
 
     fn migrations(&self) -> Option<&'static Migrations> {

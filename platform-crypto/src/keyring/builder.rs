@@ -150,6 +150,16 @@ impl KeyringBuilder {
         Ok(self.unchecked())
     }
 
+    /// Checks what [`open`](Self::open) checks and writes nothing: a root key that the database does not know yet stays unknown to it.
+    /// The keyring is for looking.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn check(self) -> Result<Keyring, KeyError> {
+        roots::look(&self.db, &*self.provider).await?;
+        Ok(self.unchecked())
+    }
+
     /// The keyring without a look at the root keys.
     pub(super) fn unchecked(self) -> Keyring {
         let sources = self.db.sources().clone();

@@ -8,6 +8,8 @@ use platform_core::RequestContext;
 use platform_core::pg::{DbError, TenantTx};
 use serde_json::Value;
 
+use crate::KeyId;
+
 /// Where the life of keys is recorded.
 ///
 /// Called inside the transaction of the change, so that neither exists without the other. [`TracingKeyLog`] writes to the log; the audit
@@ -48,6 +50,8 @@ pub struct KeyEvent {
     pub outcome: KeyOutcome,
     /// What it was done to.
     pub target: KeyTarget,
+    /// The key that it is about, where the target is something else: that of a data subject.
+    pub key: Option<KeyId>,
     /// Why it was refused or failed: a short stable code.
     pub reason: Option<&'static str>,
     /// What else there is to know, small, without anything personal and without keys.
@@ -92,6 +96,8 @@ pub enum KeyEventKind {
     ResealStart,
     /// The re-sealing of a column ended.
     ResealFinish,
+    /// Keys of data subjects were wrapped under another key of the tenant, many at a time.
+    SubjectsRewrap,
     /// The erasure of a data subject was asked for.
     SubjectEraseRequest,
     /// The key of a data subject was destroyed.
@@ -106,7 +112,7 @@ pub enum KeyEventKind {
 
 impl KeyEventKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KeyCreate,
         Self::KeyRotate,
         Self::KeyActivate,
@@ -114,6 +120,7 @@ impl KeyEventKind {
         Self::KeyDestroy,
         Self::ResealStart,
         Self::ResealFinish,
+        Self::SubjectsRewrap,
         Self::SubjectEraseRequest,
         Self::SubjectErase,
         Self::SubjectEraseRefused,
@@ -131,6 +138,7 @@ impl KeyEventKind {
             Self::KeyDestroy => "key.destroy",
             Self::ResealStart => "key.reseal_start",
             Self::ResealFinish => "key.reseal_finish",
+            Self::SubjectsRewrap => "key.rewrap_subjects",
             Self::SubjectEraseRequest => "subject.erase_request",
             Self::SubjectErase => "subject.erase",
             Self::SubjectEraseRefused => "subject.erase_refused",
@@ -154,9 +162,17 @@ impl KeyEvent {
                 kind: target_kind,
                 id: target_id.into(),
             },
+            key: None,
             reason: None,
             detail: None,
         }
+    }
+
+    /// The same event about this key.
+    #[must_use]
+    pub const fn about(mut self, key: KeyId) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// The same event, refused for a reason.

@@ -40,6 +40,7 @@ use platform_core::pg::{Allowed, Migrations};
 pub static MIGRATIONS: Migrations = Migrations {
     schema: "platform_crypto",
     migrator: &MIGRATOR,
+    roles: &[],
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/platform-crypto");

@@ -102,6 +102,19 @@ pub(super) async fn open(db: &Db, provider: &dyn KeyProvider, sources: &Sources)
     Err(KeyError::Corrupt)
 }
 
+/// Makes sure of the same, and leaves the database as it is.
+pub(super) async fn look(db: &Db, provider: &dyn KeyProvider) -> Result<(), KeyError> {
+    let mut tx = begin(db).await?;
+    let known = known(&mut tx).await?;
+    tx.rollback().await?;
+    let records: Vec<RootKeyRecord> = known.iter().map(|known| known.record.clone()).collect();
+    provider.prepare(&records).await.map_err(refused)?;
+    for root in &known {
+        check(provider, root).await?;
+    }
+    Ok(())
+}
+
 /// A root key can have the right name and be another one.
 async fn check(provider: &dyn KeyProvider, known: &Known) -> Result<(), KeyError> {
     match provider

@@ -297,7 +297,7 @@ impl SubjectRow {
 }
 
 pub(super) fn event(kind: KeyEventKind, row: &SubjectRow) -> KeyEvent {
-    KeyEvent::new(kind, "subject", row.place.subject.to_string())
+    KeyEvent::new(kind, "subject", row.place.subject.to_string()).about(row.place.key)
 }
 
 impl From<DbError> for EraseError {

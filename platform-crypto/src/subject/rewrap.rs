@@ -1,12 +1,13 @@
 //! Moving the keys of data subjects under the tenant's newest key.
 
 use platform_core::RequestContext;
+use serde_json::json;
 
 use super::ensure::{RowKey, open_row, report_corrupt};
 use super::rows::{self, SubjectRow};
 use super::{SubjectId, changes};
 use crate::keyring::{Inner, TenantKeys};
-use crate::{DataKey, KeyError, KeyId, Keyring};
+use crate::{DataKey, KeyError, KeyEvent, KeyEventKind, KeyId, Keyring};
 
 /// Keys that are wrapped before others get a turn.
 const WRAPS_AT_A_TIME: usize = 64;
@@ -107,10 +108,19 @@ impl Inner {
             wrapped.push((row, row.place.wrap(&key, new, &slot_key, &self.sources)));
         }
         let mut tx = self.db.begin(ctx).await?;
+        let mut changed = 0_usize;
         for (row, bytes) in &wrapped {
-            if let Some((old, _)) = row.wrapped {
-                changes::replace_wrapping(&mut tx, row.place, old, (sealing, bytes)).await?;
+            if let Some((old, _)) = row.wrapped
+                && changes::replace_wrapping(&mut tx, row.place, old, (sealing, bytes)).await?
+            {
+                changed += 1;
             }
+        }
+        if changed > 0 {
+            // One for all of them: a person's key stays what it is.
+            let event = KeyEvent::new(KeyEventKind::SubjectsRewrap, "key", sealing.to_string())
+                .detail(json!({ "subjects": changed }));
+            self.log.record(&mut tx, ctx, &event).await?;
         }
         tx.commit().await?;
         // They came back with a backup of the database.

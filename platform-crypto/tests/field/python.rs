@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use platform_core::testing::python_with;
 use serde::Deserialize;
 
 use crate::corpus::Entry;
@@ -15,16 +16,13 @@ struct Answer {
 
 #[test]
 fn a_second_implementation_opens_what_we_seal_and_seals_what_we_open() {
-    let present = Command::new("python3")
-        .args(["-c", "import cryptography"])
-        .output();
-    if !present.is_ok_and(|output| output.status.success()) {
-        println!("skipped: needs python3 with the package cryptography");
+    let name = "a_second_implementation_opens_what_we_seal_and_seals_what_we_open";
+    let Some(python) = python_with(name, "cryptography") else {
         return;
-    }
+    };
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
 
-    let output = Command::new("python3")
+    let output = Command::new(python)
         .arg(format!("{folder}/python/open_v1.py"))
         .arg(format!("{folder}/corpus/v1.json"))
         .output()

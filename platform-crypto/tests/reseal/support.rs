@@ -18,6 +18,7 @@ use tempfile::TempDir;
 static SHOP: Migrations = Migrations {
     schema: "shop",
     migrator: &MIGRATOR,
+    roles: &[],
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("tests/reseal/migrations");

@@ -23,6 +23,7 @@ use tracing_subscriber::fmt::MakeWriter;
 static CRM: Migrations = Migrations {
     schema: "crm",
     migrator: &sqlx::migrate!("tests/secrets/migrations"),
+    roles: &[],
 };
 
 const EMAIL: Column<String> = Column::new("crm.customer", "email");

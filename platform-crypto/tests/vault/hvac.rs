@@ -1,32 +1,17 @@
-use std::process::Stdio;
-
+use platform_core::testing::python_with;
 use platform_crypto::{Expected, VaultLogin};
 use tokio::process::Command;
 
 use crate::support::{Server, Tokens, fields, secret};
 use crate::vault_double::ROOT_TOKEN;
 
-/// The Python that `PYTHON` names, or the one of the path.
-fn python() -> String {
-    std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned())
-}
-
-async fn has_hvac() -> bool {
-    let import = Command::new(python())
-        .args(["-c", "import hvac"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    import.await.is_ok_and(|status| status.success())
-}
-
 /// The double is measured by a client that was written for real servers, and this client by what that one reads and writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_client_of_real_servers_works_with_the_double_and_reads_what_this_one_writes() {
-    if !has_hvac().await {
-        println!("skipped: {} has no module hvac (pip install hvac)", python());
+    let name = "a_python_client_of_real_servers_works_with_the_double_and_reads_what_this_one_writes";
+    let Some(python) = python_with(name, "hvac") else {
         return;
-    }
+    };
     let server = Server::double(Tokens::Periodic(3600)).await;
     let kv = server.kv(&server.vault_with(VaultLogin::token(secret(ROOT_TOKEN))));
     kv.write("from/rust", &fields(&[("text", "grün 🔑")]), Expected::Absent)
@@ -34,7 +19,7 @@ async fn a_python_client_of_real_servers_works_with_the_double_and_reads_what_th
         .unwrap();
 
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/hvac_vault.py");
-    let output = Command::new(python())
+    let output = Command::new(python)
         .arg(script)
         .args([
             server.address(),

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use platform_core::testing::skipped;
 use platform_core::{Sources, error_chain};
 use platform_crypto::{Vault, VaultConfig, VaultError, VaultLogin};
 use rustls::pki_types::pem::PemObject as _;
@@ -88,7 +89,8 @@ async fn ask(config: VaultConfig) -> VaultError {
 async fn vault_is_asked_over_tls_and_only_where_its_certificate_is_trusted() {
     let folder = tempfile::tempdir().unwrap();
     if !make_certificate(folder.path()) {
-        println!("skipped: there is no openssl to make a certificate");
+        let name = "vault_is_asked_over_tls_and_only_where_its_certificate_is_trusted";
+        skipped(name, "openssl, to make a certificate");
         return;
     }
     let port = server(folder.path(), DENIAL.to_owned());
@@ -120,7 +122,8 @@ async fn vault_is_asked_over_tls_and_only_where_its_certificate_is_trusted() {
 async fn a_token_does_not_follow_a_redirection_out_of_tls() {
     let folder = tempfile::tempdir().unwrap();
     if !make_certificate(folder.path()) {
-        println!("skipped: there is no openssl to make a certificate");
+        let name = "a_token_does_not_follow_a_redirection_out_of_tls";
+        skipped(name, "openssl, to make a certificate");
         return;
     }
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();

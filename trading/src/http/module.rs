@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use axum::Router;
+use platform_core::PermissionInfo;
 use platform_core::pg::Migrations;
 use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
 use prometheus_client::metrics::gauge::Gauge;
@@ -96,7 +97,13 @@ impl TradingModule {
 
 impl Module for TradingModule {
     fn descriptor(&self) -> Descriptor {
-        Descriptor::new("trading", env!("CARGO_PKG_VERSION")).permission(TRADE)
+        // What is recorded last is still attested.
+        Descriptor::new("trading", env!("CARGO_PKG_VERSION"))
+            .uses("audit", "^0.1")
+            .permission(PermissionInfo::assignable(
+                TRADE,
+                "Place orders and see the own account",
+            ))
     }
 
     fn migrations(&self) -> Option<&'static Migrations> {

@@ -1,11 +1,10 @@
 //! Accounts: one for each principal, opened at its first use.
 
-use platform_audit::{Action, Event as AuditEvent, Outcome};
 use platform_core::pg::TenantTx;
 use platform_core::{PrincipalId, RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, TRADE, Trading, TradingError};
+use super::{AccountId, TRADE, Trading, TradingError, trail};
 use crate::domain::word_enum;
 use crate::store::{self, AccountRow};
 use crate::{Amount, Cash, Cents};
@@ -114,13 +113,9 @@ impl Trading {
             return Err(TradingError::Inconsistent(crate::Invalid::NotionalTooLarge));
         };
         if store::open_account(tx, (id, owner), opening, self.now()).await? {
-            let event = AuditEvent::new(OPEN, Outcome::Success)
-                .target("account", id.to_string())
-                .detail(serde_json::json!({ "deposit": self.inner.config.opening_deposit }));
+            let event = trail::opened(id, owner, self.inner.config.opening_deposit);
             self.inner.audit.record(tx, ctx, event).await?;
         }
         Ok(())
     }
 }
-
-const OPEN: Action = Action::new("account.open");

@@ -1,23 +1,35 @@
 //! Cancelling an order.
 
-use platform_audit::{Action, Event as AuditEvent, Outcome};
 use platform_core::RequestContext;
 
 use super::accounts::owner;
 use super::place::settle;
+use super::trail::{self, Done};
 use super::{CancelError, OrderView, Trading, TradingError};
 use crate::store::{self, Change, OrderRow};
 use crate::{AccountState, Command, Invalid, OrderId, decide};
-
-const CANCEL: Action = Action::new("order.cancel");
 
 impl Trading {
     /// Withdraws an open order of the caller's account and gives back exactly what is held for it.
     ///
     /// # Errors
     /// [`CancelError::NotFound`] also for another account's or another tenant's order; [`CancelError::Closed`] when the order
-    /// was final before, with the order as it is.
+    /// was final before, with the order as it is. Either is an event of the audit trail; when it can be recorded nowhere, the
+    /// answer is [`TradingError::Audit`].
     pub async fn cancel(&self, ctx: &RequestContext, order: OrderId) -> Result<OrderView, CancelError> {
+        let cancelled = self.withdraw(ctx, order).await;
+        if let Err(error) = &cancelled
+            && let Some(event) = trail::not_cancelled(order, error)
+        {
+            self.inner
+                .audit
+                .record_refusal(&self.inner.db, ctx, event)
+                .await?;
+        }
+        cancelled
+    }
+
+    async fn withdraw(&self, ctx: &RequestContext, order: OrderId) -> Result<OrderView, CancelError> {
         let owner = owner(ctx)?;
         let mut tx = self.inner.db.begin(ctx).await?;
         let account = store::lock_account_of(&mut tx, owner)
@@ -48,10 +60,17 @@ impl Trading {
             key: None,
         };
         store::write_change(&mut tx, &change).await?;
-        let event = AuditEvent::new(CANCEL, Outcome::Success)
-            .target("order", order.to_string())
-            .detail(serde_json::json!({ "status": row.order.status, "filled_quantity": row.order.filled }));
-        self.inner.audit.record(&mut tx, ctx, event).await?;
+        let done = Done {
+            order,
+            account: account.id,
+            before: &before,
+            after: &after,
+            events: &events,
+        };
+        self.inner
+            .audit
+            .record(&mut tx, ctx, trail::cancelled(&done))
+            .await?;
         tx.commit().await?;
         self.inner.open_orders.forget(order);
         self.inner.metrics.cancelled();

@@ -38,7 +38,7 @@ impl TradingError {
     }
 }
 
-/// Why an order was not placed. Nothing was recorded.
+/// Why an order was not placed. There is no order; the audit trail tells of the attempt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceError {

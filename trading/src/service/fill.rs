@@ -1,18 +1,16 @@
 //! What the market does to an order that rests: it fills, or its time ends.
 
-use platform_audit::{Action, Event as AuditEvent, Outcome};
+use platform_audit::Event as AuditEvent;
 use platform_core::pg::TenantTx;
 use platform_core::{RequestContext, TenantId};
 
 use super::cancel::changed;
 use super::place::{settle, spend, view};
+use super::trail::{self, Done};
 use super::{AccountId, Trading, TradingError};
 use crate::matching::OpenOrder;
 use crate::store::{self, AccountRow, Change, OrderRow};
-use crate::{AccountState, Command, Event, Invalid, Position, Quantity, TakeRequest, decide};
-
-const FILL: Action = Action::new("order.fill");
-const EXPIRE: Action = Action::new("order.expire");
+use crate::{AccountState, Command, Event, Invalid, Position, TakeRequest, decide};
 
 /// What became of an order that the matcher tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +65,7 @@ impl Trading {
             return Ok(tried(&locked.row));
         };
         let row = self
-            .write(&mut tx, &ctx, &locked, (&after, &events), FILL)
+            .write(&mut tx, &ctx, &locked, (&after, &events), trail::filled)
             .await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(Some(reservation), &events);
@@ -86,7 +84,7 @@ impl Trading {
         let Some((after, events)) = self.decide(&locked, &Command::Expire)? else {
             return Ok(Tried::Done);
         };
-        self.write(&mut tx, &ctx, &locked, (&after, &events), EXPIRE)
+        self.write(&mut tx, &ctx, &locked, (&after, &events), trail::expired)
             .await?;
         tx.commit().await?;
         Ok(Tried::Done)
@@ -115,7 +113,7 @@ impl Trading {
         ctx: &RequestContext,
         locked: &Locked,
         (after, events): (&AccountState, &[Event]),
-        action: Action,
+        audited: fn(&Done<'_>) -> AuditEvent,
     ) -> Result<OrderRow, TradingError> {
         let now = self.now();
         let row =
@@ -130,14 +128,14 @@ impl Trading {
             key: None,
         };
         store::write_change(tx, &change).await?;
-        let traded = events
-            .iter()
-            .find_map(Event::execution)
-            .map_or(Quantity::ZERO, |execution| execution.quantity);
-        let event = AuditEvent::new(action, Outcome::Success)
-            .target("order", row.order.intake.order_id.to_string())
-            .detail(serde_json::json!({ "status": row.order.status, "quantity": traded }));
-        self.inner.audit.record(tx, ctx, event).await?;
+        let done = Done {
+            order: row.order.intake.order_id,
+            account: locked.account.id,
+            before: &before,
+            after,
+            events,
+        };
+        self.inner.audit.record(tx, ctx, audited(&done)).await?;
         Ok(row)
     }
 }

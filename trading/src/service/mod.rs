@@ -11,6 +11,7 @@ mod portfolio;
 mod queries;
 mod reconcile;
 mod sweep;
+mod trail;
 
 use std::sync::Arc;
 

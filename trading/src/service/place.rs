@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
-use platform_audit::{Action, Event as AuditEvent, Outcome};
 use platform_core::pg::TenantTx;
 use platform_core::{RequestContext, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::accounts::owner;
+use super::trail::{self, Done};
 use super::{
     AccountStatus, ExecutionView, OrderView, PlaceError, PlaceOutcome, Placed, Trading, TradingError,
 };
 use crate::store::{self, AccountRow, Change, NewKey, OrderRow, Remembered};
 use crate::{
     AccountState, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms, PublishedQuote,
-    Quantity, QuoteView, Reject, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
+    Quantity, QuoteView, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
 };
 
 const ROUTE: &str = "orders";
-const PLACE: Action = Action::new("order.place");
 
 /// A good-till-cancelled order ends at the close of the session 90 days on.
 const GTC_DAYS: i64 = 90;
@@ -39,9 +38,23 @@ impl Trading {
     /// order's own transaction. Without one, `client_order_id` does the same for an order with the same terms.
     ///
     /// # Errors
-    /// [`PlaceError`]; nothing was recorded. A refusal for a reason of business (not enough cash or shares) is no error but a
-    /// rejected order, which is recorded so that a repeated request gets the same answer.
+    /// [`PlaceError`]; there is no order. What was refused is an event of the audit trail; when it can be recorded nowhere, the
+    /// answer is [`TradingError::Audit`]. A refusal for a reason of business (not enough cash or shares) is no error but a
+    /// rejected order, which is stored so that a repeated request gets the same answer.
     pub async fn place(&self, ctx: &RequestContext, ticket: &Ticket) -> Result<Placed, PlaceError> {
+        let placed = self.take_in(ctx, ticket).await;
+        if let Err(error) = &placed
+            && let Some(event) = trail::not_placed(ticket, error)
+        {
+            self.inner
+                .audit
+                .record_refusal(&self.inner.db, ctx, event)
+                .await?;
+        }
+        placed
+    }
+
+    async fn take_in(&self, ctx: &RequestContext, ticket: &Ticket) -> Result<Placed, PlaceError> {
         let owner = owner(ctx)?;
         let terms = ticket.validate().map_err(PlaceError::Fields)?;
         if self.inner.board.instrument(terms.symbol()).is_none() {
@@ -119,9 +132,16 @@ impl Trading {
             key,
         };
         store::write_change(&mut tx, &change).await?;
+        let done = Done {
+            order: outcome.order.id,
+            account: account.id,
+            before: &before,
+            after: &after,
+            events: &events,
+        };
         self.inner
             .audit
-            .record(&mut tx, ctx, audit_event(&outcome, &events))
+            .record(&mut tx, ctx, trail::placed(&done, &outcome))
             .await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(reservation, &events);
@@ -308,34 +328,6 @@ fn replay(remembered: &Remembered, intent: &Intent<'_>) -> Result<Placed, PlaceE
         true => Placed::ReplayedExisting(answered.outcome),
         false => Placed::Replayed(answered.outcome),
     })
-}
-
-fn audit_event(outcome: &PlaceOutcome, events: &[Event]) -> AuditEvent {
-    let order = &outcome.order;
-    let rejected = events.iter().find_map(Event::reject).map(Reject::reason);
-    let result = if rejected.is_some() {
-        Outcome::Failure
-    } else {
-        Outcome::Success
-    };
-    let detail = serde_json::json!({
-        "symbol": order.symbol,
-        "side": order.side,
-        "order_type": order.order_type,
-        "time_in_force": order.time_in_force,
-        "quantity": order.quantity,
-        "limit_price": order.limit_price,
-        "status": order.status,
-        "filled_quantity": order.filled_quantity,
-        "events": events.iter().map(Event::kind).collect::<Vec<_>>(),
-    });
-    let event = AuditEvent::new(PLACE, result)
-        .target("order", order.id.to_string())
-        .detail(detail);
-    match rejected {
-        Some(reason) => event.reason(reason.as_str()),
-        None => event,
-    }
 }
 
 fn unwritable(error: serde_json::Error) -> TradingError {

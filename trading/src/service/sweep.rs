@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use platform_core::{RequestContext, TenantId};
 
-use super::{Trading, TradingError};
+use super::{Trading, TradingError, trail};
 use crate::store;
 
 /// Tenants that are looked at in one page.
@@ -36,12 +36,15 @@ impl Trading {
         let mut forgotten = 0;
         loop {
             let mut tx = self.inner.db.begin(&ctx).await?;
-            let some = store::forget_before(&mut tx, self.now() - age).await?;
-            tx.commit().await?;
-            forgotten += some;
+            let before = self.now() - age;
+            let some = store::forget_before(&mut tx, before).await?;
             if some == 0 {
                 return Ok(forgotten);
             }
+            let event = trail::forgotten(some, before);
+            self.inner.audit.record(&mut tx, &ctx, event).await?;
+            tx.commit().await?;
+            forgotten += some;
         }
     }
 }

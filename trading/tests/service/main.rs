@@ -16,4 +16,5 @@ mod rejected;
 mod resting;
 mod support;
 mod tenancy;
+mod trail;
 mod workers;

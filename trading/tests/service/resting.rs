@@ -179,6 +179,7 @@ async fn a_final_order_cannot_be_cancelled() {
     let trader = world.trader();
     world.quote("10.00", "10.01", "100");
     let id = trader.place(&buy("10")).await.order.id;
+    world.tick();
 
     let refused = world.trading.cancel(&trader.ctx(), id).await;
 
@@ -186,7 +187,7 @@ async fn a_final_order_cannot_be_cancelled() {
         Err(trading::CancelError::Closed(order)) => assert_eq!(order.status, OrderStatus::Filled),
         other => panic!("{other:?}"),
     }
-    assert_eq!(world.actions(id).await, ["order.place"]);
+    assert_eq!(world.actions(id).await, ["order.place", "order.cancel"]);
     world.sound().await;
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform_audit::{AuditLog, EventPage, RecordedEvent};
+use platform_audit::{AuditLog, EventId, EventPage, RecordedEvent};
 use platform_core::pg::Db;
 use platform_core::testing::TestDb;
 use platform_core::{
@@ -175,28 +175,55 @@ impl World {
             .unwrap()
     }
 
-    /// Runs a statement as a superuser, past every policy: what only somebody with the keys to the database can do.
+    /// Runs a statement as a superuser, past every policy: what only somebody with the keys to the database can do. It goes into
+    /// the tenant's trail, without which the protected tables take no change from anybody.
     pub(crate) async fn by_hand(&self, sql: String) -> u64 {
         let mut connection = sqlx::PgConnection::connect(&self.test.superuser_url())
             .await
             .unwrap();
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .execute(&mut connection)
+        let mut tx = connection.begin().await.unwrap();
+        let changes_a_table = !sql.starts_with("alter") && sql.contains("trading.");
+        if changes_a_table {
+            sqlx::query(
+                "insert into platform_audit.event
+                   (tenant_id, id, occurred_at, action, outcome, actor_kind, request_id, trace_id)
+                 values ($1, $2, now(), 'test.by_hand', 'success', 'system', gen_random_uuid(), repeat('0', 32))",
+            )
+            .bind(self.tenant)
+            .bind(EventId::generate(&self.sources))
+            .execute(&mut *tx)
             .await
             .unwrap();
+        }
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
         connection.close().await.unwrap();
         done.rows_affected()
     }
 
     /// The audit events of an order, oldest first.
     pub(crate) async fn events(&self, order: OrderId) -> Vec<RecordedEvent> {
+        self.events_of("order", &order.to_string()).await
+    }
+
+    /// What a query answers of the tenant's rows.
+    pub(crate) async fn rows<T>(&self, sql: &'static str) -> Vec<T>
+    where
+        T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+    {
+        let mut read = self.db.read(&self.system()).await.unwrap();
+        sqlx::query_as(sql).fetch_all(&mut read).await.unwrap()
+    }
+
+    /// The audit events of what is named, oldest first.
+    pub(crate) async fn events_of(&self, kind: &str, id: &str) -> Vec<RecordedEvent> {
         let audit = AuditLog::new(self.sources.clone());
         let mut read = self.db.read(&self.system()).await.unwrap();
         let page = EventPage::newest(200);
-        let mut events = audit
-            .events_for_target(&mut read, "order", &order.to_string(), page)
-            .await
-            .unwrap();
+        let mut events = audit.events_for_target(&mut read, kind, id, page).await.unwrap();
         events.reverse();
         events
     }

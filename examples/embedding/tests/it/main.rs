@@ -156,7 +156,9 @@ async fn the_tables_keep_tenants_apart() {
     let (theirs, token) = app.user().await;
     app.post(&token, parcel()).await;
 
-    let allow = AllowList::core().with(platform_crypto::ROOT_KEY_TABLE);
+    let allow = AllowList::core()
+        .with(platform_crypto::ROOT_KEY_TABLE)
+        .with_all(platform_audit::AUDIT_TABLES);
     let report = app.test.db().self_check(&allow).await.unwrap();
     let tables = assert_tables_isolated(&app.test.db(), ours, theirs).await;
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod keys;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::Exit;
 use crate::telemetry::redact;
 
+pub use audit::{AuditHoldTask, AuditTask, ExportForm, ReportForm, Verification};
 pub use keys::{HoldTask, KeyPurpose, KeysTask, OfTenant};
 
 /// A multi-tenant brokerage with simulated and replayed markets.
@@ -58,7 +60,7 @@ pub enum Command {
     Serve,
     /// Bring the database up to date and stop
     Migrate,
-    /// Check the configuration and the database, and report
+    /// Check the configuration, the database, the keys and the audit trail, and report; changes nothing
     Check,
     /// Make a tenant and its first administrator, whose password is made up and printed once
     CreateTenant(NewTenant),
@@ -68,8 +70,27 @@ pub enum Command {
         #[command(subcommand)]
         task: KeysTask,
     },
+    /// Prove, export, keep and delete the audit trail
+    Audit {
+        /// What to do with it.
+        #[command(subcommand)]
+        task: AuditTask,
+    },
     /// Print the OpenAPI document
     Openapi,
+}
+
+impl Command {
+    /// How the process ends that could not even begin. Of `audit verify` a program is to tell apart a trail that is not sound and one
+    /// that could not be looked at.
+    pub fn could_not(&self, exit: Exit) -> Exit {
+        match self {
+            Self::Audit {
+                task: AuditTask::Verify(_),
+            } => Exit::Usage,
+            _ => exit,
+        }
+    }
 }
 
 /// The tenant that is to be made.
@@ -138,6 +159,7 @@ Only in the environment or the file, because the arguments of a process are visi
   DATABASE_URL             PostgreSQL server, as the application role; without it the embedded database is used
   DATABASE_OWNER_URL       the same database as the role that owns the tables; used by migrate, and by serve when set
   PLATFORM_KEYS_…          the root key that personal fields are sealed under; needed beside DATABASE_URL
+  PLATFORM_AUDIT_…         the key and the folders of the audit trail; needed beside DATABASE_URL
   REDIS_URL                Redis or Valkey
   PLATFORM_DEMO_PASSWORD   password of the demo users; without it one is made up and printed once
   PG_BIN_DIR               folder with the programs of PostgreSQL 15 or newer for the embedded database

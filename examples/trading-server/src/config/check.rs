@@ -11,7 +11,7 @@ use super::settings::{
     Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis, Replay,
     Settings, Shutdown,
 };
-use super::{Inputs, file, problem, sealing, url};
+use super::{Inputs, MailWay, auditing, file, mail, problem, sealing, url};
 use crate::cli::Command;
 
 /// Reads every section. Where `reader` has noted a problem the settings hold stand-ins and must not be used.
@@ -23,6 +23,9 @@ pub(super) fn settings(reader: &mut Reader, inputs: &Inputs<'_>) -> Settings {
     let settings = Settings {
         listen,
         keys: sealing::keys(reader, &data_dir, database.is_embedded(), &inputs.command),
+        audit: auditing::audit(reader, &data_dir, database.is_embedded(), &inputs.command),
+        auth: mail::credentials(reader),
+        mail: mail::mail(reader, &data_dir, database.is_embedded()),
         data_dir,
         pg_bin_dir,
         redis: redis(reader),
@@ -258,6 +261,16 @@ fn contradictions(reader: &mut Reader, settings: &Settings, command: &Command) {
             format!("at least http.rate_limit_per_s, {}", http.rate_limit_per_s),
         );
     }
+    if settings.auth.verified_email && matches!(settings.mail.way, MailWay::Off) {
+        let names = ["auth.verified_email", "mail.mode", "mail.host"];
+        if reader.is_sound(&names) {
+            reader.problem(
+                "auth.verified_email",
+                "true, where no mail is sent with which an address is verified",
+                "false, or mail (mail.host)",
+            );
+        }
+    }
     let same_door = settings.metrics.listen == Some(settings.listen) && settings.listen.port() != 0;
     if reader.is_sound(&["listen", "metrics.listen"]) && same_door {
         reader.wrong("metrics.listen", "an address other than that of listen");
@@ -267,10 +280,11 @@ fn contradictions(reader: &mut Reader, settings: &Settings, command: &Command) {
 fn database_contradictions(reader: &mut Reader, settings: &Settings, command: &Command) {
     let Settings { database, http, .. } = settings;
     let urls = reader.is_sound(&["database.url", "database.owner_url"]);
-    let needs_application_role = matches!(
-        command,
-        Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Keys { .. }
-    );
+    let needs_application_role = match command {
+        Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Keys { .. } => true,
+        Command::Audit { task } => !task.is_offline(),
+        Command::Migrate | Command::Openapi => false,
+    };
     match (&database.url, &database.owner_url) {
         (None, Some(_)) if urls && needs_application_role => reader.problem(
             "database.owner_url",

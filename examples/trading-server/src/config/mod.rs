@@ -19,10 +19,12 @@
 //! );
 //! ```
 
+mod auditing;
 mod check;
 mod file;
 mod keys;
 mod layers;
+mod mail;
 mod nearest;
 mod problem;
 mod reader;
@@ -34,6 +36,8 @@ use std::ffi::OsString;
 
 use crate::cli::{Command, Flags};
 
+pub use auditing::{Audit, AuditPlace};
+pub use mail::{Credentials, Mail, MailTls, MailWay, Smtp};
 pub use problem::{Problem, Problems};
 pub use sealing::{ErasurePlace, Keys, Place, RootKey, Vault, VaultLogin};
 pub use settings::{

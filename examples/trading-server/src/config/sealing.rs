@@ -173,7 +173,11 @@ fn needs_keys(command: &Command) -> bool {
             task: KeysTask::NewRoot { .. }
         }
     );
-    !new_root && !matches!(command, Command::Migrate | Command::Openapi)
+    !new_root
+        && !matches!(
+            command,
+            Command::Migrate | Command::Openapi | Command::Audit { .. }
+        )
 }
 
 /// What `auto` stands for: the provider that something was configured for.

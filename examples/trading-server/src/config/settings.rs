@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::Keys;
+use super::{Audit, Credentials, Keys, Mail};
 
 /// The checked configuration of the server. Its `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -22,6 +22,12 @@ pub struct Settings {
     pub database: Database,
     /// The keys that personal fields are sealed under.
     pub keys: Keys,
+    /// The audit trail.
+    pub audit: Audit,
+    /// What is asked of users' credentials.
+    pub auth: Credentials,
+    /// How mail is sent.
+    pub mail: Mail,
     /// Redis or Valkey.
     pub redis: Redis,
     /// The HTTP stack.

@@ -1,6 +1,8 @@
 //! The operator's commands, beside a running server and without one.
 
-use crate::support::{DataDir, Launch};
+use std::path::{Path, PathBuf};
+
+use crate::support::{DataDir, Launch, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_work_on_a_folder_whether_a_server_runs_or_not() {
@@ -42,6 +44,74 @@ async fn commands_work_on_a_folder_whether_a_server_runs_or_not() {
 
     server.stop().await.expect(0, &[]);
     assert!(data.postmaster().is_none(), "the server left PostgreSQL running");
+}
+
+/// Every file and folder below a folder, but for what PostgreSQL writes by itself.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let own = ["pg", "run", "pg.log", "lock"].map(|name| folder.join(name));
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if own.contains(&path) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_looks_makes_neither_a_database_nor_a_key_nor_a_folder() {
+    let looks: [&[&str]; 3] = [&["check"], &["audit", "key"], &["audit", "verify"]];
+    let look = |data: &DataDir, words: &[&str]| {
+        let launch = Launch::on(data);
+        words.iter().fold(launch, |launch, word| launch.arg(*word)).run()
+    };
+
+    // Where there is nothing.
+    let data = DataDir::new();
+    for words in looks {
+        let ended = look(&data, words).await;
+        assert!(
+            ended.stderr.contains("there is no database in"),
+            "{words:?}: {ended:?}"
+        );
+        assert_ne!(ended.code(), Some(0), "{words:?}");
+    }
+    assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0);
+
+    // Where there is a database, and no key yet that anything was signed with.
+    Launch::on(&data).arg("migrate").run().await.expect(0, &[]);
+    std::fs::remove_dir_all(data.path().join("audit")).unwrap();
+    let before = below(data.path());
+    look(&data, &["check"])
+        .await
+        .expect(0, &["audit: the server makes the key at its first start"]);
+    look(&data, &["audit", "key"]).await.expect(66, &[]);
+    look(&data, &["audit", "verify"]).await.expect(2, &[]);
+    assert_eq!(below(data.path()), before);
+
+    // Where there is everything.
+    let server = Launch::on(&data).start().await;
+    let admin = server.sign_in("acme", "admin@example.com").await;
+    eventually("a signed checkpoint", || async {
+        let answer = admin.get("/admin/v1/audit/checkpoint").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    server.stop().await.expect(0, &[]);
+    let before = below(data.path());
+    for words in looks {
+        look(&data, words).await.expect(0, &[]);
+    }
+    assert_eq!(below(data.path()), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! A database of somebody else's, by URL.
 
+use platform_core::Sources;
 use platform_core::testing::TestDb;
 use serde_json::json;
+use trading_server::database::MIGRATIONS;
 
 use crate::support::{DataDir, Launch, PASSWORD, Server, buy};
 
@@ -11,7 +13,22 @@ const ROOT_KEY: &str = "pcroot1_e5afb48871abefc50c4fe3dbb3e0c7118c3c3127cb550344
 /// A production setting: nothing on a data folder, no demo password.
 fn by_url(application: &str) -> Launch {
     let erasures = std::env::temp_dir().join(format!("trading-e2e-erasures-{}", std::process::id()));
+    // The databases are many and each one's trail is its own, as are its marks.
+    let database = application.rsplit('/').next().unwrap_or_default();
+    let database = database.split('?').next().unwrap_or_default();
+    let trail = std::env::temp_dir().join(format!("trading-e2e-trail-{}", std::process::id()));
+    std::fs::create_dir_all(&trail).unwrap();
+    let key = trail.join("log.key");
+    let _ = platform_audit::LogKey::read_or_create(&key, "audit.example.com", &Sources::system());
+    let below = |name: &str| {
+        let folder = trail.join(database).join(name);
+        folder.to_str().unwrap().to_owned()
+    };
     Launch::bare()
+        .env("PLATFORM_AUDIT_HOST", "audit.example.com")
+        .env("PLATFORM_AUDIT_KEY_FILE", key.to_str().unwrap())
+        .env("PLATFORM_AUDIT_MARKS_DIR", below("marks"))
+        .env("PLATFORM_AUDIT_SPOOL_DIR", below("spool"))
         .env("DATABASE_URL", application)
         .env("PLATFORM_KEYS_ROOT", ROOT_KEY)
         .env("PLATFORM_KEYS_ERASURE_DIR", erasures.to_str().unwrap())
@@ -31,7 +48,7 @@ async fn has_tenants(server: &Server) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_both_urls_the_server_migrates_and_has_no_default_credentials() {
-    let database = TestDb::empty().await;
+    let database = TestDb::empty_for(&MIGRATIONS).await;
 
     let server = by_url(&database.app_url())
         .env("DATABASE_OWNER_URL", database.owner_url())
@@ -56,7 +73,7 @@ async fn with_both_urls_the_server_migrates_and_has_no_default_credentials() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn demo_tenants_on_a_database_by_url_are_made_when_somebody_asks_for_them() {
-    let database = TestDb::empty().await;
+    let database = TestDb::empty_for(&MIGRATIONS).await;
 
     let server = by_url(&database.app_url())
         .env("DATABASE_OWNER_URL", database.owner_url())
@@ -84,7 +101,7 @@ async fn demo_tenants_on_a_database_by_url_are_made_when_somebody_asks_for_them(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_on_an_empty_database_without_the_owner_says_what_is_missing() {
-    let database = TestDb::empty().await;
+    let database = TestDb::empty_for(&MIGRATIONS).await;
 
     let ended = by_url(&database.app_url()).run().await;
 
@@ -96,7 +113,7 @@ async fn a_server_on_an_empty_database_without_the_owner_says_what_is_missing() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_can_bypass_isolation_is_refused_with_what_to_do() {
-    let database = TestDb::own(&trading_server::database::MIGRATIONS).await;
+    let database = TestDb::own(&MIGRATIONS).await;
 
     for command in ["serve", "check"] {
         let refused = by_url(&database.superuser_url()).arg(command).run().await;
@@ -139,8 +156,17 @@ async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn demo_tenants_are_not_put_beside_tenants_in_earnest() {
-    let test = TestDb::own(&trading_server::database::MIGRATIONS).await;
-    test.tenant().await;
+    let test = TestDb::own(&MIGRATIONS).await;
+    let words = [
+        "create-tenant",
+        "--slug=earnest",
+        "--name=Earnest",
+        "--admin=boss@example.com",
+    ];
+    let made = words
+        .iter()
+        .fold(by_url(&test.app_url()), |launch, word| launch.arg(word));
+    made.run().await.expect(0, &["tenant earnest"]);
 
     let server = by_url(&test.app_url()).arg("--demo").arg("on").start().await;
 

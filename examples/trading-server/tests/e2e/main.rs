@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod audit;
 mod bad_input;
 mod commands;
 mod crash;
+mod credentials;
 mod document;
+mod echo;
 mod external;
 mod first_run;
 mod isolation;
 mod keys;
+mod matrix;
 mod postgres_killed;
 mod refusals;
 mod restart;

@@ -1,4 +1,4 @@
-use trading_server::cli::{Cli, Command, KeyPurpose, KeysTask, OfTenant};
+use trading_server::cli::{AuditTask, Cli, Command, KeyPurpose, KeysTask, OfTenant, ReportForm};
 use trading_server::exit::Exit;
 
 fn read(arguments: &[&str]) -> Result<Cli, trading_server::cli::Stop> {
@@ -66,6 +66,87 @@ fn the_help_of_keys_names_every_task_and_what_cannot_be_undone_has_to_be_asked_f
     for task in ["destroy", "erase"] {
         let help = read(&["keys", task, "--help"]).unwrap_err();
         assert!(help.text.contains("--yes"), "{}", help.text);
+    }
+}
+
+#[test]
+fn the_help_of_audit_names_every_task_and_says_what_pruning_does_first() {
+    let stop = read(&["audit", "--help"]).unwrap_err();
+
+    assert_eq!(stop.exit, Exit::Clean);
+    for task in [
+        "verify",
+        "key",
+        "new-key",
+        "export",
+        "archive",
+        "report",
+        "prune",
+        "hold",
+        "new-marks",
+        "adopt",
+    ] {
+        assert!(stop.text.contains(task), "{task} in {}", stop.text);
+    }
+    let help = |task: &str| read(&["audit", task, "--help"]).unwrap_err().text;
+    for told in ["--yes", "archived first", "audit.archive_dir"] {
+        assert!(help("prune").contains(told), "{told} in {}", help("prune"));
+    }
+    for told in ["--tenant", "--month", "--to", "exit code 0"] {
+        assert!(help("archive").contains(told), "{told} in {}", help("archive"));
+    }
+    for kind in platform_audit::ReportKind::ALL {
+        assert!(
+            help("report").contains(kind.as_str()),
+            "{kind} in {}",
+            help("report")
+        );
+    }
+}
+
+#[test]
+fn a_report_and_a_month_are_understood_before_anything_is_started() {
+    let task = |arguments: &[&str]| match read(arguments).map(|cli| cli.command()) {
+        Ok(Command::Audit { task }) => Some(task),
+        _ => None,
+    };
+
+    assert_eq!(
+        task(&["audit", "archive", "--month", "2026-10"]),
+        Some(AuditTask::Archive {
+            tenant: None,
+            month: "2026-10".parse().ok(),
+            to: None,
+        })
+    );
+    assert_eq!(
+        task(&[
+            "audit",
+            "report",
+            "integrity",
+            "--tenant",
+            "acme",
+            "--format",
+            "csv"
+        ]),
+        Some(AuditTask::Report {
+            kind: platform_audit::ReportKind::Integrity,
+            tenant: OfTenant {
+                tenant: "acme".to_owned(),
+            },
+            from: None,
+            to: None,
+            format: ReportForm::Csv,
+            hidden: false,
+        })
+    );
+    for wrong in [
+        &["audit", "archive", "--month", "2026-1"][..],
+        &["audit", "archive", "--month", "october"],
+        &["audit", "report", "all", "--tenant", "acme"],
+        &["audit", "report", "--tenant", "acme"],
+    ] {
+        assert_eq!(read(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
     }
 }
 

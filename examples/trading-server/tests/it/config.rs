@@ -8,14 +8,23 @@ use trading_server::cli::{Cli, Command};
 use trading_server::config::{Inputs, LogFormat, Problems, Replay, Settings};
 use trading_server::exit::Exit;
 
+/// What the audit trail needs beside a database server; it has tests of its own.
+const TRAIL: [(&str, &str); 4] = [
+    ("PLATFORM_AUDIT_HOST", "audit.example.com"),
+    ("PLATFORM_AUDIT_KEY_FILE", "/etc/trading/audit.key"),
+    ("PLATFORM_AUDIT_MARKS_DIR", "/srv/audit/marks"),
+    ("PLATFORM_AUDIT_SPOOL_DIR", "/srv/audit/spool"),
+];
+
 /// A server about to start: command line and environment, nothing else.
 fn load(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Settings, Problems> {
     let cli = Cli::read(["trading-server"].iter().chain(arguments).copied()).unwrap();
     Settings::load(&Inputs {
         command: cli.command(),
         flags: &cli.flags,
-        environment: environment
+        environment: TRAIL
             .iter()
+            .chain(environment)
             .map(|(name, value)| (name.into(), value.into()))
             .collect(),
         terminal: false,

@@ -13,13 +13,22 @@ const BY_URL: (&str, &str) = ("DATABASE_URL", "postgres://app:hunter2@db/trading
 const PASSPHRASE: (&str, &str) = ("PLATFORM_KEYS_PASSPHRASE", "correct horse battery staple");
 const ERASURE: (&str, &str) = ("PLATFORM_KEYS_ERASURE_DIR", "/srv/erasure");
 
+/// What the audit trail needs beside a database server; it has tests of its own.
+const TRAIL: [(&str, &str); 4] = [
+    ("PLATFORM_AUDIT_HOST", "audit.example.com"),
+    ("PLATFORM_AUDIT_KEY_FILE", "/etc/trading/audit.key"),
+    ("PLATFORM_AUDIT_MARKS_DIR", "/srv/audit/marks"),
+    ("PLATFORM_AUDIT_SPOOL_DIR", "/srv/audit/spool"),
+];
+
 fn load(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Settings, Problems> {
     let cli = Cli::read(["trading-server"].iter().chain(arguments).copied()).unwrap();
     Settings::load(&Inputs {
         command: cli.command(),
         flags: &cli.flags,
-        environment: environment
+        environment: TRAIL
             .iter()
+            .chain(environment)
             .map(|(name, value)| (name.into(), value.into()))
             .collect(),
         terminal: false,

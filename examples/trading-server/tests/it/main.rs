@@ -4,5 +4,8 @@
 
 mod cli;
 mod config;
+mod config_audit;
 mod config_keys;
+mod config_mail;
+mod protected;
 mod telemetry;

@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use tracing::{Span, field};
 
 use super::HttpStack;
+use super::metrics::Route;
 use super::rate::Allowance;
 use super::request::idempotency_key;
-use crate::http::{AuthOutcome, Problem};
+use crate::http::{AuthOutcome, Problem, Refusal, WatchRefusals};
 use crate::{RequestContext, RequestMeta};
 
 /// Finds out who asks and whether they have asked too often, then lets the handler answer.
@@ -37,10 +38,19 @@ pub(super) async fn admit(State(stack): State<Arc<HttpStack>>, request: Request,
         )
         .into_response(),
         Ok(_) => {
+            let watched = stack.watched(caller.as_ref());
             if let Some(caller) = caller {
                 parts.extensions.insert(caller);
             }
-            next.run(Request::from_parts(parts, body)).await
+            let request = Request::from_parts(parts, body);
+            let route = watched.is_some().then(|| Route::of(&request));
+            let answer = next.run(request).await;
+            if let (Some((watch, ctx)), Some(route)) = (watched, route)
+                && answer.status() == StatusCode::FORBIDDEN
+            {
+                watch.refused(refusal(ctx, route, &answer)).await;
+            }
+            answer
         }
     };
     match allowance {
@@ -62,6 +72,11 @@ impl HttpStack {
                 Ok(Some(ctx))
             }
         }
+    }
+
+    /// Who is to be told when this caller is refused.
+    fn watched(&self, caller: Option<&RequestContext>) -> Option<(Arc<dyn WatchRefusals>, RequestContext)> {
+        Some((self.refusals.clone()?, caller?.clone()))
     }
 
     /// The answer to a bad credential, which counts as a request of its address: guessing is not free.
@@ -86,6 +101,18 @@ impl HttpStack {
         };
         let address = meta(parts).and_then(|meta| meta.source_address);
         limiter.take(caller, address).map(Some)
+    }
+}
+
+fn refusal(ctx: RequestContext, route: Route, answer: &Response) -> Refusal {
+    let bare = Problem::of_status(StatusCode::FORBIDDEN);
+    let problem = answer.extensions().get::<Problem>().unwrap_or(&bare);
+    Refusal {
+        ctx,
+        method: route.method,
+        route: route.route,
+        code: problem.code(),
+        detail: problem.detail().to_owned(),
     }
 }
 

@@ -21,7 +21,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::metrics::HttpMetrics;
 use self::rate::Limiter;
 use super::tenant::TenantLookup;
-use super::{Authenticate, HttpConfig, ResolveTenant};
+use super::{Authenticate, HttpConfig, ResolveTenant, WatchRefusals};
 use crate::Sources;
 use crate::metrics::Metrics;
 
@@ -60,6 +60,7 @@ pub struct HttpStack {
     sources: Sources,
     metrics: HttpMetrics,
     authenticate: Option<Arc<dyn Authenticate>>,
+    refusals: Option<Arc<dyn WatchRefusals>>,
     tenants: Arc<TenantLookup>,
     slots: Arc<Semaphore>,
     limiter: Option<Arc<Limiter>>,
@@ -78,6 +79,7 @@ impl HttpStack {
             sources,
             metrics: HttpMetrics::registered(metrics),
             authenticate: None,
+            refusals: None,
             tenants: Arc::new(tenants),
             slots: Arc::new(Semaphore::new(slots)),
             limiter: config.rate_limit.map(Limiter::new).map(Arc::new),
@@ -89,6 +91,13 @@ impl HttpStack {
     #[must_use]
     pub fn authenticate_with(mut self, authenticate: Arc<dyn Authenticate>) -> Self {
         self.authenticate = Some(authenticate);
+        self
+    }
+
+    /// The same stack with somebody who is told of callers that were refused.
+    #[must_use]
+    pub fn tell_refusals(mut self, watch: Arc<dyn WatchRefusals>) -> Self {
+        self.refusals = Some(watch);
         self
     }
 
@@ -130,6 +139,7 @@ impl fmt::Debug for HttpStack {
         f.debug_struct("HttpStack")
             .field("config", &self.config)
             .field("authenticates", &self.authenticate.is_some())
+            .field("tells_refusals", &self.refusals.is_some())
             .field("resolves", &self.tenants.resolver.is_some())
             .finish_non_exhaustive()
     }

@@ -68,7 +68,7 @@ pub(super) static CODES: [Code; 32] = [
         "MATVIEW_OVER_TENANT_TABLE",
         Error,
         "Policies do not apply to materialized views: it shows the rows of every tenant that were there when it was refreshed.",
-        "revoke all on the view from platform_app, platform_subtree and public",
+        "revoke all on the view from public and the application's group roles",
     ),
     code(
         "NO_POLICY",
@@ -86,7 +86,7 @@ pub(super) static CODES: [Code; 32] = [
         "POLICY_NOT_CANONICAL",
         Error,
         "The policy is missing, or is not one of the three in the form that the isolation was proven for.",
-        "drop the policy and run select platform_core.tenant_table('<table>', '<privileges>')",
+        "drop the policy and run select platform_core.tenant_table('<table>', '<privileges>'); one for a group role of a crate's own can be allowed with the reason why it may see rows of all tenants",
     ),
     code(
         "PUBLICATION_LEAK",
@@ -98,7 +98,7 @@ pub(super) static CODES: [Code; 32] = [
         "REFERENCES_PRIVILEGE",
         Error,
         "With REFERENCES the application can make a foreign key, which tells whether another tenant's row exists.",
-        "revoke references on the table from platform_app, platform_subtree and public",
+        "revoke references on the table from public and the application's group roles",
     ),
     code(
         "RLS_NOT_ENABLED",
@@ -146,7 +146,7 @@ pub(super) static CODES: [Code; 32] = [
         "ROLE_SUPERUSER",
         Error,
         "Policies do not apply to a superuser.",
-        "connect as a login that is a member of platform_app and platform_subtree and nothing else",
+        "connect as a login that is a member of the application's group roles and nothing else",
     ),
     code(
         "ROW_SECURITY_OFF",
@@ -158,7 +158,7 @@ pub(super) static CODES: [Code; 32] = [
         "SCHEMA_CREATE",
         Error,
         "The application can create objects here: a table without policies, or a function that stands in for one of the system.",
-        "revoke create on the schema or database from platform_app, platform_subtree and public",
+        "revoke create on the schema or database from public and the application's group roles",
     ),
     code(
         "SECURITY_DEFINER_EXECUTABLE",
@@ -188,7 +188,7 @@ pub(super) static CODES: [Code; 32] = [
         "TEMP_PRIVILEGE",
         Error,
         "A temporary table can stand in front of a tenant table; rows written to it vanish with the session.",
-        "revoke temporary on the database from public, platform_app and platform_subtree",
+        "revoke temporary on the database from public and the application's group roles",
     ),
     code(
         "TENANT_ID_NULLABLE",
@@ -200,13 +200,13 @@ pub(super) static CODES: [Code; 32] = [
         "TRIGGER_PRIVILEGE",
         Error,
         "With TRIGGER the application can have code run with the rights of whoever writes to the table.",
-        "revoke trigger on the table from platform_app, platform_subtree and public",
+        "revoke trigger on the table from public and the application's group roles",
     ),
     code(
         "TRUNCATE_PRIVILEGE",
         Error,
         "Policies do not apply to TRUNCATE: one tenant could delete the rows of all.",
-        "revoke truncate on the table from platform_app, platform_subtree and public",
+        "revoke truncate on the table from public and the application's group roles",
     ),
     code(
         "UNIQUE_NOT_TENANT_SCOPED",
@@ -218,7 +218,7 @@ pub(super) static CODES: [Code; 32] = [
         "UNSAFE_DEFAULT_PRIVILEGES",
         Error,
         "Tables that this role creates later are granted to the application by themselves, before they have policies.",
-        "alter default privileges for role ... revoke all on tables from platform_app, platform_subtree, public",
+        "alter default privileges for role ... revoke all on tables from public and the application's group roles",
     ),
     code(
         "VIEW_NOT_SECURITY_INVOKER",

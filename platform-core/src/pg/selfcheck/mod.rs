@@ -20,6 +20,10 @@ impl Db {
     /// tenant, and rolled back. Run it before the first request is accepted, and from time to time after that: somebody may
     /// alter the database while the service runs.
     ///
+    /// The roles that are looked at are the login, the two group roles of every transaction, and every other one whose name begins
+    /// with `platform_` that the login is a member of. A policy that a partition has in the same words as its partitioned table is
+    /// reported under the table alone.
+    ///
     /// ```no_run
     /// use platform_core::pg::{AllowList, Allowed, Db};
     ///

@@ -113,6 +113,13 @@ impl AllowList {
         self
     }
 
+    /// The same with all exceptions that a crate's tables need.
+    #[must_use]
+    pub fn with_all(mut self, allowed: &[Allowed]) -> Self {
+        self.0.extend_from_slice(allowed);
+        self
+    }
+
     fn reason(&self, finding: &Finding) -> Option<&'static str> {
         let matching = |allowed: &&Allowed| allowed.code == finding.code && allowed.object == finding.object;
         self.0.iter().find(matching).map(|allowed| allowed.reason)

@@ -1,21 +1,37 @@
 -- Every known way around the isolation of tenants that the catalog can show, as (code, object), in order, in one round trip.
 --
--- Runs as the application's login under the role platform_app. The login itself does nothing (every transaction takes one of the two
+-- Runs as the application's login under the role platform_app. The login itself does nothing (every transaction takes one of the
 -- group roles), but it may take any role that it is a member of: what a role is or could become is asked of the login, what can be
--- reached is asked of the group roles. The question is MEMBER
--- rather than USAGE: what counts is whether SET ROLE could work.
+-- reached is asked of the group roles. The question is MEMBER rather than USAGE: what counts is whether SET ROLE could work.
 --
 -- Every name is written schema.name; the search path of the connection holds pg_catalog alone, so that deparsed expressions
 -- and regprocedure are qualified too.
 with
+    -- Group roles of the crates beside the two of every transaction: any role of the platform that the login may take. The owner of
+    -- the tables is none, which is a hazard with a code of its own, and whose login is a superuser has no need of them.
+    crew as (
+        select r.oid
+        from pg_catalog.pg_roles r
+        join pg_catalog.pg_roles login on login.rolname = session_user and not login.rolsuper
+        where r.rolname ~ '^platform_'
+            and r.rolname not in (session_user, 'platform_app', 'platform_subtree')
+            and pg_catalog.pg_has_role(login.oid, r.oid, 'MEMBER')
+            and r.oid is distinct from (
+                select relowner from pg_catalog.pg_class where oid = pg_catalog.to_regclass('platform_core.canary')
+            )
+    ),
     -- The roles a transaction can have, and the login they are taken by.
     me as (
         select oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolreplication, rolname = session_user as is_login
         from pg_catalog.pg_roles
-        where rolname in (session_user, 'platform_app', 'platform_subtree')
+        where rolname in (session_user, 'platform_app', 'platform_subtree') or oid in (select oid from crew)
     ),
     worker as (
-        select oid, rolname from pg_catalog.pg_roles where rolname in ('platform_app', 'platform_subtree')
+        select oid, rolname
+        from pg_catalog.pg_roles
+        where rolname in ('platform_app', 'platform_subtree')
+            -- What a superuser may do needs no list.
+            or (oid in (select oid from crew) and not rolsuper)
     ),
     -- Schemas of the installation.
     space as (
@@ -99,16 +115,41 @@ with
             p.polname::text as policy,
             p.polcmd::text as command,
             p.polpermissive as permissive,
-            array(select pg_catalog.pg_get_userbyid(r)::text from pg_catalog.unnest(p.polroles) r) as roles,
-            pg_catalog.regexp_replace(
-                coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), ''),
-                ' AS "?(current_setting|string_to_array)"?|[[:space:]()]', '', 'g'
-            ) as visible,
-            pg_catalog.regexp_replace(
-                coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), ''),
-                ' AS "?(current_setting|string_to_array)"?|[[:space:]()]', '', 'g'
-            ) as writable
+            array(select pg_catalog.pg_get_userbyid(r)::text from pg_catalog.unnest(p.polroles) r order by 1) as roles,
+            pg_catalog.regexp_replace(printed.using_text, ' AS "?(current_setting|string_to_array)"?|[[:space:]()]', '', 'g') as visible,
+            pg_catalog.regexp_replace(printed.check_text, ' AS "?(current_setting|string_to_array)"?|[[:space:]()]', '', 'g')
+                as writable,
+            -- Word for word, but for the table's own name in front of its columns.
+            pg_catalog.regexp_replace(printed.using_text, printed.own_name, '\1.', 'g') as using_text,
+            pg_catalog.regexp_replace(printed.check_text, printed.own_name, '\1.', 'g') as check_text
         from pg_catalog.pg_policy p
+        join pg_catalog.pg_class c on c.oid = p.polrelid
+        cross join lateral (
+            select
+                coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') as using_text,
+                coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), '') as check_text,
+                -- A name that has to be quoted stays where it is.
+                case
+                    when c.relname ~ '^[a-z_][a-z0-9_]*$' then pg_catalog.format('(^|[^[:alnum:]_.$"])%s\.', c.relname)
+                    else '(^)$.'
+                end as own_name
+        ) printed
+    ),
+    -- Policies of partitions that say what the same policy of their parent says. They are judged with it, once: partitions come and
+    -- go, and nobody can name those of next year in an exception.
+    inherited as (
+        select p.polrelid, p.policy
+        from policy p
+        join pg_catalog.pg_inherits i on i.inhrelid = p.polrelid
+        join tenant_table t on t.oid = i.inhparent and t.relkind = 'p'
+        join policy above
+            on above.polrelid = t.oid
+            and above.policy = p.policy
+            and above.command = p.command
+            and above.permissive = p.permissive
+            and above.roles = p.roles
+            and above.using_text = p.using_text
+            and above.check_text = p.check_text
     ),
     routine as (
         select
@@ -178,6 +219,7 @@ union select 'POLICY_NOT_CANONICAL', pg_catalog.format('%s.%s', t.name, p.policy
             and c.visible = p.visible
             and c.writable = p.writable
     )
+    and not exists (select from inherited i where i.polrelid = p.polrelid and i.policy = p.policy)
 union select 'POLICY_NOT_CANONICAL', pg_catalog.format('%s.%s', t.name, c.policy)
     from tenant_table t
     cross join canonical c

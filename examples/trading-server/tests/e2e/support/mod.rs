@@ -7,7 +7,7 @@ mod wait;
 
 pub(crate) use api::{Answer, Api, buy, limit_buy};
 pub(crate) use data_dir::DataDir;
-pub(crate) use server::{Launch, Server, shared};
+pub(crate) use server::{Ended, Launch, Server, shared};
 pub(crate) use wait::{PATIENCE, eventually};
 
 /// The password of the demo users in these tests.

@@ -1,0 +1,48 @@
+//! From the work list into signed trees.
+
+mod adopt;
+mod append;
+mod build;
+mod config;
+mod error;
+mod files;
+mod health;
+mod lease;
+mod load;
+mod lock;
+mod marks;
+mod metrics;
+mod months;
+mod observe;
+mod outlet;
+mod place;
+mod publish;
+mod refusal;
+mod rejection;
+mod resume;
+mod run;
+mod sequencer;
+mod shard;
+mod sign;
+mod signals;
+mod state;
+mod step;
+mod store;
+mod stored;
+mod sweep;
+mod trees;
+mod waiting;
+
+pub use adopt::{AdoptError, Adopted};
+pub use config::{SequencerConfig, Unsealed};
+pub use error::SequencerError;
+pub use health::{Backlog, SequencerHealth};
+pub use marks::{Mark, Marks, MarksError};
+pub use metrics::{RejectionLabels, SequencerMetrics};
+pub use outlet::{Outlet, OutletError};
+pub use refusal::Refusal;
+pub use rejection::Rejection;
+pub use sequencer::{Round, Sequencer};
+pub(crate) use signals::Signals;
+pub use state::{AwaitError, EventState};
+pub use step::RoundStep;

@@ -1,0 +1,181 @@
+//! Reads what somebody was granted and compiles it: one statement.
+
+use std::collections::HashMap;
+
+use platform_core::pg::DbError;
+use platform_core::sqlx::{Executor, Postgres};
+use platform_core::{
+    Granted, Holding, OwnedResource, Permission, PermissionSet, PrincipalId, TenantId, Timestamp, Window,
+};
+
+use super::GroupId;
+use super::cache::Compiled;
+use crate::auth::Inner;
+use crate::{Fault, Role};
+
+/// The most grants of one caller, those of all groups included, that are compiled. A caller who has more cannot be decided about, and is
+/// refused.
+const GRANTS_MAX: i64 = 100_000;
+
+/// Whose grants are read: those of a user, or those that the members of a group have by it. Groups of groups are followed to the depth
+/// that there can be, so that not even a cycle, which there cannot be, would keep the database busy.
+macro_rules! grants_of {
+    ($first_groups:literal, $own:literal) => {
+        concat!(
+            "with recursive above (id, depth) as (
+               ",
+            $first_groups,
+            "
+               union
+               select m.group_id, above.depth + 1
+               from above
+               join platform_auth.group_member m on m.tenant_id = $1 and m.member_group_id = above.id
+               where above.depth < 9
+             ),
+             held as (
+               (select g.role_id, g.builtin_role, g.resource_kind, g.resource_id, g.valid_from, g.valid_until
+                from platform_auth.role_grant g
+                where g.tenant_id = $1 and g.revoked_at is null and (g.valid_until is null or g.valid_until > $3) and ",
+            $own,
+            ")
+               union all
+               (select g.role_id, g.builtin_role, g.resource_kind, g.resource_id, g.valid_from, g.valid_until
+                from (select distinct id from above) a
+                join platform_auth.role_grant g on g.tenant_id = $1 and g.group_id = a.id
+                where g.revoked_at is null and (g.valid_until is null or g.valid_until > $3))
+               limit $4
+             )
+             select coalesce((select v.version from platform_auth.authz_version v where v.tenant_id = $1), 0) as version,
+                    null::uuid as role_id, null::text as builtin_role, null::text as resource_kind, null::text as resource_id,
+                    null::timestamptz as valid_from, null::timestamptz as valid_until, null::text[] as permissions
+             union all
+             select null, r.role_id, null, null, null, null, null,
+                    array(select p.permission from platform_auth.role_permission p
+                          where p.tenant_id = $1 and p.role_id = r.role_id)
+             from (select distinct role_id from held where role_id is not null) r
+             union all
+             select null, h.role_id, h.builtin_role, h.resource_kind, h.resource_id, h.valid_from, h.valid_until, null
+             from held h"
+        )
+    };
+}
+
+const OF_USER: &str = grants_of!(
+    "select m.group_id, 1 from platform_auth.group_member m where m.tenant_id = $1 and m.member_subject_id = $2",
+    "g.subject_id = $2"
+);
+
+const OF_GROUP: &str = grants_of!("select $2::uuid, 1", "false");
+
+/// The version, or the permissions of a role, or a grant.
+#[derive(sqlx::FromRow)]
+struct Row {
+    version: Option<i64>,
+    role_id: Option<platform_core::uuid::Uuid>,
+    builtin_role: Option<String>,
+    resource_kind: Option<String>,
+    resource_id: Option<String>,
+    valid_from: Option<Timestamp>,
+    valid_until: Option<Timestamp>,
+    permissions: Option<Vec<String>>,
+}
+
+impl Inner {
+    /// What a user was granted, compiled, and of which version that is. Grants that are over at `now` are left out: nobody asks for the
+    /// past.
+    pub(super) async fn compile<'c>(
+        &self,
+        executor: impl Executor<'c, Database = Postgres>,
+        tenant: TenantId,
+        user: PrincipalId,
+        now: Timestamp,
+    ) -> Result<Compiled, Fault> {
+        let rows = sqlx::query_as(OF_USER)
+            .bind(tenant)
+            .bind(user)
+            .bind(now)
+            .bind(GRANTS_MAX + 1)
+            .fetch_all(executor)
+            .await
+            .map_err(DbError::from)?;
+        let version = version(&rows);
+        let granted = Granted::new(self.holdings(rows)?);
+        Ok(Compiled { version, granted })
+    }
+
+    /// What the members of a group hold by being that.
+    pub(super) async fn held_by_members<'c>(
+        &self,
+        executor: impl Executor<'c, Database = Postgres>,
+        tenant: TenantId,
+        group: GroupId,
+        now: Timestamp,
+    ) -> Result<Vec<Holding>, Fault> {
+        let rows = sqlx::query_as(OF_GROUP)
+            .bind(tenant)
+            .bind(group)
+            .bind(now)
+            .bind(GRANTS_MAX + 1)
+            .fetch_all(executor)
+            .await
+            .map_err(DbError::from)?;
+        self.holdings(rows)
+    }
+
+    fn holdings(&self, rows: Vec<Row>) -> Result<Vec<Holding>, Fault> {
+        if rows.len() > usize::try_from(2 * GRANTS_MAX).unwrap_or(usize::MAX) {
+            return Err(Fault::TooMuchGranted);
+        }
+        let catalogue = self.catalogue();
+        let mut of_role: HashMap<_, PermissionSet> = HashMap::new();
+        for row in &rows {
+            if let (Some(role), Some(permissions)) = (row.role_id, &row.permissions) {
+                of_role.insert(role, known(permissions, &catalogue).into_iter().collect());
+            }
+        }
+        let mut holdings = Vec::with_capacity(rows.len());
+        for row in rows.into_iter().filter(Row::is_grant) {
+            let permissions = match (row.role_id, &row.builtin_role) {
+                (Some(role), _) => of_role.get(&role).cloned(),
+                (None, Some(word)) => word.parse().ok().map(|role: Role| self.role_permissions(role)),
+                (None, None) => None,
+            };
+            let Some(window) = Window::new(row.valid_from, row.valid_until) else {
+                continue;
+            };
+            holdings.push(Holding {
+                permissions: permissions.unwrap_or_default(),
+                on: row
+                    .resource_kind
+                    .zip(row.resource_id)
+                    .map(|(kind, id)| OwnedResource {
+                        kind: kind.into(),
+                        id: id.into(),
+                    }),
+                window,
+            });
+        }
+        match i64::try_from(holdings.len()) {
+            Ok(count) if count <= GRANTS_MAX => Ok(holdings),
+            _ => Err(Fault::TooMuchGranted),
+        }
+    }
+}
+
+impl Row {
+    fn is_grant(&self) -> bool {
+        self.version.is_none() && self.permissions.is_none()
+    }
+}
+
+fn version(rows: &[Row]) -> i64 {
+    rows.iter().find_map(|row| row.version).unwrap_or(0)
+}
+
+/// The permissions of a role of a tenant's own, as they are stored, that there are and that such a role may hold. One that no module
+/// declares any more is checked by nobody; one that was assignable once, or that somebody wrote into the table, is not theirs.
+pub(super) fn known(names: &[String], catalogue: &super::Catalogue) -> Vec<Permission> {
+    let infos = names.iter().filter_map(|name| catalogue.get(name));
+    let assignable = infos.filter(|info| info.is_assignable());
+    assignable.map(|info| info.permission()).collect()
+}

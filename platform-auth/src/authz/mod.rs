@@ -1,0 +1,49 @@
+//! Who may do what: a tenant's own roles, groups, and grants of roles, compiled into decisions.
+//!
+//! Changes of one tenant come one after another: each locks the tenant's version first and raises it. What was compiled is good for one
+//! version, which every request learns with its session.
+
+mod cache;
+mod catalogue;
+mod change;
+mod compile;
+mod error;
+mod explain;
+mod grant;
+mod grants;
+mod group;
+mod last_admin;
+mod member;
+mod name;
+mod nesting;
+mod role;
+mod rows;
+mod trail;
+
+pub(crate) use self::cache::AuthorityCache;
+pub(crate) use self::catalogue::Catalogue;
+#[cfg(feature = "http")]
+pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
+
+pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+pub use self::error::AuthzError;
+pub use self::explain::{Decision, DecisionReason, Effect, Question};
+pub use self::grant::{Grant, GrantFilter, GrantPrincipal, InvalidGrant, NewGrant, RoleRef};
+pub use self::group::{Group, GroupUpdate};
+pub use self::member::{Member, Membership};
+pub use self::name::{InvalidUniqueName, UniqueName};
+pub use self::role::{CustomRole, NewRole, RoleUpdate};
+
+platform_core::id_type! {
+    /// Names a role of a tenant's own.
+    pub struct RoleId;
+    /// Names a group.
+    pub struct GroupId;
+    /// Names a membership in a group.
+    pub struct MembershipId;
+    /// Names a grant.
+    pub struct GrantId;
+}
+
+/// The most rows of a list that are read at once: a page, and one more to see whether another follows.
+const LIST_MAX: u32 = 201;
