@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use super::migrate::{LOCK_KEY, lock};
 use super::{MigrateError, Migrations, roles};
 
 /// The group role every transaction of the application works under.
@@ -16,6 +17,9 @@ pub const SUBTREE_ROLE: &str = "platform_subtree";
 
 /// How long the owner or an administrator waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The advisory lock of whoever sets up a server: "platboot" in ASCII.
+const TURN: i64 = 0x706c_6174_626f_6f74;
 
 /// What [`bootstrap`] sets up.
 #[derive(Debug, Clone)]
@@ -38,10 +42,15 @@ pub struct Bootstrap {
 /// The logins have no password: this is for a server that lets in by its socket alone, such as the embedded one. On a shared
 /// server an administrator makes the two logins, and [`migrate`](crate::pg::migrate) does the rest.
 ///
+/// Several processes may do this at the same time: they take turns, for at most a minute.
+///
 /// # Errors
 /// [`MigrateError`] when the server cannot be reached or refuses a statement.
 pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
     let mut conn = connect(superuser_options(plan)?).await?;
+    // A process that was killed goes on in the database until its statement has ended. What it is about to create would otherwise be
+    // missing when it is looked for, and there when it is made.
+    lock(&mut conn, TURN).await?;
     for login in [&plan.owner, &plan.application] {
         if !roles::exists(&mut conn, login).await? {
             let login = quote(login);
@@ -73,13 +82,17 @@ pub async fn bootstrap(plan: &Bootstrap) -> Result<(), MigrateError> {
         )
         .await?;
     }
+    harden(plan).await?;
+    // Only now may the next one begin.
     conn.close().await?;
-    harden(plan).await
+    Ok(())
 }
 
 /// Settings inside the platform's database that need a superuser.
 async fn harden(plan: &Bootstrap) -> Result<(), MigrateError> {
     let mut conn = connect(superuser_options(plan)?.database(&plan.database)).await?;
+    // Migrating locks the database down too.
+    lock(&mut conn, LOCK_KEY).await?;
     lock_down(&mut conn, &plan.owner).await?;
     conn.close().await?;
     Ok(())

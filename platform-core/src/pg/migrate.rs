@@ -51,8 +51,8 @@ pub enum MigrateError {
         /// The statements an administrator runs once: all that is missing, in order.
         remediation: String,
     },
-    /// Another process holds the migration lock for too long.
-    #[error("another process has been migrating for longer than a minute")]
+    /// Another process holds the lock of the migrations, or of setting up the server, for too long.
+    #[error("another process has been setting up the database for longer than a minute")]
     Locked,
     /// A file failed, or one that had run before was changed or is missing.
     #[error("the migrations of {schema} did not run")]
@@ -78,7 +78,7 @@ pub struct Migrated {
 }
 
 /// Keeps two processes from migrating one database at the same time. ("pltfmigr" in ASCII.)
-const LOCK_KEY: i64 = 0x706c_7466_6d69_6772;
+pub(super) const LOCK_KEY: i64 = 0x706c_7466_6d69_6772;
 
 /// How long the lock is waited for. Notices of what was not there to be dropped are noise.
 const SESSION: [&str; 2] = ["set lock_timeout = '60s'", "set client_min_messages = warning"];
@@ -98,24 +98,29 @@ pub async fn migrate(
 ) -> Result<Migrated, MigrateError> {
     let options = owner_url.expose_secret().parse().map_err(MigrateError::Connect)?;
     let mut conn = connect(options).await?;
-    for setting in SESSION {
-        sqlx::query(setting).execute(&mut conn).await?;
-    }
-    let locked = sqlx::query("select pg_catalog.pg_advisory_lock($1)")
-        .bind(LOCK_KEY)
-        .execute(&mut conn)
-        .await;
-    match locked.map_err(|error| (is_lock_timeout(&error), error)) {
-        Ok(_) => {}
-        Err((true, _)) => return Err(MigrateError::Locked),
-        Err((false, error)) => return Err(error.into()),
-    }
+    lock(&mut conn, LOCK_KEY).await?;
     let migrated = migrate_locked(&mut conn, application, crates).await;
     // Closing the session gives the lock back, also after an error.
     let closed = conn.close().await;
     let migrated = migrated?;
     closed?;
     Ok(migrated)
+}
+
+/// Waits for its turn, which lasts until the connection is closed.
+pub(super) async fn lock(conn: &mut PgConnection, key: i64) -> Result<(), MigrateError> {
+    for setting in SESSION {
+        sqlx::query(setting).execute(&mut *conn).await?;
+    }
+    let locked = sqlx::query("select pg_catalog.pg_advisory_lock($1)")
+        .bind(key)
+        .execute(conn)
+        .await;
+    match locked.map_err(|error| (is_lock_timeout(&error), error)) {
+        Ok(_) => Ok(()),
+        Err((true, _)) => Err(MigrateError::Locked),
+        Err((false, error)) => Err(error.into()),
+    }
 }
 
 async fn migrate_locked(

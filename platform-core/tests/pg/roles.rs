@@ -29,6 +29,29 @@ async fn boot(database: &TestDatabase, application: &str, crates: &[&'static Mig
     bootstrap(&plan).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_several_processes_set_up_at_once_is_set_up_once() {
+    let server = TestDb::empty().await;
+    let application = fresh_login();
+    let database = format!("platform_{}", id().simple());
+
+    let setups = (0..8).map(|_| {
+        let plan = Bootstrap {
+            superuser_url: SecretString::from(server.superuser_url()),
+            database: database.clone(),
+            owner: OWNER_LOGIN.to_owned(),
+            application: application.clone(),
+            crates: Vec::new(),
+        };
+        tokio::spawn(async move { bootstrap(&plan).await })
+    });
+    for setup in setups.collect::<Vec<_>>() {
+        setup.await.unwrap().unwrap();
+    }
+
+    as_superuser(&server, &format!("drop database {database}")).await;
+}
+
 async fn migrate_as_owner(
     database: &TestDatabase,
     application: Option<&str>,
