@@ -59,6 +59,7 @@ mod error;
 mod hasher;
 mod identity;
 mod mail;
+mod manage;
 mod name;
 mod one_time;
 mod password;
@@ -84,7 +85,7 @@ pub use authz::{
     AuthzError, CustomRole, Decision, DecisionReason, Effect, GRANTS_MANAGE, GROUPS_MANAGE, Grant,
     GrantFilter, GrantId, GrantPrincipal, Group, GroupId, GroupUpdate, InvalidGrant, InvalidUniqueName,
     Member, Membership, MembershipId, NewGrant, NewRole, Question, ROLES_MANAGE, RoleId, RoleRef, RoleUpdate,
-    UniqueName,
+    USERS_MANAGE, UniqueName,
 };
 pub use change::PasswordChange;
 pub use clear::SealClearError;
@@ -100,6 +101,7 @@ pub use identity::SealedUser;
 pub use mail::{Delivered, Mail, MailConfig, MailError, MailId, Mailer, SealedMail};
 #[cfg(feature = "mail")]
 pub use mail::{InvalidSender, InvalidSmtp, MailFolder, Sender, SmtpConfig, SmtpMailer, SmtpTls};
+pub use manage::CreateUserError;
 pub use name::{InvalidName, PersonName};
 pub use one_time::OneTimeToken;
 pub use password::{BreachedPasswords, InvalidBreachedList, InvalidPassword};

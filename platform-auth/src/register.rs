@@ -204,7 +204,7 @@ impl Inner {
     }
 
     /// Sends a new user a token with which the address is verified, where mail is sent.
-    async fn ask_to_verify(
+    pub(crate) async fn ask_to_verify(
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
@@ -227,7 +227,7 @@ impl Inner {
         Ok(())
     }
 
-    fn new_account(&self, role: Role) -> Account {
+    pub(crate) fn new_account(&self, role: Role) -> Account {
         Account {
             id: PrincipalId::generate(&self.sources),
             role,
@@ -237,7 +237,7 @@ impl Inner {
     }
 
     /// Makes the key of the person, seals under it what was entered, and stores the user. Roll `tx` back after an error.
-    async fn store(
+    pub(crate) async fn store(
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
@@ -274,7 +274,7 @@ impl From<TagError> for RegisterError {
 }
 
 /// A registration that can be stored.
-struct Checked {
+pub(crate) struct Checked {
     email: EmailAddress,
     password: NewPassword,
     first_name: Option<PersonName>,
@@ -282,14 +282,22 @@ struct Checked {
 }
 
 impl Checked {
-    fn identity(&self) -> Identity {
+    pub(crate) fn email(&self) -> &EmailAddress {
+        &self.email
+    }
+
+    pub(crate) fn password(&self) -> NewPassword {
+        self.password.clone()
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
         Identity::new(&self.email, self.first_name.as_ref(), self.last_name.as_ref())
     }
 }
 
 impl Inner {
     /// Checks everything that was entered, so that all of it can be corrected at once.
-    async fn check(&self, registration: Registration) -> Result<Checked, RegisterError> {
+    pub(crate) async fn check(&self, registration: Registration) -> Result<Checked, RegisterError> {
         let name = |text: Option<String>| text.as_deref().map(PersonName::parse).transpose();
         let email = EmailAddress::parse(&registration.email);
         let first_name = name(registration.first_name);

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use platform_core::{Permission, PermissionSet};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, USERS_MANAGE};
 
 /// Administer the tenant: see its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
 
 /// What a user is to the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -82,7 +82,13 @@ impl RoleTable {
 impl Default for RoleTable {
     fn default() -> Self {
         let mut table = Self(BTreeMap::new());
-        for permission in [TENANT_ADMIN, ROLES_MANAGE, GROUPS_MANAGE, GRANTS_MANAGE] {
+        for permission in [
+            TENANT_ADMIN,
+            USERS_MANAGE,
+            ROLES_MANAGE,
+            GROUPS_MANAGE,
+            GRANTS_MANAGE,
+        ] {
             table.grant(Role::Admin, permission);
         }
         table

@@ -8,8 +8,9 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::session::Proof;
 use crate::user::Account;
-use crate::{EmailAddress, MailId, SessionId};
+use crate::{EmailAddress, MailId, Role, SessionId};
 
+const ROLE_SET: Action = Action::new("access.role_set");
 const ERASED: Action = Action::new("auth.erase_user");
 const SEALED: Action = Action::new("auth.seal_users");
 const UNCOUNTED: Action = Action::new("auth.count_refusals");
@@ -34,6 +35,15 @@ pub(crate) fn registered(account: Account, email: &EmailAddress, session: Option
         Some(begun) => begun.named(event),
         None => event,
     }
+}
+
+/// An admin set what a user is to the tenant.
+pub(crate) fn role_set(user: PrincipalId, before: Role, after: Role) -> Event {
+    Event::new(ROLE_SET, Outcome::Success)
+        .activity(Activity::Update)
+        .severity(Severity::High)
+        .target(USER, user.to_string())
+        .changes(Changes::new().field("role", before.as_str(), after.as_str()))
 }
 
 /// A session that began, and the one that ended with it.

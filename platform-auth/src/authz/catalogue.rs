@@ -15,9 +15,13 @@ pub const GROUPS_MANAGE: Permission = Permission::new("groups:manage");
 /// Grant roles and revoke them, and ask why somebody may do something.
 pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 
+/// Make users, and say what they are to the tenant.
+pub const USERS_MANAGE: Permission = Permission::new("users:manage");
+
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 4] = [
+pub(crate) const OWN: [PermissionInfo; 5] = [
     PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
+    PermissionInfo::assignable(USERS_MANAGE, "Make users, and say what they are to the tenant"),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
     PermissionInfo::assignable(
         GROUPS_MANAGE,

@@ -18,10 +18,10 @@ use crate::{Auth, AuthzError, Fault, Role};
 
 /// A transaction that changes who may do what in a tenant. While it is open nobody else changes that, and what the caller may do itself
 /// is what it may do now, not what it could when it signed in.
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     auth: &'a Auth,
     pub(super) ctx: &'a RequestContext,
-    pub(super) tx: TenantTx,
+    pub(crate) tx: TenantTx,
     pub(super) now: Timestamp,
     /// What the caller may do; `None` for a job of the service, which may give everything away.
     authority: Option<Authority>,
@@ -29,7 +29,7 @@ pub(super) struct Change<'a> {
 
 impl<'a> Change<'a> {
     /// Begins a change for which the caller needs a permission.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         auth: &'a Auth,
         ctx: &'a RequestContext,
         needed: Permission,
@@ -82,7 +82,7 @@ impl<'a> Change<'a> {
     }
 
     /// Refuses when the caller does not hold all of this in the whole tenant at this instant: for what is not given to anybody yet.
-    pub(super) fn may_give_now(
+    pub(crate) fn may_give_now(
         &self,
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Result<(), AuthzError> {
@@ -90,13 +90,19 @@ impl<'a> Change<'a> {
         self.may_give(permissions, None, instant.unwrap_or_default())
     }
 
+    /// What a user is to the tenant, who can be neither disabled nor erased until the transaction ends; `None` when there is no such user.
+    pub(crate) async fn role_of(&mut self, user: PrincipalId) -> Result<Option<Role>, DbError> {
+        let subject = rows::subject(&mut self.tx, user).await?;
+        Ok(subject.and_then(|subject| subject.role.parse().ok()))
+    }
+
     /// Who administers the tenant, before a change that takes something away.
-    pub(super) async fn admins(&mut self) -> Result<Admins, DbError> {
+    pub(crate) async fn admins(&mut self) -> Result<Admins, DbError> {
         last_admin::admins(self.auth, &mut self.tx, self.now).await
     }
 
     /// Records the change and makes it durable.
-    pub(super) async fn commit(mut self, event: Event) -> Result<(), AuthzError> {
+    pub(crate) async fn commit(mut self, event: Event) -> Result<(), AuthzError> {
         self.auth
             .inner
             .audit
@@ -107,7 +113,7 @@ impl<'a> Change<'a> {
     }
 
     /// The same for a change that takes something away, which is refused when nobody would be left who administers the tenant.
-    pub(super) async fn commit_taking(mut self, before: Admins, event: Event) -> Result<(), AuthzError> {
+    pub(crate) async fn commit_taking(mut self, before: Admins, event: Event) -> Result<(), AuthzError> {
         let after = self.admins().await?;
         if self.authority.is_some() && after.are_lost_of(before) {
             self.tx.rollback().await?;

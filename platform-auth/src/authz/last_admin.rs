@@ -7,7 +7,7 @@ use crate::{Auth, Role, TENANT_ADMIN};
 
 /// Whether active users hold [`TENANT_ADMIN`] in the whole tenant.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
-pub(super) struct Admins {
+pub(crate) struct Admins {
     /// One of them does now.
     now: bool,
     /// One of them does now and without an end.

@@ -24,8 +24,9 @@ pub(crate) use self::cache::AuthorityCache;
 pub(crate) use self::catalogue::Catalogue;
 #[cfg(feature = "http")]
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
+pub(crate) use self::change::Change;
 
-pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, USERS_MANAGE};
 pub use self::error::AuthzError;
 pub use self::explain::{Decision, DecisionReason, Effect, Question};
 pub use self::grant::{Grant, GrantFilter, GrantPrincipal, InvalidGrant, NewGrant, RoleRef};

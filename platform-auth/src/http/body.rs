@@ -28,6 +28,40 @@ pub struct RegisterBody {
     last_name: Option<String>,
 }
 
+/// A user that an admin makes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUserBody {
+    /// Unique within the tenant, without regard to case.
+    #[schema(example = "ada@example.com", max_length = 254, format = "email")]
+    email: String,
+    /// The first password, which is handed over to the user: at least 8 characters, at most 1,024 bytes, and not easy to guess.
+    #[schema(value_type = String, format = Password, example = "correct horse battery", min_length = 8, max_length = 1024)]
+    password: SecretString,
+    #[serde(default)]
+    #[schema(example = "Ada", min_length = 1, max_length = 100)]
+    first_name: Option<String>,
+    #[serde(default)]
+    #[schema(example = "Lovelace", min_length = 1, max_length = 100)]
+    last_name: Option<String>,
+    /// `user` unless it says otherwise.
+    #[serde(default)]
+    role: Option<Role>,
+}
+
+/// What a user is to be to the tenant.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserRoleBody {
+    pub(super) role: Role,
+}
+
+impl NewUserBody {
+    pub(super) fn role(&self) -> Role {
+        self.role.unwrap_or(Role::User)
+    }
+}
+
 /// What a user who signs in sends.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +103,9 @@ pub struct UserBody {
     #[schema(example = "Lovelace")]
     last_name: Option<String>,
     role: Role,
+    /// `active`, or `disabled`: may not sign in.
+    #[schema(example = "active")]
+    status: &'static str,
     tenant: TenantBody,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678901Z")]
@@ -127,6 +164,17 @@ impl From<RegisterBody> for Registration {
     }
 }
 
+impl From<NewUserBody> for Registration {
+    fn from(body: NewUserBody) -> Self {
+        Self {
+            email: body.email,
+            password: body.password,
+            first_name: body.first_name,
+            last_name: body.last_name,
+        }
+    }
+}
+
 impl From<SignInBody> for Credentials {
     fn from(body: SignInBody) -> Self {
         Self {
@@ -154,6 +202,7 @@ impl UserBody {
             first_name: user.first_name.map(|name| name.expose().clone()),
             last_name: user.last_name.map(|name| name.expose().clone()),
             role: user.role,
+            status: user.status.as_str(),
             tenant: TenantBody {
                 id: tenant.id,
                 slug: tenant.slug.to_string(),

@@ -17,7 +17,9 @@
 //! | `POST /auth/recovery-codes` | who has signed in | 200, recovery codes |
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `GET /auth/me` | who has signed in | 200, the user |
-//! | `GET /users` | an admin | 200, a page of users |
+//! | `GET /users`, `GET /users/{id}` | an admin | 200, a page of users; a user |
+//! | `POST /users` | `users:manage` | 201, the user |
+//! | `PUT /users/{id}/role` | `users:manage` | 204 |
 //! | `POST /users/{id}/erasure` | `subjects:erase` | 200 when the user is erased |
 //! | `GET /users/{id}/erasure` | `subjects:erase` | 200, how far it is |
 //! | `POST /users/{id}/holds` | `subjects:hold` | 201, a legal hold |
@@ -51,7 +53,7 @@ pub use authz::{
     NewRoleBody, PermissionBody, PermissionListBody, PrincipalBody, PrincipalKindBody, ResourceBody,
     RoleBody, RoleChangeBody,
 };
-pub use body::{RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody};
+pub use body::{NewUserBody, RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody, UserRoleBody};
 pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
 };
@@ -106,7 +108,9 @@ impl Auth {
     /// The routes for a tenant's admins, below a base such as `/admin/v1`, with their part of the OpenAPI document.
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
-            .routes(routes!(users::list))
+            .routes(routes!(users::list, users::create))
+            .routes(routes!(users::one))
+            .routes(routes!(users::set_role))
             .routes(routes!(erasure::erase, erasure::erasure))
             .routes(routes!(erasure::place_hold, erasure::list_holds))
             .routes(routes!(erasure::release_hold))

@@ -23,4 +23,5 @@ mod statements;
 #[allow(dead_code, unused_imports, reason = "the other tests want more of it")]
 mod support;
 mod trail;
+mod users;
 mod world;

@@ -1,0 +1,111 @@
+//! Users, as a tenant's admins make and change them.
+
+use platform_core::pg::DbError;
+use platform_core::{PrincipalId, RequestContext};
+
+use crate::authz::Change;
+use crate::{
+    Auth, AuthzError, RegisterError, Registration, Role, TENANT_ADMIN, USERS_MANAGE, User, stored, trail,
+};
+
+/// A user was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateUserError {
+    /// The caller may not make such a user.
+    #[error(transparent)]
+    Access(#[from] AuthzError),
+    /// What was entered cannot be taken, or the service could not do its part.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+}
+
+impl Auth {
+    /// Makes a user in the context's tenant, whether or not visitors may register themselves. The password is one that the caller
+    /// hands over, and the user should change it; where mail is sent, a token is with which the user verifies the address.
+    ///
+    /// Everybody who may make users may make one in the role `user`. For another role the caller has to hold itself what it gives.
+    ///
+    /// # Errors
+    /// [`CreateUserError::Access`] without [`USERS_MANAGE`], or when the role gives more than the caller holds;
+    /// [`CreateUserError::Register`] as [`Auth::register`] says.
+    pub async fn create_user(
+        &self,
+        ctx: &RequestContext,
+        registration: Registration,
+        role: Role,
+    ) -> Result<User, CreateUserError> {
+        // Before any work is done for whoever may not ask for it.
+        ctx.require(USERS_MANAGE).map_err(AuthzError::from)?;
+        let inner = &*self.inner;
+        let checked = inner.check(registration).await?;
+        let tenant = inner
+            .open_tenant(ctx.tenant())
+            .await
+            .map_err(RegisterError::from)?;
+        let tenant = tenant.map_err(RegisterError::from)?;
+        let phc = inner.hasher.hash(checked.password()).await;
+        let phc = phc.map_err(RegisterError::from)?;
+        let account = inner.new_account(role);
+        inner.warm_keys(ctx).await.map_err(RegisterError::from)?;
+        let mut change = Change::begin(self, ctx, USERS_MANAGE).await?;
+        if role != Role::User {
+            change.may_give_now(inner.role_permissions(role).iter())?;
+        }
+        inner.store(&mut change.tx, ctx, account, &checked, &phc).await?;
+        let user = account.identified(checked.identity());
+        inner.ask_to_verify(&mut change.tx, ctx, &user, &tenant).await?;
+        change
+            .commit(trail::registered(account, checked.email(), None))
+            .await?;
+        Ok(user)
+    }
+
+    /// A user of the tenant; `None` when there is no such one, or the user was erased.
+    ///
+    /// # Errors
+    /// [`AuthzError::Forbidden`] without [`TENANT_ADMIN`].
+    pub async fn user(&self, ctx: &RequestContext, id: PrincipalId) -> Result<Option<User>, AuthzError> {
+        ctx.require(TENANT_ADMIN)?;
+        let mut read = self.inner.db.read(ctx).await?;
+        let stored = stored::by_id(&mut read, id).await?;
+        read.finish().await?;
+        match stored {
+            Some(stored) => Ok(self.inner.opened(ctx, &stored).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets what a user is to the tenant. It holds from the user's next request on; setting what is set already changes nothing.
+    ///
+    /// # Errors
+    /// [`AuthzError::Exceeds`] when the role gives more than the caller holds, [`AuthzError::LastAdmin`] when nobody would be left who
+    /// administers the tenant, [`AuthzError::NotFound`] when there is no such user; it needs [`USERS_MANAGE`].
+    pub async fn set_user_role(
+        &self,
+        ctx: &RequestContext,
+        id: PrincipalId,
+        role: Role,
+    ) -> Result<(), AuthzError> {
+        let mut change = Change::begin(self, ctx, USERS_MANAGE).await?;
+        let before = change.role_of(id).await?.ok_or(AuthzError::NotFound)?;
+        if before == role {
+            change.tx.rollback().await?;
+            return Ok(());
+        }
+        if role != Role::User {
+            change.may_give_now(self.inner.role_permissions(role).iter())?;
+        }
+        let admins = change.admins().await?;
+        sqlx::query("update platform_auth.subject set role = $3 where tenant_id = $1 and id = $2")
+            .bind(change.tx.tenant())
+            .bind(id)
+            .bind(role.as_str())
+            .execute(&mut change.tx)
+            .await
+            .map_err(DbError::from)?;
+        change
+            .commit_taking(admins, trail::role_set(id, before, role))
+            .await
+    }
+}
