@@ -58,9 +58,9 @@ pub use market::{
 pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
 pub use service::{
-    AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, OrderStatusFilter,
-    OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading,
-    TradingConfig, TradingError,
+    ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
+    OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation,
+    TRADE, Trading, TradingConfig, TradingError, VIEW,
 };
 
 pub use platform_audit;

@@ -15,7 +15,7 @@ use platform_core::{PermissionInfo, Sources};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
-use trading::{MarketFeed, QuoteBoard, TRADE, Trading};
+use trading::{MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
@@ -54,6 +54,7 @@ impl Handles {
         let mut config = AuthConfig::default()
             .grant(Role::User, TRADE)
             .grant(Role::Admin, TRADE)
+            .grant(Role::Admin, VIEW)
             .grant(Role::Admin, KEYS_READ)
             .grant(Role::Admin, KEYS_MANAGE)
             .grant(Role::Admin, SUBJECTS_ERASE)

@@ -1,11 +1,11 @@
 //! One's own cash and positions.
 
 use axum::extract::State;
-use platform_core::http::{Caller, Json, Path, Problem};
+use platform_core::http::{Caller, Json, Page, PageQuery, Path, Problem, Query};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{AccountView, Portfolio, PositionView, Symbol, Trading};
+use crate::{AccountId, AccountView, ListedAccount, Portfolio, PositionView, Symbol, Trading};
 
 /// One's positions.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,4 +85,49 @@ pub(super) async fn position(
     let symbol: Symbol = symbol.parse().map_err(|_| Problem::not_found())?;
     let position = trading.position(&ctx, symbol).await?;
     position.map(Json).ok_or_else(Problem::not_found)
+}
+
+/// See what is in an account of the tenant, and what it is worth.
+#[utoipa::path(
+    get,
+    path = "/accounts/{id}",
+    tag = "portfolio",
+    operation_id = "get_portfolio_of",
+    params(("id" = AccountId, Path)),
+    responses(
+        (status = 200, description = "The portfolio.", body = Portfolio),
+        (status = 404, description = "`not_found`: there is no such account, or the caller does not hold `trading:view` on it", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn of_another(
+    State(trading): State<Trading>,
+    Caller(ctx): Caller,
+    Path(id): Path<AccountId>,
+) -> Result<Json<Portfolio>, Problem> {
+    let portfolio = trading.portfolio_of(&ctx, id).await?;
+    portfolio.map(Json).ok_or_else(Problem::not_found)
+}
+
+/// List the accounts of the tenant in the order in which they were opened.
+#[utoipa::path(
+    get,
+    path = "/accounts",
+    tag = "accounts",
+    operation_id = "list_accounts",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page of accounts.", body = Page<ListedAccount>),
+        (status = 403, description = "`forbidden`: needs `trading:view` in the whole tenant", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn list(
+    State(trading): State<Trading>,
+    Caller(ctx): Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<ListedAccount>>, Problem> {
+    let page = query.resolve::<AccountId>()?;
+    let accounts = trading.accounts(&ctx, page.after, page.limit + 1).await?;
+    Ok(Json(Page::build(accounts, page.limit, |account| account.id)))
 }

@@ -8,6 +8,8 @@
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
+//! | `GET /accounts/{id}` | who may view the account | its money and positions |
+//! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
 //! | `GET /account`, `/portfolio`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
 
 mod account;
@@ -41,6 +43,15 @@ impl Trading {
             .routes(routes!(account::portfolio))
             .routes(routes!(account::positions))
             .routes(routes!(account::position))
+            .routes(routes!(account::of_another))
+            .with_state(self.clone())
+    }
+
+    /// The routes for whoever looks after the accounts of a tenant, below a base such as `/admin/v1`, with their part of the OpenAPI
+    /// document.
+    pub fn admin_routes(&self) -> OpenApiRouter {
+        OpenApiRouter::default()
+            .routes(routes!(account::list))
             .with_state(self.clone())
     }
 }

@@ -16,6 +16,7 @@ use super::StreamConfig;
 use super::stream::{self, Streams};
 use crate::{
     HousekeepingWorker, MIGRATIONS, MarketFeed, MarketMetrics, MarketWorker, MatchingWorker, TRADE, Trading,
+    VIEW,
 };
 
 /// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that
@@ -91,7 +92,9 @@ impl TradingModule {
         let alias = Router::new()
             .route("/ws", axum::routing::get(stream::open))
             .with_state(streams);
-        OpenApiRouter::from(alias).nest("/api/v1", api.merge(stream))
+        OpenApiRouter::from(alias)
+            .nest("/api/v1", api.merge(stream))
+            .nest("/admin/v1", self.trading.admin_routes())
     }
 }
 
@@ -103,6 +106,10 @@ impl Module for TradingModule {
             .permission(PermissionInfo::assignable(
                 TRADE,
                 "Place orders and see the own account",
+            ))
+            .permission(PermissionInfo::assignable(
+                VIEW,
+                "See accounts of others and what is in them",
             ))
     }
 

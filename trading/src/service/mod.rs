@@ -12,6 +12,7 @@ mod queries;
 mod reconcile;
 mod sweep;
 mod trail;
+mod view;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub use outcome::{ExecutionView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
 pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
+pub use view::ListedAccount;
 
 platform_core::id_type! {
     /// Names a brokerage account.
@@ -38,6 +40,12 @@ platform_core::id_type! {
 
 /// May see quotes, place and cancel orders and see its own account.
 pub const TRADE: Permission = Permission::new("trading:trade");
+
+/// May see accounts of others and what is in them: all of them, or the one that it was granted on.
+pub const VIEW: Permission = Permission::new("trading:view");
+
+/// The kind of resource that an account is, for grants on one of them: its id is the account's.
+pub const ACCOUNT: &str = "account";
 
 /// The brokerage. Cheap to clone; clones share one market, one index of open orders and one set of metrics.
 #[derive(Clone)]

@@ -89,7 +89,11 @@ impl Trading {
         }
     }
 
-    fn value(&self, account: AccountView, positions: &[Position]) -> Result<Portfolio, DecimalError> {
+    pub(super) fn value(
+        &self,
+        account: AccountView,
+        positions: &[Position],
+    ) -> Result<Portfolio, DecimalError> {
         let mut views = Vec::new();
         let (mut worth, mut gain) = (Notional::from(account.cash).e10(), 0_i128);
         let (mut cost, mut realized) = (0_i128, 0_i128);

@@ -2,11 +2,12 @@
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
 use platform_core::{PrincipalId, Timestamp};
+use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 
 use super::positions::PositionRow;
 use crate::service::AccountId;
-use crate::{AccountStatus, Cash, Cents, Position, Transfer};
+use crate::{AccountStatus, Cash, Cents, ListedAccount, Position, Transfer};
 
 /// An account as it is stored.
 #[derive(Debug, Clone, FromRow)]
@@ -79,34 +80,77 @@ pub(crate) async fn read_account_of(
     Ok(row)
 }
 
+macro_rules! select_holdings {
+    ($which:literal) => {
+        concat!(
+            "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.opened_at,
+                    p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents, p.symbol is not null as has_position
+             from trading.account a
+             left join trading.position p on p.tenant_id = a.tenant_id and p.account_id = a.id
+             where a.tenant_id = $1 and ",
+            $which,
+            " order by p.symbol"
+        )
+    };
+}
+
 /// The account of a principal with its positions, flat ones too, in the order of the symbols. One statement, so that the cash
 /// and the shares are those of one moment.
 pub(crate) async fn holdings_of(
     read: &mut TenantRead,
     owner: PrincipalId,
 ) -> Result<Option<(AccountRow, Vec<Position>)>, DbError> {
-    let rows = sqlx::query(
-        "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.opened_at,
-                p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents, p.symbol is not null as has_position
-         from trading.account a
-         left join trading.position p on p.tenant_id = a.tenant_id and p.account_id = a.id
-         where a.tenant_id = $1 and a.owner_id = $2 order by p.symbol",
-    )
-    .bind(read.tenant())
-    .bind(owner)
-    .fetch_all(read)
-    .await?;
+    let rows = sqlx::query(select_holdings!("a.owner_id = $2"))
+        .bind(read.tenant())
+        .bind(owner)
+        .fetch_all(read)
+        .await?;
+    Ok(holdings(&rows)?)
+}
+
+/// The same of an account, whosever it is.
+pub(crate) async fn holdings_in(
+    read: &mut TenantRead,
+    account: AccountId,
+) -> Result<Option<(AccountRow, Vec<Position>)>, DbError> {
+    let rows = sqlx::query(select_holdings!("a.id = $2"))
+        .bind(read.tenant())
+        .bind(account)
+        .fetch_all(read)
+        .await?;
+    Ok(holdings(&rows)?)
+}
+
+fn holdings(rows: &[PgRow]) -> Result<Option<(AccountRow, Vec<Position>)>, sqlx::Error> {
     let Some(first) = rows.first() else {
         return Ok(None);
     };
     let account = AccountRow::from_row(first)?;
     let mut positions = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows {
         if row.try_get("has_position")? {
             positions.push(PositionRow::from_row(row)?.into_position());
         }
     }
     Ok(Some((account, positions)))
+}
+
+/// Accounts in the order in which they were opened.
+pub(crate) async fn accounts_page(
+    read: &mut TenantRead,
+    after: Option<AccountId>,
+    limit: u32,
+) -> Result<Vec<ListedAccount>, DbError> {
+    let accounts = sqlx::query_as(
+        "select id, owner_id, status, opened_at from trading.account
+         where tenant_id = $1 and ($2::uuid is null or id > $2) order by id limit $3",
+    )
+    .bind(read.tenant())
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(read)
+    .await?;
+    Ok(accounts)
 }
 
 /// Opens an account with its first deposit. `false` when the principal has one already.

@@ -7,7 +7,8 @@ mod positions;
 mod write;
 
 pub(crate) use accounts::{
-    AccountRow, holdings_of, lock_account_by_id, lock_account_of, open_account, read_account_of,
+    AccountRow, accounts_page, holdings_in, holdings_of, lock_account_by_id, lock_account_of, open_account,
+    read_account_of,
 };
 pub(crate) use idempotency::{Remembered, forget_before, remember};
 pub(crate) use orders::{

@@ -17,4 +17,5 @@ mod resting;
 mod support;
 mod tenancy;
 mod trail;
+mod view;
 mod workers;
