@@ -6,7 +6,7 @@ use std::str::FromStr;
 use platform_core::{Permission, PermissionSet};
 use serde::Serialize;
 
-use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+use crate::{API_KEYS_MANAGE, GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SERVICE_PRINCIPALS_MANAGE};
 
 /// Administer the tenant: see its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
@@ -82,7 +82,14 @@ impl RoleTable {
 impl Default for RoleTable {
     fn default() -> Self {
         let mut table = Self(BTreeMap::new());
-        for permission in [TENANT_ADMIN, ROLES_MANAGE, GROUPS_MANAGE, GRANTS_MANAGE] {
+        for permission in [
+            TENANT_ADMIN,
+            ROLES_MANAGE,
+            GROUPS_MANAGE,
+            GRANTS_MANAGE,
+            SERVICE_PRINCIPALS_MANAGE,
+            API_KEYS_MANAGE,
+        ] {
             table.grant(Role::Admin, permission);
         }
         table

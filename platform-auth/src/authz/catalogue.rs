@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use platform_core::{Permission, PermissionInfo};
 
-use crate::TENANT_ADMIN;
+use super::SERVICE_PRINCIPALS_MANAGE;
+use crate::{API_KEYS_MANAGE, TENANT_ADMIN};
 
 /// Make roles, change and delete them.
 pub const ROLES_MANAGE: Permission = Permission::new("roles:manage");
@@ -16,7 +17,7 @@ pub const GROUPS_MANAGE: Permission = Permission::new("groups:manage");
 pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 4] = [
+pub(crate) const OWN: [PermissionInfo; 6] = [
     PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
     PermissionInfo::assignable(
@@ -26,6 +27,14 @@ pub(crate) const OWN: [PermissionInfo; 4] = [
     PermissionInfo::assignable(
         GRANTS_MANAGE,
         "Grant roles and revoke them, and ask why somebody may do something",
+    ),
+    PermissionInfo::assignable(
+        SERVICE_PRINCIPALS_MANAGE,
+        "Make service principals and their API keys, change and delete them",
+    ),
+    PermissionInfo::assignable(
+        API_KEYS_MANAGE,
+        "See the API keys of everybody in the tenant, and revoke them",
     ),
 ];
 
