@@ -62,9 +62,12 @@ impl Auth {
     /// Ending it twice changes nothing; a context without a session has none to end.
     ///
     /// # Errors
-    /// [`AccessError::Fault`] when the session goes on.
+    /// [`AccessError::SessionRequired`] under an API key, which is revoked instead; [`AccessError::Fault`] when the session goes on.
     pub async fn sign_out(&self, ctx: &RequestContext) -> Result<(), AccessError> {
         let inner = &*self.inner;
+        if ctx.api_key().is_some() {
+            return Err(AccessError::SessionRequired);
+        }
         let Some(session) = ctx.session().map(SessionId::from_stored) else {
             return Ok(());
         };

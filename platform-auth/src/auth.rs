@@ -10,6 +10,7 @@ use platform_core::{
 };
 use platform_crypto::Keyring;
 
+use crate::api_key::{self, KnownKeys, UsedKeys};
 use crate::authz::{AuthorityCache, Catalogue};
 use crate::hasher::Hasher;
 use crate::mail::MailQueue;
@@ -49,6 +50,9 @@ pub(crate) struct Inner {
     roles: CompiledRoles,
     pub(crate) catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) authorities: AuthorityCache,
+    pub(crate) api_keys: KnownKeys,
+    /// Whose use is not written down yet.
+    pub(crate) used_keys: UsedKeys,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -98,6 +102,8 @@ impl Auth {
                 roles,
                 catalogue: RwLock::new(Arc::new(catalogue)),
                 authorities: AuthorityCache::new(),
+                api_keys: api_key::new_cache(),
+                used_keys: UsedKeys::default(),
             }),
         }
     }

@@ -107,6 +107,10 @@ impl Inner {
         let is_user = ctx.principal().kind() == PrincipalKind::User;
         let id = ctx.principal().id().filter(|_| is_user);
         let id = id.ok_or(CredentialError::NoUser)?;
+        // An API key is not the user: whoever has found it does not get at the rest.
+        if ctx.session().is_none() {
+            return Err(CredentialError::SessionRequired);
+        }
         let password = TriedPassword::new(password).ok_or(CredentialError::WrongPassword)?;
         let tenant = self.open_tenant(ctx.tenant()).await??;
         let attempt = self

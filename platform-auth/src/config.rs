@@ -6,7 +6,9 @@ use std::time::Duration;
 use platform_core::{Permission, PermissionInfo};
 
 use crate::role::RoleTable;
-use crate::{BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit};
+use crate::{
+    ApiKeyConfig, BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit,
+};
 
 /// The settings of sign-in; the defaults are safe.
 ///
@@ -32,6 +34,8 @@ pub struct AuthConfig {
     pub throttle: ThrottleConfig,
     /// How wrong one-time codes and recovery codes of a user are slowed down.
     pub second_factor: ThrottleConfig,
+    /// How long API keys last, and how many there are.
+    pub api_keys: ApiKeyConfig,
     /// How many refusals are recorded one by one.
     pub refusals: RefusalConfig,
     /// How mail is sent: not at all. Without it nobody can verify an address or reset a password.
@@ -83,8 +87,8 @@ pub struct PasswordConfig {
 
 impl AuthConfig {
     /// Gives a role a permission that another module checks. An admin has [`TENANT_ADMIN`](crate::TENANT_ADMIN),
-    /// [`ROLES_MANAGE`](crate::ROLES_MANAGE), [`GROUPS_MANAGE`](crate::GROUPS_MANAGE) and [`GRANTS_MANAGE`](crate::GRANTS_MANAGE) from the
-    /// start, a user has none; an admin's permissions do not include a user's.
+    /// [`ROLES_MANAGE`](crate::ROLES_MANAGE), [`GROUPS_MANAGE`](crate::GROUPS_MANAGE), [`GRANTS_MANAGE`](crate::GRANTS_MANAGE),
+    /// [`SERVICE_PRINCIPALS_MANAGE`](crate::SERVICE_PRINCIPALS_MANAGE) and [`API_KEYS_MANAGE`](crate::API_KEYS_MANAGE) from the start, a user has none; an admin's permissions do not include a user's.
     #[must_use]
     pub fn grant(mut self, role: Role, permission: Permission) -> Self {
         self.roles.grant(role, permission);
@@ -114,6 +118,7 @@ impl Default for AuthConfig {
                 },
                 ..ThrottleConfig::default()
             },
+            api_keys: ApiKeyConfig::default(),
             refusals: RefusalConfig::default(),
             mail: None,
             verified_email: false,

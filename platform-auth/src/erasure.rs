@@ -69,7 +69,7 @@ pub(crate) fn subject(user: PrincipalId) -> SubjectId {
 }
 
 impl Auth {
-    /// Erases a user. In one transaction: sessions end, the password goes, what is personal goes, the user is disabled and the
+    /// Erases a user. In one transaction: sessions end, the password and API keys go, what is personal goes, the user is disabled and the
     /// erasure of the [data subject](SubjectId) begins. Then the subject's key is destroyed, beyond every backup. The id stays, for
     /// what refers to it.
     ///
@@ -101,10 +101,12 @@ impl Auth {
             }
             Err(error) => return Err(error.into()),
         }
+        let changing = inner.api_keys.changing(ctx.tenant());
         if empty(&mut tx, user, inner.sources.now()).await? {
             inner.audit.record(&mut tx, ctx, trail::erased(user)).await?;
         }
         tx.commit().await?;
+        drop(changing);
         let erased = inner.keys.finish_erasure(ctx, subject(user)).await?;
         tracing::info!(user.id = %user, "erased user {user}");
         Ok(Erasure {
@@ -195,7 +197,7 @@ impl Inner {
 
 async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbError> {
     let exists = sqlx::query_scalar(
-        "select exists (select from platform_auth.subject where tenant_id = $1 and id = $2)",
+        "select exists (select from platform_auth.subject where tenant_id = $1 and id = $2 and kind = 'human')",
     )
     .bind(read.tenant())
     .bind(user)
@@ -208,7 +210,7 @@ async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbErro
 /// as a session, may be made meanwhile: waiting for them would deadlock with a sign-in that waits for the credential.
 pub(crate) async fn lock(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
     let found: Option<i32> = sqlx::query_scalar(
-        "select 1 from platform_auth.subject where tenant_id = $1 and id = $2 for no key update",
+        "select 1 from platform_auth.subject where tenant_id = $1 and id = $2 and kind = 'human' for no key update",
     )
     .bind(tx.tenant())
     .bind(user)
@@ -254,6 +256,8 @@ pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) 
         "delete from platform_auth.recovery_code where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.one_time_token where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.mail where tenant_id = $1 and subject_id = $2",
+        // What a user calls a key, and from where it is used, may be personal.
+        "delete from platform_auth.api_key where tenant_id = $1 and subject_id = $2",
     ] {
         let deleted = sqlx::query(statement).bind(tx.tenant()).bind(user);
         touched.push(deleted.execute(&mut *tx).await?);

@@ -9,8 +9,8 @@ use platform_crypto::{KeyError, OpenError, SealError};
 
 use crate::throttle::Held;
 use crate::{
-    AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword, InvalidRegistration,
-    SealClearError,
+    ApiKeyError, AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword,
+    InvalidRegistration, SealClearError,
 };
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
@@ -35,6 +35,9 @@ pub enum Fault {
     /// The password could not be hashed, most likely because too many are being hashed.
     #[error("the password could not be hashed")]
     Hash(#[from] HashError),
+    /// Another request could not look up what this one waited for, or not in time.
+    #[error("what another request was looking up could not be had")]
+    NotLookedUp,
     /// The caller was granted more than can be compiled; nothing is decided about it.
     #[error("more was granted to the caller than can be compiled")]
     TooMuchGranted,
@@ -110,6 +113,9 @@ pub enum CredentialError {
     /// The caller is no user, or no active one any more.
     #[error("the caller is no user")]
     NoUser,
+    /// The caller is a user in no session, such as under an API key: what a user signs in with is changed and shown in a session alone.
+    #[error("this takes a session, sign in")]
+    SessionRequired,
     /// The password that should prove who asks is wrong.
     #[error("the password is wrong")]
     WrongPassword,
@@ -188,6 +194,9 @@ pub enum AccessError {
     /// The caller lacks a permission.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// The caller has shown an API key, and no session can be ended with one.
+    #[error("this takes a session, sign in")]
+    SessionRequired,
     /// The service could not do its part.
     #[error("users and sessions could not be reached")]
     Fault(#[source] Fault),
@@ -254,6 +263,7 @@ faults!(
     MailRequestError,
     AuthenticateError,
     AccessError,
+    ApiKeyError,
     AuthzError,
     EraseUserError,
     HoldUserError,

@@ -18,8 +18,11 @@
 //! - **Mail** ([`MailConfig`]) brings tokens with which an address is verified or a forgotten password replaced, and tells users of what
 //!   was changed. It is written in the transaction of what it tells of, and sent afterwards, at least once.
 //! - **A second factor** is a one-time code by time (RFC 6238) or one of ten recovery codes, each good once.
+//! - **API keys** ([`Auth::create_api_key`]) let programs act for a user, or as a [service principal](ServicePrincipal) of their own: with
+//!   what the owner may do at that moment, and of it no more than the key's scopes and resources leave, from the networks that it names.
+//!   What is known of one is read again after a second.
 //!
-//! There are no passkeys and no API keys.
+//! There are no passkeys.
 //!
 //! ```no_run
 //! use platform_audit::AuditLog;
@@ -48,11 +51,13 @@
 //! | `mail` | mail by SMTP (`lettre`, with the TLS of `rustls` and `ring`), or into a folder |
 
 mod access;
+mod api_key;
 mod auth;
 mod authz;
 mod change;
 mod clear;
 mod config;
+mod credential_cache;
 mod email;
 mod erasure;
 mod error;
@@ -80,12 +85,16 @@ mod user;
 #[cfg(feature = "http")]
 pub mod http;
 
+pub use api_key::{
+    ALL_SCOPES, API_KEYS_MANAGE, AddressRange, ApiKey, ApiKeyConfig, ApiKeyError, ApiKeyId, ApiKeyOwner,
+    ApiKeyRotation, ApiKeyToken, ApiKeysOf, InvalidAddressRange, InvalidApiKey, IssuedApiKey, NewApiKey,
+};
 pub use auth::{Auth, SignedIn};
 pub use authz::{
     AuthzError, CustomRole, Decision, DecisionReason, Effect, GRANTS_MANAGE, GROUPS_MANAGE, Grant,
     GrantFilter, GrantId, GrantPrincipal, Group, GroupId, GroupUpdate, InvalidGrant, InvalidUniqueName,
     Member, Membership, MembershipId, NewGrant, NewRole, Question, ROLES_MANAGE, RoleId, RoleRef, RoleUpdate,
-    USERS_MANAGE, UniqueName,
+    SERVICE_PRINCIPALS_MANAGE, ServicePrincipal, ServicePrincipalUpdate, USERS_MANAGE, UniqueName,
 };
 pub use change::PasswordChange;
 pub use clear::SealClearError;

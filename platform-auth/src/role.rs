@@ -6,7 +6,9 @@ use std::str::FromStr;
 use platform_core::{Permission, PermissionSet};
 use serde::{Deserialize, Serialize};
 
-use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, USERS_MANAGE};
+use crate::{
+    API_KEYS_MANAGE, GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SERVICE_PRINCIPALS_MANAGE, USERS_MANAGE,
+};
 
 /// Administer the tenant: see its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
@@ -88,6 +90,8 @@ impl Default for RoleTable {
             ROLES_MANAGE,
             GROUPS_MANAGE,
             GRANTS_MANAGE,
+            SERVICE_PRINCIPALS_MANAGE,
+            API_KEYS_MANAGE,
         ] {
             table.grant(Role::Admin, permission);
         }

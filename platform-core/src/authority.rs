@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::window::merged;
-use crate::{Permission, PermissionSet, Resource, Timestamp, Window};
+use crate::{Limit, Permission, PermissionSet, Resource, Timestamp, Window};
 
 /// Permissions that a principal was granted, where and when they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +115,19 @@ impl Granted {
         any_holds(limited, permission, at) || self.holds(permission, at)
     }
 
+    /// Does it give the permission on anything, or in the whole tenant, at this instant? Of resources, only those that `counts` says yes to.
+    fn holds_somewhere(
+        &self,
+        permission: Permission,
+        at: Timestamp,
+        counts: impl Fn(&OwnedResource) -> bool,
+    ) -> bool {
+        let compiled = self.0.as_deref();
+        let mut limited = compiled.iter().flat_map(|compiled| &compiled.limited);
+        self.holds(permission, at)
+            || limited.any(|(resource, spans)| any_holds(spans, permission, at) && counts(resource))
+    }
+
     fn everywhere(&self) -> &[Spans] {
         self.0.as_ref().map_or(&[], |compiled| &compiled.everywhere)
     }
@@ -151,13 +164,19 @@ fn is_within(windows: &[Window], at: Timestamp) -> bool {
     last_begun.is_some_and(|window| window.contains(at))
 }
 
-/// What a principal may do: some of it everywhere in the tenant and always, and what was [granted](Granted) beside that.
+/// What a principal may do: some of it everywhere in the tenant and always, and what was [granted](Granted) beside that; and of all this
+/// no more than the [limit](Limit) of the credential that was shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Authority {
+    /// Within the permissions of the limit; its resources are looked at with each decision.
     always: PermissionSet,
     granted: Granted,
     as_of: Option<Timestamp>,
+    limit: Limit,
 }
+
+/// What somebody may do everywhere who may do nothing everywhere.
+static NOTHING: LazyLock<PermissionSet> = LazyLock::new(PermissionSet::default);
 
 impl Authority {
     /// What may be done everywhere and always, and nothing else.
@@ -166,7 +185,44 @@ impl Authority {
             always,
             granted: Granted::default(),
             as_of: None,
+            limit: Limit::default(),
         }
+    }
+
+    /// The same, of which no more is left than the limit leaves. What it was limited to before still holds, and so does the limit for what
+    /// is granted later ([`with`](Self::with)).
+    ///
+    /// ```
+    /// use platform_core::{Authority, Limit, OwnedResource, Permission, PermissionSet, Resource, Sources};
+    ///
+    /// const READ: Permission = Permission::new("parcels:read");
+    /// const SEND: Permission = Permission::new("parcels:send");
+    /// let now = Sources::system().now();
+    /// let north = OwnedResource { kind: "depot".into(), id: "north".into() };
+    ///
+    /// let all = Authority::new(PermissionSet::from_iter([READ, SEND]));
+    /// let limited = all.limited_to(&Limit::new(Some(PermissionSet::from_iter([READ])), Some(vec![north])));
+    ///
+    /// assert!(limited.holds_on(READ, &Resource::new("depot", "north")?, now));
+    /// assert!(!limited.holds_on(READ, &Resource::new("depot", "south")?, now));
+    /// assert!(!limited.holds_on(SEND, &Resource::new("depot", "north")?, now));
+    /// // On one resource is not in the whole tenant.
+    /// assert!(!limited.holds(READ));
+    /// # Ok::<(), platform_core::InvalidResourceId>(())
+    /// ```
+    #[must_use]
+    pub fn limited_to(self, limit: &Limit) -> Self {
+        let limit = self.limit.and(limit);
+        Self {
+            always: limit.of(self.always),
+            limit,
+            ..self
+        }
+    }
+
+    /// To what it is limited.
+    pub fn limit(&self) -> &Limit {
+        &self.limit
     }
 
     /// The same with what was granted. `as_of` is when the principal was authenticated: the instant at which
@@ -182,31 +238,50 @@ impl Authority {
 
     /// What may be done everywhere and always.
     pub fn always(&self) -> &PermissionSet {
-        &self.always
+        match self.limit.is_to_resources() {
+            true => &NOTHING,
+            false => &self.always,
+        }
     }
 
     /// Was the permission held in the whole tenant when the principal was authenticated? A request does not outlive that by much; for
     /// what takes longer there is [`holds_at`](Self::holds_at).
     pub fn holds(&self, permission: Permission) -> bool {
         let granted = || self.as_of.is_some_and(|at| self.granted.holds(permission, at));
-        self.always.holds(permission) || granted()
+        self.limit.leaves(permission) && (self.always.holds(permission) || granted())
     }
 
     /// Is the permission held in the whole tenant at this instant?
     pub fn holds_at(&self, permission: Permission, at: Timestamp) -> bool {
-        self.always.holds(permission) || self.granted.holds(permission, at)
+        let held = || self.always.holds(permission) || self.granted.holds(permission, at);
+        self.limit.leaves(permission) && held()
     }
 
     /// Is the permission held on this resource at this instant, by itself or because it is in the whole tenant?
     pub fn holds_on(&self, permission: Permission, resource: &Resource<'_>, at: Timestamp) -> bool {
-        self.always.holds(permission) || self.granted.holds_on(permission, resource, at)
+        let held = || self.always.holds(permission) || self.granted.holds_on(permission, resource, at);
+        self.limit.leaves_on(permission, resource.kind(), resource.id()) && held()
+    }
+
+    /// Is the permission held at this instant in the whole tenant, or at least on something?
+    pub fn holds_somewhere(&self, permission: Permission, at: Timestamp) -> bool {
+        if !self.limit.leaves_somewhere(permission) {
+            return false;
+        }
+        let counts =
+            |resource: &OwnedResource| self.limit.leaves_on(permission, &resource.kind, &resource.id);
+        self.always.holds(permission) || self.granted.holds_somewhere(permission, at, counts)
     }
 
     /// Is the permission held at every instant of a window, on this resource or, without one, in the whole tenant? Whoever gives
     /// something away has to hold that much of it.
     pub fn covers(&self, permission: Permission, on: Option<&OwnedResource>, window: Window) -> bool {
-        if self.always.holds(permission) {
-            return true;
+        let is_left = match on {
+            Some(on) => self.limit.leaves_on(permission, &on.kind, &on.id),
+            None => self.limit.leaves(permission),
+        };
+        if !is_left || self.always.holds(permission) {
+            return is_left;
         }
         let limited = on.map_or(&[][..], |on| self.granted.limited_to(&on.kind, &on.id));
         let spans = limited.iter().chain(self.granted.everywhere());
@@ -229,6 +304,7 @@ impl fmt::Debug for Authority {
         f.debug_struct("Authority")
             .field("always", &self.always)
             .field("granted", &self.granted)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }

@@ -174,6 +174,7 @@ pub struct RequestContext {
     principal: Principal,
     on_behalf_of: Option<Principal>,
     session: Option<uuid::Uuid>,
+    api_key: Option<uuid::Uuid>,
     reason: Option<&'static str>,
     meta: RequestMeta,
 }
@@ -186,6 +187,7 @@ impl RequestContext {
             principal,
             on_behalf_of: None,
             session: None,
+            api_key: None,
             reason: None,
             meta,
         }
@@ -203,6 +205,7 @@ impl RequestContext {
             principal,
             on_behalf_of: None,
             session: None,
+            api_key: None,
             reason: None,
             meta,
         }
@@ -221,6 +224,7 @@ impl RequestContext {
             principal,
             on_behalf_of: None,
             session: None,
+            api_key: None,
             reason: Some(reason),
             meta,
         }
@@ -237,6 +241,13 @@ impl RequestContext {
     #[must_use]
     pub fn in_session(mut self, session: uuid::Uuid) -> Self {
         self.session = Some(session);
+        self
+    }
+
+    /// The same context, under the API key that was shown.
+    #[must_use]
+    pub fn with_api_key(mut self, key: uuid::Uuid) -> Self {
+        self.api_key = Some(key);
         self
     }
 
@@ -258,6 +269,11 @@ impl RequestContext {
     /// The session whose credential was shown.
     pub fn session(&self) -> Option<uuid::Uuid> {
         self.session
+    }
+
+    /// The API key that was shown. A request under one is in no session.
+    pub fn api_key(&self) -> Option<uuid::Uuid> {
+        self.api_key
     }
 
     /// Why a system job acts.

@@ -33,6 +33,7 @@ mod clock;
 mod context;
 mod error_chain;
 mod id;
+mod limit;
 mod permission;
 mod random;
 mod resource;
@@ -61,6 +62,7 @@ pub use context::{
 };
 pub use error_chain::error_chain;
 pub use id::{ParseIdError, PrincipalId, RequestId, TenantId};
+pub use limit::Limit;
 pub use permission::{Permission, PermissionInfo, PermissionSet};
 pub use random::{OsRandom, Random, SeededRandom};
 pub use resource::{InvalidResourceId, RESOURCE_ID_BYTES_MAX, Resource};

@@ -121,5 +121,8 @@ pub(crate) fn without_deadline(ctx: &RequestContext) -> RequestContext {
     if let Some(session) = ctx.session() {
         free = free.in_session(session);
     }
+    if let Some(key) = ctx.api_key() {
+        free = free.with_api_key(key);
+    }
     free
 }

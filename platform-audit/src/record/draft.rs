@@ -27,7 +27,14 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// Checks an event, so that what is stored can become an entry of the tree.
+    ///
+    /// Of an event under an API key the key is the last target, of the kind `credential_api_key`: with the actor it says by which of its
+    /// credentials somebody acted, as the session does of who signed in.
     pub(crate) fn new(sources: &Sources, ctx: &RequestContext, event: Event) -> Result<Self, InvalidEvent> {
+        let event = match ctx.api_key() {
+            Some(key) => event.target("credential_api_key", key.to_string()),
+            None => event,
+        };
         let CheckedJson { changes, detail } = check(&event)?;
         if event
             .changes

@@ -65,6 +65,33 @@ async fn an_event_says_who_did_what_to_what_from_where() {
 }
 
 #[tokio::test]
+async fn an_event_under_an_api_key_names_the_key_last() {
+    let test = shared().await;
+    let tenant = test.tenant().await;
+    let sources = Sources::system();
+    let service = PrincipalId::generate(&sources);
+    let key = sources.uuid_v7();
+    let ctx = RequestContext::authenticated(
+        tenant,
+        Principal::service(service, PermissionSet::default()),
+        RequestMeta::internal(&sources),
+    )
+    .with_api_key(key);
+
+    let event = Event::new(SENT, Outcome::Success).target("parcel", "p-1");
+    log().record_alone(&test.db(), &ctx, event).await.unwrap();
+
+    let found = events(&test, &ctx, "parcel", "p-1").await;
+    assert_eq!(
+        (found[0].actor_kind.as_str(), found[0].actor_id),
+        ("service", Some(service))
+    );
+    let last = found[0].targets.last().unwrap();
+    assert_eq!((&*last.kind, &last.id), ("credential_api_key", &key.to_string()));
+    assert_eq!(found[0].session_id, None);
+}
+
+#[tokio::test]
 async fn a_system_job_is_recorded_with_its_reason() {
     let test = shared().await;
     let (_, ctx) = context(&test).await;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use platform_core::{Permission, PermissionInfo};
 
-use crate::TENANT_ADMIN;
+use super::SERVICE_PRINCIPALS_MANAGE;
+use crate::{API_KEYS_MANAGE, TENANT_ADMIN};
 
 /// Make roles, change and delete them.
 pub const ROLES_MANAGE: Permission = Permission::new("roles:manage");
@@ -19,7 +20,7 @@ pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 pub const USERS_MANAGE: Permission = Permission::new("users:manage");
 
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 5] = [
+pub(crate) const OWN: [PermissionInfo; 7] = [
     PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
     PermissionInfo::assignable(USERS_MANAGE, "Make users, and say what they are to the tenant"),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
@@ -30,6 +31,14 @@ pub(crate) const OWN: [PermissionInfo; 5] = [
     PermissionInfo::assignable(
         GRANTS_MANAGE,
         "Grant roles and revoke them, and ask why somebody may do something",
+    ),
+    PermissionInfo::assignable(
+        SERVICE_PRINCIPALS_MANAGE,
+        "Make service principals and their API keys, change and delete them",
+    ),
+    PermissionInfo::assignable(
+        API_KEYS_MANAGE,
+        "See the API keys of everybody in the tenant, and revoke them",
     ),
 ];
 

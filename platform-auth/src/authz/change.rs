@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use platform_audit::Event;
 use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::sqlx::{Executor, Postgres};
 use platform_core::{
-    Authority, Forbidden, Granted, OwnedResource, Permission, PrincipalId, PrincipalKind, RequestContext,
-    Timestamp, Window,
+    Authority, Forbidden, Granted, OwnedResource, Permission, PermissionSet, PrincipalId, PrincipalKind,
+    RequestContext, TenantId, Timestamp, Window,
 };
 
 use super::last_admin::{self, Admins};
@@ -103,12 +104,15 @@ impl<'a> Change<'a> {
 
     /// Records the change and makes it durable.
     pub(crate) async fn commit(mut self, event: Event) -> Result<(), AuthzError> {
+        // What is kept of API keys was read before.
+        let changing = self.auth.inner.api_keys.changing(self.ctx.tenant());
         self.auth
             .inner
             .audit
             .record(&mut self.tx, self.ctx, event)
             .await?;
         self.tx.commit().await?;
+        drop(changing);
         Ok(())
     }
 
@@ -161,23 +165,37 @@ impl Inner {
         Ok(granted)
     }
 
-    /// What the caller may do now, who cannot be disabled or erased until the transaction ends. Nobody who is not an active user of the
-    /// tenant may do anything.
-    async fn authority_now(
+    /// What the caller may do now, who cannot be disabled or erased until the transaction ends. Nobody who is not active in the
+    /// tenant may do anything, and under an API key nobody does more than the key leaves.
+    pub(crate) async fn authority_now(
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
         now: Timestamp,
-    ) -> Result<Authority, AuthzError> {
+    ) -> Result<Authority, Fault> {
         let Some(id) = ctx.principal().id() else {
             return Ok(Authority::default());
         };
-        let subject = rows::subject(tx, id).await?.filter(rows::Subject::is_active);
-        let Some(role) = subject.and_then(|subject| subject.role.parse::<Role>().ok()) else {
+        let Some(subject) = rows::subject(tx, id).await?.filter(rows::Subject::is_active) else {
             return Ok(Authority::default());
         };
-        let compiled = self.compile(&mut *tx, ctx.tenant(), id, now).await?;
-        Ok(Authority::new(self.role_permissions(role)).with(compiled.granted, now))
+        // A service is in no built-in role.
+        let role = subject.role.parse::<Role>();
+        let always = role.map_or_else(|_| PermissionSet::default(), |role| self.role_permissions(role));
+        let granted = self.granted_now(&mut *tx, ctx.tenant(), id, now).await?;
+        let limit = ctx.principal().authority().limit();
+        Ok(Authority::new(always).limited_to(limit).with(granted, now))
+    }
+
+    /// What was granted to somebody, as this transaction sees it.
+    pub(crate) async fn granted_now<'c>(
+        &self,
+        executor: impl Executor<'c, Database = Postgres>,
+        tenant: TenantId,
+        subject: PrincipalId,
+        now: Timestamp,
+    ) -> Result<Granted, Fault> {
+        Ok(self.compile(executor, tenant, subject, now).await?.granted)
     }
 
     /// The permissions that there are.
@@ -195,5 +213,6 @@ impl Inner {
         drop(known);
         // What was compiled knows nothing of them.
         self.authorities.clear();
+        self.api_keys.outdate();
     }
 }

@@ -16,6 +16,8 @@ const REASON_CHARS_MAX: usize = 200;
 pub enum GrantPrincipal {
     /// A user.
     User(PrincipalId),
+    /// A service principal.
+    Service(PrincipalId),
     /// Whoever is a member of the group, directly or by way of other groups, as long as they are.
     Group(GroupId),
 }
@@ -156,6 +158,7 @@ impl fmt::Display for RoleRef {
 pub(super) struct Row {
     id: GrantId,
     subject_id: Option<PrincipalId>,
+    is_service: bool,
     group_id: Option<GroupId>,
     role_id: Option<RoleId>,
     builtin_role: Option<String>,
@@ -173,11 +176,14 @@ pub(super) struct Row {
 impl Row {
     /// Constraints see to it that it is one.
     pub(super) fn grant(self) -> Option<Grant> {
-        let user = self.subject_id.map(GrantPrincipal::User);
+        let subject = self.subject_id.map(match self.is_service {
+            true => GrantPrincipal::Service,
+            false => GrantPrincipal::User,
+        });
         let builtin = self.builtin_role.and_then(|word| word.parse().ok());
         Some(Grant {
             id: self.id,
-            principal: user.or(self.group_id.map(GrantPrincipal::Group))?,
+            principal: subject.or(self.group_id.map(GrantPrincipal::Group))?,
             role: self
                 .role_id
                 .map(RoleRef::Custom)

@@ -66,7 +66,7 @@ pub(super) async fn admins(auth: &Auth, tx: &mut TenantTx, now: Timestamp) -> Re
          select coalesce(bool_or(true), false) as now, coalesce(bool_or(h.for_good), false) as for_good
          from holder h
          join platform_auth.subject s on s.tenant_id = $1 and s.id = h.id
-         where s.status = 'active' and s.erased_at is null",
+         where s.status = 'active' and s.erased_at is null and s.kind = 'human'",
     )
     .bind(tx.tenant())
     .bind(builtin)

@@ -16,6 +16,8 @@ const MEMBERS_MAX: u32 = 10_000;
 pub enum Member {
     /// A user.
     User(PrincipalId),
+    /// A service principal.
+    Service(PrincipalId),
     /// Another group, whose members are members by that.
     Group(GroupId),
 }
@@ -89,7 +91,10 @@ impl Auth {
         let admins = change.admins().await?;
         let removed: Option<Row> = sqlx::query_as(
             "delete from platform_auth.group_member where tenant_id = $1 and group_id = $2 and id = $3
-             returning id, group_id, member_subject_id, member_group_id, added_at",
+             returning id, group_id, member_subject_id, exists (
+                      select from platform_auth.subject s
+                      where s.tenant_id = group_member.tenant_id and s.id = group_member.member_subject_id and s.kind = 'service'
+                    ) as is_service, member_group_id, added_at",
         )
         .bind(change.tx.tenant())
         .bind(group)
@@ -123,7 +128,10 @@ impl Auth {
             return Ok(None);
         }
         let rows: Vec<Row> = sqlx::query_as(
-            "select id, group_id, member_subject_id, member_group_id, added_at from platform_auth.group_member
+            "select id, group_id, member_subject_id, exists (
+                      select from platform_auth.subject s
+                      where s.tenant_id = group_member.tenant_id and s.id = group_member.member_subject_id and s.kind = 'service'
+                    ) as is_service, member_group_id, added_at from platform_auth.group_member
              where tenant_id = $1 and group_id = $2 and ($3::uuid is null or id > $3)
              order by id
              limit $4",
@@ -144,6 +152,7 @@ impl From<Member> for GrantPrincipal {
     fn from(member: Member) -> Self {
         match member {
             Member::User(id) => Self::User(id),
+            Member::Service(id) => Self::Service(id),
             Member::Group(id) => Self::Group(id),
         }
     }
@@ -154,6 +163,7 @@ struct Row {
     id: MembershipId,
     group_id: GroupId,
     member_subject_id: Option<PrincipalId>,
+    is_service: bool,
     member_group_id: Option<GroupId>,
     added_at: Timestamp,
 }
@@ -161,11 +171,14 @@ struct Row {
 impl Row {
     /// A constraint sees to it that it is one of the two.
     fn membership(self) -> Option<Membership> {
-        let user = self.member_subject_id.map(Member::User);
+        let subject = self.member_subject_id.map(match self.is_service {
+            true => Member::Service,
+            false => Member::User,
+        });
         Some(Membership {
             id: self.id,
             group: self.group_id,
-            member: user.or(self.member_group_id.map(Member::Group))?,
+            member: subject.or(self.member_group_id.map(Member::Group))?,
             added_at: self.added_at,
         })
     }
@@ -184,7 +197,7 @@ async fn count(tx: &mut TenantTx, group: GroupId) -> Result<i64, DbError> {
 
 async fn insert(tx: &mut TenantTx, membership: &Membership) -> Result<(), AuthzError> {
     let (user, group) = match membership.member {
-        Member::User(id) => (Some(id), None),
+        Member::User(id) | Member::Service(id) => (Some(id), None),
         Member::Group(id) => (None, Some(id)),
     };
     let inserted = sqlx::query(

@@ -18,6 +18,7 @@ mod name;
 mod nesting;
 mod role;
 mod rows;
+mod service;
 mod trail;
 
 pub(crate) use self::cache::AuthorityCache;
@@ -34,6 +35,7 @@ pub use self::group::{Group, GroupUpdate};
 pub use self::member::{Member, Membership};
 pub use self::name::{InvalidUniqueName, UniqueName};
 pub use self::role::{CustomRole, NewRole, RoleUpdate};
+pub use self::service::{SERVICE_PRINCIPALS_MANAGE, ServicePrincipal, ServicePrincipalUpdate};
 
 platform_core::id_type! {
     /// Names a role of a tenant's own.

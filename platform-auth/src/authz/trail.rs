@@ -19,6 +19,7 @@ const ROLE: &str = "role";
 const GROUP: &str = "group";
 const GRANT: &str = "grant";
 const USER: &str = "user";
+const SERVICE: &str = "service";
 
 pub(super) fn role_made(role: &CustomRole) -> Event {
     let changes = Changes::new().field("name", None::<&str>, &role.name).field(
@@ -85,6 +86,7 @@ fn with_member(event: Event, membership: &Membership) -> Event {
     // The member first: what somebody gained or lost is found under the one who did.
     let event = match membership.member {
         Member::User(user) => event.target(USER, user.to_string()),
+        Member::Service(service) => event.target(SERVICE, service.to_string()),
         Member::Group(group) => event.target("member_group", group.to_string()),
     };
     event
@@ -95,6 +97,9 @@ fn with_member(event: Event, membership: &Membership) -> Event {
 pub(super) fn granted(grant: &Grant) -> Event {
     let event = match grant.principal {
         GrantPrincipal::User(user) => platform_audit::role_granted(user, grant.role.to_string()),
+        GrantPrincipal::Service(service) => event(ROLE_GRANTED, Activity::Grant, Severity::Medium)
+            .target(SERVICE, service.to_string())
+            .target(ROLE, grant.role.to_string()),
         GrantPrincipal::Group(group) => event(ROLE_GRANTED, Activity::Grant, Severity::Medium)
             .target(GROUP, group.to_string())
             .target(ROLE, grant.role.to_string()),
@@ -105,6 +110,9 @@ pub(super) fn granted(grant: &Grant) -> Event {
 pub(super) fn revoked(grant: &Grant) -> Event {
     let event = match grant.principal {
         GrantPrincipal::User(user) => platform_audit::role_revoked(user, grant.role.to_string()),
+        GrantPrincipal::Service(service) => event(ROLE_REVOKED, Activity::Revoke, Severity::Medium)
+            .target(SERVICE, service.to_string())
+            .target(ROLE, grant.role.to_string()),
         GrantPrincipal::Group(group) => event(ROLE_REVOKED, Activity::Revoke, Severity::Medium)
             .target(GROUP, group.to_string())
             .target(ROLE, grant.role.to_string()),

@@ -5,12 +5,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use platform_core::RequestMeta;
 use platform_core::http::{AuthOutcome, Authenticate};
 
-use crate::{Auth, AuthenticateError};
+use crate::{ApiKeyToken, Auth, AuthenticateError};
 
-/// Reads `Authorization: Bearer` and looks its session up in the database, for every request anew.
+/// Reads `Authorization: Bearer` and looks up the session, in the database for every request anew, or the API key.
 ///
-/// No such header, or one of another scheme, is no credential. Anything else that is not a live session of an active user fails, and the
-/// request with it, on public routes too.
+/// No such header, or one of another scheme, is no credential. Anything else that is not a live session of an active user or a key that
+/// works fails, and the request with it, on public routes too.
 #[async_trait]
 impl Authenticate for Auth {
     async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome {
@@ -19,7 +19,11 @@ impl Authenticate for Auth {
             Ok(Some(token)) => token,
             Err(error) => return AuthOutcome::Failed(error.into()),
         };
-        match self.authenticate_token(token, meta).await {
+        let authenticated = match ApiKeyToken::is_named_by(token) {
+            true => self.authenticate_api_key(token, meta).await,
+            false => self.authenticate_token(token, meta).await,
+        };
+        match authenticated {
             Ok(ctx) => AuthOutcome::Authenticated(ctx),
             Err(error) => AuthOutcome::Failed(error.into()),
         }

@@ -15,6 +15,9 @@
 //! | `POST /auth/totp/confirm` | who has signed in | 200, recovery codes, a new token and the user |
 //! | `POST /auth/totp/disable` | who has signed in | 204 |
 //! | `POST /auth/recovery-codes` | who has signed in | 200, recovery codes |
+//! | `GET /auth/api-keys` | who is in a session | 200, a page of one's own API keys |
+//! | `POST /auth/api-keys`, `POST /auth/api-keys/{id}/rotate` | who is in a session | 201, a key |
+//! | `DELETE /auth/api-keys/{id}` | who is in a session | 200, the key that was revoked |
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `GET /auth/me` | who has signed in | 200, the user |
 //! | `GET /users`, `GET /users/{id}` | an admin | 200, a page of users; a user |
@@ -33,11 +36,19 @@
 //! | `POST /groups/{id}/members`, `DELETE /groups/{id}/members/{membership_id}` | `groups:manage` | 201, 200 |
 //! | `POST /grants`, `DELETE /grants/{id}` | `grants:manage` | 201, 200, the grant that was revoked |
 //! | `GET /grants`, `GET /grants/{id}`, `GET /explain` | `grants:manage` | 200 |
+//! | `GET /api-keys`, `GET`, `DELETE /api-keys/{id}` | `api-keys:manage` | 200 |
+//! | `GET /service-principals`, `GET /service-principals/{id}` | `service-principals:manage` | 200 |
+//! | `POST /service-principals`, `PUT`, `DELETE /service-principals/{id}` | `service-principals:manage` | 201, 200, 204 |
+//! | `POST /service-principals/{id}/disable`, `POST /service-principals/{id}/enable` | `service-principals:manage` | 200 |
+//! | `GET`, `POST /service-principals/{id}/api-keys` | `service-principals:manage` | 200, 201, a key |
+//! | `POST /service-principals/{id}/api-keys/{key_id}/rotate` | `service-principals:manage` | 201, a key |
+//! | `DELETE /service-principals/{id}/api-keys/{key_id}` | `service-principals:manage` | 200, the key that was revoked |
 //!
 //! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for the header `Authorization: Bearer`, and
 //! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`.
 
 mod account;
+mod api_keys;
 mod authenticate;
 mod authz;
 mod body;
@@ -48,6 +59,10 @@ mod problem;
 mod second_factor;
 mod users;
 
+pub use api_keys::{
+    ApiKeyBody, IssuedApiKeyBody, NewApiKeyBody, NewServicePrincipalBody, RotationBody, ServicePrincipalBody,
+    ServicePrincipalChangeBody, ServicePrincipalStatus,
+};
 pub use authz::{
     DecisionBody, GrantBody, GroupBody, GroupChangeBody, MemberBody, MembershipBody, NameBody, NewGrantBody,
     NewRoleBody, PermissionBody, PermissionListBody, PrincipalBody, PrincipalKindBody, ResourceBody,
@@ -102,6 +117,7 @@ impl Auth {
             .routes(routes!(second_factor::confirm))
             .routes(routes!(second_factor::disable))
             .routes(routes!(second_factor::renew_recovery_codes))
+            .merge(api_keys::own_routes())
             .with_state(self.clone())
     }
 
@@ -115,6 +131,7 @@ impl Auth {
             .routes(routes!(erasure::place_hold, erasure::list_holds))
             .routes(routes!(erasure::release_hold))
             .merge(authz::routes())
+            .merge(api_keys::admin_routes())
             .with_state(self.clone())
     }
 }

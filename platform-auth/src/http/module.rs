@@ -11,7 +11,7 @@ use crate::authz::OWN_PERMISSIONS;
 use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and send mail, and offers the handle [`Auth`].
+/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and the use of API keys and send mail, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -35,17 +35,22 @@ impl Module for Auth {
             .nest("/admin/v1", self.admin_routes());
         Ok(Parts {
             routes: Some(routes),
-            workers: [Some(self.counting()), self.delivering()]
-                .into_iter()
-                .flatten()
-                .collect(),
-            on_stop: vec![self.last_requests(), self.last_count()],
+            workers: [
+                Some(self.counting()),
+                Some(self.noting_key_use()),
+                self.delivering(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            on_stop: vec![self.last_requests(), self.last_count(), self.last_key_use()],
             ..Parts::default()
         })
     }
 }
 
-/// How often counted refusals are looked at, and how long an event may tell of them before they get one of their own.
+/// How often counted refusals are looked at, and how long an event may tell of them before they get one of their own; and how often the use
+/// of API keys is written down.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
 
 impl Auth {
@@ -59,6 +64,32 @@ impl Auth {
                 while stop.run_until_cancelled(rounds.tick()).await.is_some() {
                     auth.record_counted_refusals(COUNT_EVERY).await?;
                 }
+                Ok(())
+            }
+        })
+    }
+
+    fn noting_key_use(&self) -> Worker {
+        let auth = self.clone();
+        Worker::new("auth.api_key_use", move |stop| {
+            let auth = auth.clone();
+            async move {
+                let mut rounds = interval(COUNT_EVERY);
+                rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+                    auth.record_api_key_use().await?;
+                }
+                Ok(())
+            }
+        })
+    }
+
+    fn last_key_use(&self) -> Hook {
+        let auth = self.clone();
+        Hook::new("auth.api_key_use", move || {
+            let auth = auth.clone();
+            async move {
+                auth.record_api_key_use().await?;
                 Ok(())
             }
         })

@@ -68,6 +68,7 @@ impl From<CredentialError> for Problem {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::NoUser => Self::not_found(),
+            CredentialError::SessionRequired => session_required(),
             CredentialError::WrongPassword => {
                 Self::new(StatusCode::FORBIDDEN, "wrong_password", "the password is wrong")
             }
@@ -137,6 +138,7 @@ impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::Forbidden(forbidden) => forbidden.into(),
+            AccessError::SessionRequired => session_required(),
             AccessError::Fault(fault) => of_fault(fault),
         }
     }
@@ -212,6 +214,15 @@ fn of_registration(invalid: &InvalidRegistration) -> Problem {
         })
 }
 
+/// The credential is good, and of the wrong sort for this.
+pub(super) fn session_required() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "session_required",
+        "this takes a session: sign in, an API key is not enough",
+    )
+}
+
 fn too_many_attempts(retry_after: Duration) -> Problem {
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
@@ -251,6 +262,8 @@ pub(super) fn of_fault(fault: Fault) -> Problem {
         Fault::Keys(error) => error.into(),
         Fault::Seal(error) => error.into(),
         Fault::Open(error) => error.into(),
+        // The other request has logged why.
+        Fault::NotLookedUp => Problem::unavailable(),
         Fault::TooMuchGranted => {
             tracing::error!("a caller was granted more than can be compiled, and is refused");
             Problem::internal()

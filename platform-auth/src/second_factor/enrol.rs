@@ -322,7 +322,11 @@ impl Inner {
 fn user_of(ctx: &RequestContext) -> Result<PrincipalId, CredentialError> {
     let is_user = ctx.principal().kind() == PrincipalKind::User;
     let id = ctx.principal().id().filter(|_| is_user);
-    id.ok_or(CredentialError::NoUser)
+    let id = id.ok_or(CredentialError::NoUser)?;
+    match ctx.session() {
+        Some(_) => Ok(id),
+        None => Err(CredentialError::SessionRequired),
+    }
 }
 
 /// The digits of a code without the blanks that authenticators show between them.

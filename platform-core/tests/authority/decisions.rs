@@ -4,28 +4,28 @@ use platform_core::{
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-const PERMISSIONS: [Permission; 3] = [
+pub(crate) const PERMISSIONS: [Permission; 3] = [
     Permission::new("parcels:see"),
     Permission::new("parcels:open"),
     Permission::new("parcels:send"),
 ];
 
 /// Two ids of one kind and one id of two kinds.
-const RESOURCES: [(&str, &str); 3] = [("depot", "north"), ("depot", "south"), ("van", "north")];
+pub(crate) const RESOURCES: [(&str, &str); 3] = [("depot", "north"), ("depot", "south"), ("van", "north")];
 
 /// Instants that are looked at; windows begin and end strictly between the first and the last, so that an open side reaches past them.
-const INSTANTS: std::ops::RangeInclusive<i64> = -1..=12;
+pub(crate) const INSTANTS: std::ops::RangeInclusive<i64> = -1..=12;
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_unix_timestamp(second).unwrap()
 }
 
-fn resource(which: usize) -> Resource<'static> {
+pub(crate) fn resource(which: usize) -> Resource<'static> {
     let (kind, id) = RESOURCES[which];
     Resource::new(kind, id).unwrap()
 }
 
-fn owned(which: usize) -> OwnedResource {
+pub(crate) fn owned(which: usize) -> OwnedResource {
     let (kind, id) = RESOURCES[which];
     OwnedResource {
         kind: kind.into(),
@@ -34,17 +34,17 @@ fn owned(which: usize) -> OwnedResource {
 }
 
 /// A holding as a test says it: which role, on which resource, when.
-type Told = (usize, Option<usize>, (Option<i64>, Option<i64>));
+pub(crate) type Told = (usize, Option<usize>, (Option<i64>, Option<i64>));
 
 #[derive(Debug, Clone)]
-struct World {
-    always: Vec<usize>,
-    roles: Vec<Vec<usize>>,
-    told: Vec<Told>,
+pub(crate) struct World {
+    pub(crate) always: Vec<usize>,
+    pub(crate) roles: Vec<Vec<usize>>,
+    pub(crate) told: Vec<Told>,
 }
 
 impl World {
-    fn holdings(&self) -> Vec<Holding> {
+    pub(crate) fn holdings(&self) -> Vec<Holding> {
         let sets: Vec<PermissionSet> = self.roles.iter().map(|role| set(role)).collect();
         let holding = |(role, on, (from, until)): &Told| Holding {
             permissions: sets[*role].clone(),
@@ -54,12 +54,12 @@ impl World {
         self.told.iter().map(holding).collect()
     }
 
-    fn authority(&self, as_of: i64) -> Authority {
+    pub(crate) fn authority(&self, as_of: i64) -> Authority {
         Authority::new(set(&self.always)).with(Granted::new(self.holdings()), at(as_of))
     }
 
     /// The slow way.
-    fn allows(&self, permission: usize, on: Option<usize>, second: i64) -> bool {
+    pub(crate) fn allows(&self, permission: usize, on: Option<usize>, second: i64) -> bool {
         let granted = self.told.iter().any(|(role, limited, (from, until))| {
             self.roles[*role].contains(&permission)
                 && (limited.is_none() || *limited == on)
@@ -70,22 +70,22 @@ impl World {
     }
 }
 
-fn set(permissions: &[usize]) -> PermissionSet {
+pub(crate) fn set(permissions: &[usize]) -> PermissionSet {
     permissions.iter().map(|which| PERMISSIONS[*which]).collect()
 }
 
-fn permissions() -> impl Strategy<Value = Vec<usize>> {
+pub(crate) fn permissions() -> impl Strategy<Value = Vec<usize>> {
     proptest::sample::subsequence(vec![0, 1, 2], 0..=3)
 }
 
-fn window() -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
+pub(crate) fn window() -> impl Strategy<Value = (Option<i64>, Option<i64>)> {
     let side = || proptest::option::weighted(0.7, 0_i64..=11);
     (side(), side()).prop_filter("it holds an instant", |(from, until)| {
         from.is_none() || until.is_none() || from < until
     })
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub(crate) fn world() -> impl Strategy<Value = World> {
     let roles = proptest::collection::vec(permissions(), 3);
     let told = (0_usize..3, proptest::option::weighted(0.7, 0_usize..3), window());
     let always = prop_oneof![4 => Just(Vec::new()), 1 => permissions()];
@@ -97,7 +97,7 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 /// How many worlds are tried: 2,000, with some 170 decisions in each. `PLATFORM_AUTHZ_CASES=1000000` asks for as many worlds.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let cases = std::env::var("PLATFORM_AUTHZ_CASES").ok();
     Config::with_cases(cases.map_or(2_000, |cases| cases.parse().unwrap()))
 }

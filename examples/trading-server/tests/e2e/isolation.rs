@@ -1,11 +1,13 @@
 //! Two tenants, every operation, every table: nothing of the one is within reach of the other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use platform_audit::{AuditLog, tenant_created, tenant_suspended};
 use platform_core::pg::{Db, NewTenant, TenantStatus, Tenants};
 use platform_core::testing::assert_tables_isolated;
-use platform_core::{RequestContext, TenantId};
+use platform_core::time::format_description::well_known::Rfc3339;
+use platform_core::{RequestContext, Sources, TenantId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -16,6 +18,12 @@ use crate::support::{Answer, Api, DataDir, Launch, PASSWORD, Server, buy, eventu
 
 /// An id of the right form that nobody has.
 const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
+
+/// When an API key of the test expires.
+fn in_an_hour() -> String {
+    let at = Sources::system().now() + Duration::from_secs(60 * 60);
+    at.format(&Rfc3339).unwrap()
+}
 
 /// The victim's idempotency key.
 const KEY: &str = "victims-key";
@@ -136,6 +144,13 @@ impl Victim {
             (answer.status == 200).then_some(answer)
         })
         .await;
+        let key = json!({ "name": "Report", "scopes": ["all"], "expires_at": in_an_hour() });
+        admin.post("/api/v1/auth/api-keys", &key).await.expect(201);
+        let service = json!({ "name": "Settlement" });
+        admin
+            .post("/admin/v1/service-principals", &service)
+            .await
+            .expect(201);
         // One-time tokens, a seed and recovery codes.
         let careful = server.api().register(tenant, "careful@example.com").await;
         set_up_totp(&careful).await;

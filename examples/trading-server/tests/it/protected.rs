@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 24] = [
+const PROTECTED: [(&str, &str); 25] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -70,6 +70,12 @@ const PROTECTED: [(&str, &str); 24] = [
         "platform_auth.recovery_code",
         "insert into platform_auth.recovery_code (tenant_id, subject_id, code_hash, created_at)
          select tenant_id, id, decode(repeat('00', 32), 'hex'), now() from platform_auth.subject where tenant_id = $1",
+    ),
+    (
+        "platform_auth.api_key",
+        "insert into platform_auth.api_key (tenant_id, id, subject_id, name, key_hash, scopes, created_at, expires_at)
+         select tenant_id, gen_random_uuid(), id, 'test', decode(repeat('00', 32), 'hex'), '{all}', now(), now() + interval '1 hour'
+         from platform_auth.subject where tenant_id = $1",
     ),
     (
         "platform_core.tenant",

@@ -107,17 +107,19 @@ pub struct GroupBody {
     created_at: Timestamp,
 }
 
-/// Whether a user or a group is meant.
+/// Whether a user, a service principal or a group is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalKindBody {
     /// A user of the tenant.
     User,
+    /// A service principal of the tenant.
+    Service,
     /// A group; whoever is in it.
     Group,
 }
 
-/// A user or a group.
+/// A user, a service principal or a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrincipalBody {
@@ -286,6 +288,7 @@ impl From<PrincipalBody> for GrantPrincipal {
     fn from(body: PrincipalBody) -> Self {
         match body.kind {
             PrincipalKindBody::User => Self::User(PrincipalId::from_stored(body.id)),
+            PrincipalKindBody::Service => Self::Service(PrincipalId::from_stored(body.id)),
             PrincipalKindBody::Group => Self::Group(GroupId::from_stored(body.id)),
         }
     }
@@ -295,6 +298,7 @@ impl From<PrincipalBody> for Member {
     fn from(body: PrincipalBody) -> Self {
         match body.kind {
             PrincipalKindBody::User => Self::User(PrincipalId::from_stored(body.id)),
+            PrincipalKindBody::Service => Self::Service(PrincipalId::from_stored(body.id)),
             PrincipalKindBody::Group => Self::Group(GroupId::from_stored(body.id)),
         }
     }
@@ -304,6 +308,7 @@ impl From<GrantPrincipal> for PrincipalBody {
     fn from(principal: GrantPrincipal) -> Self {
         let (kind, id) = match principal {
             GrantPrincipal::User(id) => (PrincipalKindBody::User, id.as_uuid()),
+            GrantPrincipal::Service(id) => (PrincipalKindBody::Service, id.as_uuid()),
             GrantPrincipal::Group(id) => (PrincipalKindBody::Group, id.as_uuid()),
         };
         Self { kind, id }

@@ -14,7 +14,7 @@ use crate::{Auth, GrantFilter, GrantId, GrantPrincipal, GroupId, NewGrant, Role,
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GrantQuery {
-    /// Directly to this user.
+    /// Directly to this user or service principal.
     #[serde(default)]
     user_id: Option<PrincipalId>,
     /// Directly to this group.
@@ -36,7 +36,7 @@ pub(super) struct GrantQuery {
     revoked: Option<bool>,
 }
 
-/// Grant a role to a user or a group.
+/// Grant a role to a user, a service principal or a group.
 #[utoipa::path(
     post,
     path = "/grants",
