@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod admin;
 mod audit;
 mod bad_input;
 mod commands;
