@@ -30,7 +30,8 @@ ABOUT_POLICIES = {"SEC005", "SEC008", "SEC028", "SEC038", "PERF003", "PERF004"}
 # These policies name nobody and let in the table's owner alone, under whom the functions of its triggers run. A dump is restored under
 # another owner's name, so that they cannot name this one. The owner is not a login of the service.
 OWNERS_POLICIES = {("platform_audit.pending", "owner_work")}
-IS_OWNER = "CURRENT_USER = ( SELECT pg_get_userbyid(c.relowner) AS pg_get_userbyid FROM pg_class c WHERE (c.oid = ('{table}'::regclass)::oid))"
+# Who may empty a table is its owner and whoever is granted that, and nobody may be.
+IS_OWNER = "has_table_privilege(('{table}'::regclass)::oid, 'TRUNCATE'::text)"
 
 # What triggers of protected tables call (SEC013).
 TRIGGER_FUNCTIONS = {
@@ -75,12 +76,17 @@ class Known:
                 " pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)"
                 " from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace"
             ).fetchall()
+            emptied_by_others = connection.execute(
+                "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+                " where exists (select from aclexplode(c.relacl) a where a.privilege_type = 'TRUNCATE' and a.grantee <> c.relowner)"
+            ).fetchall()
             triggers = connection.execute(
                 "select n.nspname || '.' || c.relname || '.' || t.tgname, fn.nspname || '.' || f.proname"
                 " from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace"
                 " join pg_proc f on f.oid = t.tgfoid join pg_namespace fn on fn.oid = f.pronamespace"
             ).fetchall()
         self.policies = {(table, name): (set(roles), conditions) for table, name, roles, *conditions in policies}
+        self.emptied_by_others = {table for (table,) in emptied_by_others}
         self.functions = dict(triggers)
 
     def is_of_group_role(self, table, policy):
@@ -88,10 +94,10 @@ class Known:
         return bool(roles) and roles <= GROUP_ROLES.keys()
 
     def is_of_owner(self, table, policy):
-        if (table, policy) not in OWNERS_POLICIES:
+        if (table, policy) not in OWNERS_POLICIES or table in self.emptied_by_others:
             return False
         _, conditions = self.policies.get((table, policy), (set(), []))
-        wanted = "(" + IS_OWNER.format(table=table) + ")"
+        wanted = IS_OWNER.format(table=table)
         return bool(conditions) and all(" ".join((each or "").split()) == wanted for each in conditions)
 
     def accepts(self, rule, location):

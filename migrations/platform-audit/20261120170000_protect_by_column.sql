@@ -8,20 +8,27 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
-  changed jsonb := case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end;
+  changed_tenant uuid;
 begin
+  if tg_op = 'DELETE' then
+    changed_tenant := to_jsonb(old) ->> tg_argv[0];
+  else
+    changed_tenant := to_jsonb(new) ->> tg_argv[0];
+  end if;
   -- What goes from one tenant to another would have to stand in the trails of both, and a transaction has one tenant: it is taken away
   -- from the one and given to the other.
-  if tg_op = 'UPDATE' and (to_jsonb(old) ->> tg_argv[0]) is distinct from (to_jsonb(new) ->> tg_argv[0]) then
-    raise exception 'a row of %.% cannot change its tenant', tg_table_schema, tg_table_name using errcode = 'PA001';
+  if tg_op = 'UPDATE' then
+    if (to_jsonb(old) ->> tg_argv[0])::uuid is distinct from changed_tenant then
+      raise exception 'a row of %.% cannot change its tenant', tg_table_schema, tg_table_name using errcode = 'PA001';
+    end if;
   end if;
-  if not exists (
-    select from platform_audit.pending p
-    where p.tenant_id = (changed ->> tg_argv[0])::uuid
-      and p.xid = pg_current_xact_id()
-      -- Numbers of transactions begin again in a restored database. The hour is for a clock that is set back.
-      and p.recorded_at >= transaction_timestamp() - interval '1 hour'
-  ) then
+  perform from platform_audit.pending p
+  where p.tenant_id = changed_tenant
+    and p.xid = pg_current_xact_id()
+    -- Numbers of transactions begin again in a restored database. The hour is for a clock that is set back.
+    and p.recorded_at >= transaction_timestamp() - interval '1 hour'
+  limit 1;
+  if not found then
     raise exception '% on %.% was not audited', tg_op, tg_table_schema, tg_table_name
       using errcode = 'PA001',
             hint = 'record an audit event of the tenant that the row is about, in the transaction that makes the change';

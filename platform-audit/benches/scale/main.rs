@@ -13,7 +13,12 @@
 //! | `TEST_DATABASE_URL` | the server, by a superuser's URL; the tests' own one, which waits for no disk, otherwise |
 //! | `BENCH_EVENTS` | events of the long trail, 1000000; a million takes some 2 GB and minutes to make |
 //! | `BENCH_ROUNDS` | how often the two take turns, 40 |
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark"
+)]
 #![expect(clippy::float_arithmetic, reason = "a report for people")]
 
 #[path = "../support/mod.rs"]
@@ -27,10 +32,11 @@ use trail::{Operation, Trail};
 
 const SHORT: u64 = 10_000;
 
-const OPERATIONS: [(&str, Operation); 13] = [
+const OPERATIONS: [(&str, Operation); 14] = [
     ("record an event", Operation::Record),
     ("record 1,000 events", Operation::RecordMany),
-    ("search by target", Operation::Target),
+    ("search by target, a page", Operation::Target),
+    ("search by target, until it is found", Operation::TargetFound),
     ("search by second target", Operation::SecondTarget),
     ("search by actor", Operation::Actor),
     ("search by a common action", Operation::CommonAction),
@@ -97,10 +103,10 @@ async fn main() {
     println!("\nload {}", load());
 }
 
-/// Those that add events are done less often, so that the short trail stays short.
+/// Those that add events are done less often, so that the short trail stays short, and so is what takes long.
 fn rounds_of(operation: Operation, rounds: u64) -> u64 {
     match operation {
-        Operation::RecordMany | Operation::Round => rounds.min(8),
+        Operation::RecordMany | Operation::Round | Operation::TargetFound => rounds.min(8),
         _ => rounds,
     }
 }

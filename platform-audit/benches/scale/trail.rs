@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use platform_audit::{
-    Action, AuditLog, Event, EventFilter, EventId, EventPage, Outcome, Reader, Sequencer, VerifyOptions,
-    verify_stored,
+    Action, AuditLog, Event, EventFilter, EventId, EventList, EventPage, Outcome, Reader, Sequencer,
+    VerifyOptions, verify_stored,
 };
 use platform_core::pg::Db;
 use platform_core::time::Duration;
@@ -46,6 +46,7 @@ pub(crate) enum Operation {
     Record,
     RecordMany,
     Target,
+    TargetFound,
     SecondTarget,
     Actor,
     CommonAction,
@@ -201,7 +202,11 @@ impl Trail {
                 let round = self.sequencer.round().await.unwrap();
                 return assert!(round.sequenced == 1_000 && round.signed == 1);
             }
-            Operation::Target => (filter.target("order", &known.target_id), Some(1)),
+            Operation::Target => (filter.target("order", &known.target_id), None),
+            Operation::TargetFound => {
+                let filter = filter.target("order", &known.target_id);
+                return self.search_pages(&filter).await;
+            }
             Operation::SecondTarget => (filter.target("account", &known.second_id), None),
             Operation::Actor => (filter.actor(known.actor_id), None),
             Operation::CommonAction => (filter.action("order.place"), Some(50)),
@@ -216,18 +221,32 @@ impl Trail {
             Operation::Newest => (filter, Some(50)),
             Operation::Nothing => (filter.action("order.never"), Some(0)),
         };
-        let ctx = self.context(0);
-        let mut read = self.db.read(&ctx).await.unwrap();
-        let list = self
-            .log
-            .search(&mut read, Reader::Platform, &filter, EventPage::newest(50))
-            .await
-            .unwrap();
-        read.finish().await.unwrap();
-        match found {
-            Some(count) => assert_eq!(list.events.len(), count, "{filter:?}"),
-            None => assert!(!list.events.is_empty() || list.next.is_some(), "{filter:?}"),
+        let list = self.search(&filter, EventPage::newest(50)).await;
+        let Some(count) = found else {
+            return assert!(!list.events.is_empty() || list.next.is_some(), "{filter:?}");
+        };
+        assert_eq!(list.events.len(), count, "{filter:?}");
+    }
+
+    /// Goes on from page to page until something is found. What may be the second target of any event is looked for among all that have
+    /// several, 10,000 for a page, and an event is not shown before the newer ones were looked at.
+    async fn search_pages(&self, filter: &EventFilter) {
+        let mut page = EventPage::newest(50);
+        loop {
+            let list = self.search(filter, page).await;
+            match list.next {
+                _ if !list.events.is_empty() => return assert_eq!(list.events.len(), 1, "{filter:?}"),
+                Some(next) => page = EventPage::before(next, 50),
+                None => panic!("not found: {filter:?}"),
+            }
         }
+    }
+
+    async fn search(&self, filter: &EventFilter, page: EventPage) -> EventList {
+        let mut read = self.db.read(&self.context(0)).await.unwrap();
+        let list = self.log.search(&mut read, Reader::Platform, filter, page).await;
+        read.finish().await.unwrap();
+        list.unwrap()
     }
 
     async fn record(&self, count: u64) {

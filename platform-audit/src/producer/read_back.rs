@@ -57,7 +57,7 @@ impl AuditWorker {
             watched.end(tenant, id);
         } else if found.has_row {
             if watched.looked(tenant, id) {
-                round.unsequenced += 1;
+                self.unsequenced(round);
                 tracing::warn!(
                     tenant.id = %tenant, event.id = %id,
                     "an attestation is not sequenced: the sequencer is behind or stopped, or somebody keeps it out of the tree"
@@ -79,12 +79,17 @@ impl AuditWorker {
             return;
         };
         if let Some(id) = sealing.counting.watched().add(tenant, attestation) {
-            round.unsequenced += 1;
+            self.unsequenced(round);
             tracing::warn!(
                 tenant.id = %tenant, event.id = %id,
                 "nobody looks any more whether an attestation is sequenced: too many are not"
             );
         }
+    }
+
+    fn unsequenced(&self, round: &mut AuditRound) {
+        round.unsequenced += 1;
+        Counters::add(&self.log.counters.attestations_unsequenced, 1);
     }
 
     async fn look_for(&self, tenant: TenantId, attestations: &[EventId]) -> Result<Vec<Found>, DbError> {

@@ -69,6 +69,7 @@ pub(crate) struct Counters {
     pub(crate) unaudited: AtomicU64,
     pub(crate) attested: AtomicU64,
     pub(crate) attestations_missing: AtomicU64,
+    pub(crate) attestations_unsequenced: AtomicU64,
 }
 
 /// What a log has done since the process began, for metrics.
@@ -93,6 +94,9 @@ pub struct AuditCounts {
     /// Attestations that were recorded and were gone when the worker looked for them: somebody deletes what shows that events are
     /// missing. Never anything but 0; raise an alarm.
     pub attestations_missing: u64,
+    /// Attestations that were still without a place in the tree after ten rounds, and those for which nobody looks any more because too
+    /// many are: the sequencer is behind or stopped, or somebody keeps them out.
+    pub attestations_unsequenced: u64,
 }
 
 /// An event was not recorded. The change it describes must not happen either: drop or roll back the transaction.
@@ -188,6 +192,7 @@ impl AuditLog {
             unaudited: read(&counters.unaudited),
             attested: read(&counters.attested),
             attestations_missing: read(&counters.attestations_missing),
+            attestations_unsequenced: read(&counters.attestations_unsequenced),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{AuditCounts, AuditLog, Spool, SpoolState};
 
 type ReadCount = fn(&AuditCounts) -> u64;
 
-const COUNTS: [(&str, &str, ReadCount); 8] = [
+const COUNTS: [(&str, &str, ReadCount); 9] = [
     ("audit_events_recorded", "Events that were inserted", |counts| {
         counts.recorded
     }),
@@ -46,6 +46,11 @@ const COUNTS: [(&str, &str, ReadCount); 8] = [
         "audit_attestations_missing",
         "Attestations that were recorded and are gone",
         |counts| counts.attestations_missing,
+    ),
+    (
+        "audit_attestations_unsequenced",
+        "Attestations that wait too long for their place in the tree",
+        |counts| counts.attestations_unsequenced,
     ),
 ];
 

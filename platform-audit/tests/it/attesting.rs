@@ -414,6 +414,7 @@ async fn an_attestation_that_does_not_come_into_the_tree_is_told_once() {
         told += round.unsequenced;
     }
     assert_eq!(told, 1);
+    assert_eq!(log.counts().attestations_unsequenced, 1);
     assert_eq!(log.counts().attestations_missing, 0);
 }
 

@@ -121,3 +121,22 @@ async fn an_event_of_the_same_transaction_counts_before_and_after_the_change() {
         connection.execute("commit").await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn nobody_but_the_owner_counts_as_the_owner_of_the_work_list() {
+    let test = with_a_protected_table().await;
+    let mut owner = PgConnection::connect(&test.owner_url()).await.unwrap();
+    let granted: Vec<String> = sqlx::query_scalar(
+        "select r.rolname::text from pg_roles r
+         where has_table_privilege(r.oid, 'platform_audit.pending', 'TRUNCATE') and not r.rolsuper",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    let name: String = sqlx::query_scalar("select current_user::text")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+
+    assert_eq!(granted, [name]);
+}

@@ -17,4 +17,5 @@ mod running;
 mod support;
 mod tampering;
 mod tenants;
+mod unanalyzed;
 mod unsealed;

@@ -5,6 +5,7 @@
 mod acknowledged;
 mod columns;
 mod live;
+mod nameless;
 mod rows;
 mod scenes;
 mod since;
