@@ -17,7 +17,7 @@ use crate::password::Policy;
 use crate::refusals::Ledger;
 use crate::reset::Requests;
 use crate::role::CompiledRoles;
-use crate::session::{self, EndReason, NewSession, Proof};
+use crate::session::{self, EndReason, NewSession, Proof, Sessions};
 use crate::throttle::Throttle;
 use crate::trail::Begun;
 use crate::user::Account;
@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     roles: CompiledRoles,
     pub(crate) catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) authorities: AuthorityCache,
+    /// What is remembered of sessions between requests.
+    pub(crate) sessions: Sessions,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -77,6 +79,7 @@ impl Auth {
         let requests = Requests::new(config.mail.as_ref());
         let codes = Throttle::new(config.second_factor);
         let roles = config.roles.compile();
+        let sessions = Sessions::new(config.sessions);
         let mut catalogue = Catalogue::of_own();
         catalogue.extend(config.declared.iter().copied());
         catalogue.extend(config.roles.permissions().map(PermissionInfo::from));
@@ -98,6 +101,7 @@ impl Auth {
                 roles,
                 catalogue: RwLock::new(Arc::new(catalogue)),
                 authorities: AuthorityCache::new(),
+                sessions,
             }),
         }
     }
@@ -149,7 +153,7 @@ impl Inner {
             user: account.id,
             token: &token,
             now,
-            lifetime: self.config.sessions,
+            lifetime: self.session_config(ctx.tenant()).await?,
             meta: ctx.meta(),
             proof,
         };
@@ -160,7 +164,9 @@ impl Inner {
             return Ok(None);
         }
         let replaced = match ctx.session().map(SessionId::from_stored) {
-            Some(before) => session::end(tx, before, EndReason::Replaced, now)
+            Some(before) => self
+                .sessions
+                .end(tx, before, EndReason::Replaced, now)
                 .await?
                 .map(|_| before),
             None => None,

@@ -101,6 +101,7 @@ impl Auth {
             }
             Err(error) => return Err(error.into()),
         }
+        inner.sessions.forget_after(&mut tx, user.as_uuid());
         if empty(&mut tx, user, inner.sources.now()).await? {
             inner.audit.record(&mut tx, ctx, trail::erased(user)).await?;
         }
@@ -193,7 +194,7 @@ impl Inner {
     }
 }
 
-async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbError> {
+pub(crate) async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbError> {
     let exists = sqlx::query_scalar(
         "select exists (select from platform_auth.subject where tenant_id = $1 and id = $2)",
     )

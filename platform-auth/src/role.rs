@@ -6,9 +6,9 @@ use std::str::FromStr;
 use platform_core::{Permission, PermissionSet};
 use serde::Serialize;
 
-use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SESSIONS_MANAGE};
 
-/// Administer the tenant: see its users.
+/// Administer the tenant: see, disable and enable its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
 
 /// What a user is to the tenant.
@@ -82,7 +82,13 @@ impl RoleTable {
 impl Default for RoleTable {
     fn default() -> Self {
         let mut table = Self(BTreeMap::new());
-        for permission in [TENANT_ADMIN, ROLES_MANAGE, GROUPS_MANAGE, GRANTS_MANAGE] {
+        for permission in [
+            TENANT_ADMIN,
+            ROLES_MANAGE,
+            GROUPS_MANAGE,
+            GRANTS_MANAGE,
+            SESSIONS_MANAGE,
+        ] {
             table.grant(Role::Admin, permission);
         }
         table

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    Authority, Permission, PermissionSet, PrincipalId, RequestId, Sources, TenantId, Timestamp, TraceContext,
+    Authentication, Authority, Permission, PermissionSet, PrincipalId, RequestId, Sources, TenantId,
+    Timestamp, TraceContext,
 };
 
 /// What sort of principal acts.
@@ -174,6 +175,7 @@ pub struct RequestContext {
     principal: Principal,
     on_behalf_of: Option<Principal>,
     session: Option<uuid::Uuid>,
+    pub(crate) authentication: Option<Authentication>,
     reason: Option<&'static str>,
     meta: RequestMeta,
 }
@@ -186,6 +188,7 @@ impl RequestContext {
             principal,
             on_behalf_of: None,
             session: None,
+            authentication: None,
             reason: None,
             meta,
         }
@@ -203,6 +206,7 @@ impl RequestContext {
             principal,
             on_behalf_of: None,
             session: None,
+            authentication: None,
             reason: None,
             meta,
         }
@@ -221,6 +225,7 @@ impl RequestContext {
             principal,
             on_behalf_of: None,
             session: None,
+            authentication: None,
             reason: Some(reason),
             meta,
         }

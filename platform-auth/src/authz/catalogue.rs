@@ -15,9 +15,15 @@ pub const GROUPS_MANAGE: Permission = Permission::new("groups:manage");
 /// Grant roles and revoke them, and ask why somebody may do something.
 pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 
+/// See which sessions the users of the tenant have, and end them.
+pub const SESSIONS_MANAGE: Permission = Permission::new("sessions:manage");
+
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 4] = [
-    PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
+pub(crate) const OWN: [PermissionInfo; 5] = [
+    PermissionInfo::assignable(
+        TENANT_ADMIN,
+        "Administer the tenant: see, disable and enable its users",
+    ),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
     PermissionInfo::assignable(
         GROUPS_MANAGE,
@@ -26,6 +32,10 @@ pub(crate) const OWN: [PermissionInfo; 4] = [
     PermissionInfo::assignable(
         GRANTS_MANAGE,
         "Grant roles and revoke them, and ask why somebody may do something",
+    ),
+    PermissionInfo::assignable(
+        SESSIONS_MANAGE,
+        "See which sessions the users of the tenant have, and end them",
     ),
 ];
 

@@ -18,14 +18,16 @@ mod name;
 mod nesting;
 mod role;
 mod rows;
+mod standing;
 mod trail;
 
-pub(crate) use self::cache::AuthorityCache;
+pub(crate) use self::cache::{AuthorityCache, Compiled};
 pub(crate) use self::catalogue::Catalogue;
 #[cfg(feature = "http")]
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
+pub(crate) use self::compile::{GRANTS_MAX, GrantRow, held_by, held_rows};
 
-pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SESSIONS_MANAGE};
 pub use self::error::AuthzError;
 pub use self::explain::{Decision, DecisionReason, Effect, Question};
 pub use self::grant::{Grant, GrantFilter, GrantPrincipal, InvalidGrant, NewGrant, RoleRef};
@@ -33,6 +35,7 @@ pub use self::group::{Group, GroupUpdate};
 pub use self::member::{Member, Membership};
 pub use self::name::{InvalidUniqueName, UniqueName};
 pub use self::role::{CustomRole, NewRole, RoleUpdate};
+pub use self::standing::Standing;
 
 platform_core::id_type! {
     /// Names a role of a tenant's own.
