@@ -1,21 +1,19 @@
-//! Using a session, ending it, and seeing users.
+//! Using a session, and seeing users.
 
-use platform_core::pg::DbError;
-use platform_core::{Authority, PrincipalId, RequestContext, RequestMeta, Timestamp};
+use platform_core::{PrincipalId, RequestContext, RequestMeta};
 
-use crate::session::{self, EndReason, Found};
+use crate::session::{Key, Outcome};
 use crate::stored;
-use crate::trail::{self, Asked};
-use crate::{
-    AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus,
-};
+use crate::trail::Asked;
+use crate::{AccessError, Auth, AuthenticateError, SessionToken, TENANT_ADMIN, User};
 
 /// The most users that one page holds, and one more to see whether another follows.
 const USERS_MAX: u32 = 201;
 
 impl Auth {
-    /// Finds out for whom a token stands and what it may do: one query, another one when what was granted to the user is not in memory or
-    /// has changed, and at most once a minute one write.
+    /// Finds out for whom the token of a session stands and what it may do: from memory, where what is known is younger than
+    /// [`cache_age`](crate::SessionConfig::cache_age) and nothing has changed since, or by one query. The instants at which a session or
+    /// a grant ends are looked at here each time.
     ///
     /// # Errors
     /// [`AuthenticateError::InvalidToken`] for every token that does not hold, whatever the reason. [`AuthenticateError::Fault`] when
@@ -25,63 +23,23 @@ impl Auth {
         token: &str,
         meta: &RequestMeta,
     ) -> Result<RequestContext, AuthenticateError> {
-        let inner = &*self.inner;
         let token = SessionToken::parse(token).map_err(|_| AuthenticateError::InvalidToken)?;
-        // Nobody yet: the tenant is only claimed, and its rows are looked into for this one hash.
-        let unknown = RequestContext::anonymous(token.tenant(), meta.clone());
-        let mut read = inner.db.read(&unknown).await?;
-        let found = session::find(&mut read, &token).await?;
-        let now = inner.sources.now();
-        let found = found
-            .filter(|found| found.is_live(now))
-            .ok_or(AuthenticateError::InvalidToken)?;
-        let role: Role = found.role.parse().map_err(|_| AuthenticateError::InvalidToken)?;
-        if UserStatus::of_stored(&found.status) != UserStatus::Active {
-            return Err(AuthenticateError::InvalidToken);
+        let outcome = self.inner.session(Key::of(&token), meta).await?;
+        let now = self.inner.sources.now();
+        match outcome {
+            Outcome::Live(known) => {
+                let ctx = known.context(meta, now);
+                self.touch(&ctx, &known, now).await;
+                Ok(ctx)
+            }
+            Outcome::Suspended(known) => {
+                let ctx = known.context(meta, now);
+                let asked = Asked::to("authenticate", "the tenant is suspended");
+                self.record_refused(&ctx, "tenant_suspended", asked).await;
+                Err(AuthenticateError::TenantSuspended)
+            }
+            Outcome::Refused | Outcome::Failed => Err(AuthenticateError::InvalidToken),
         }
-        let granted = inner
-            .granted(&mut read, found.subject_id, found.authz_version, now)
-            .await?;
-        // Ends in the background: the request does not wait another round trip for a transaction that only read.
-        drop(read);
-
-        let authority = Authority::new(inner.role_permissions(role)).with(granted, now);
-        let principal = inner.principal(found.subject_id, role).with_authority(authority);
-        let ctx = RequestContext::authenticated(token.tenant(), principal, meta.clone())
-            .in_session(found.session_id.as_uuid());
-        if found.tenant_status != "active" {
-            let asked = Asked::to("authenticate", "the tenant is suspended");
-            self.record_refused(&ctx, "tenant_suspended", asked).await;
-            return Err(AuthenticateError::TenantSuspended);
-        }
-        self.touch(&ctx, &found, now).await;
-        Ok(ctx)
-    }
-
-    /// Ends the session under which the context was authenticated. Every request that has not been authenticated by then is refused.
-    /// Ending it twice changes nothing; a context without a session has none to end.
-    ///
-    /// # Errors
-    /// [`AccessError::SessionRequired`] under an API key, which is revoked instead; [`AccessError::Fault`] when the session goes on.
-    pub async fn sign_out(&self, ctx: &RequestContext) -> Result<(), AccessError> {
-        let inner = &*self.inner;
-        if ctx.api_key().is_some() {
-            return Err(AccessError::SessionRequired);
-        }
-        let Some(session) = ctx.session().map(SessionId::from_stored) else {
-            return Ok(());
-        };
-        let mut tx = inner.db.begin(ctx).await?;
-        let now = inner.sources.now();
-        let ended = session::end(&mut tx, session, EndReason::SignedOut, now).await?;
-        if let Some(user) = ended {
-            inner
-                .audit
-                .record(&mut tx, ctx, trail::signed_out(user, session))
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
     }
 
     /// The user that the context stands for; `None` when it is not a user's.
@@ -129,22 +87,5 @@ impl Auth {
                 _ => return Ok(users),
             }
         }
-    }
-
-    /// Notes that the session was used. Failing to is no reason to refuse the request: the session then ends sooner, never later.
-    async fn touch(&self, ctx: &RequestContext, found: &Found, now: Timestamp) {
-        if !found.wants_touch(self.inner.config.sessions, now) {
-            return;
-        }
-        if let Err(error) = self.write_touch(ctx, found, now).await {
-            tracing::warn!(%error, "the use of a session could not be noted");
-        }
-    }
-
-    async fn write_touch(&self, ctx: &RequestContext, found: &Found, now: Timestamp) -> Result<(), DbError> {
-        let inner = &*self.inner;
-        let mut tx = inner.db.begin(ctx).await?;
-        session::touch(&mut tx, found.session_id, inner.config.sessions, now).await?;
-        tx.commit().await
     }
 }

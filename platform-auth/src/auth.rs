@@ -18,7 +18,7 @@ use crate::password::Policy;
 use crate::refusals::Ledger;
 use crate::reset::Requests;
 use crate::role::CompiledRoles;
-use crate::session::{self, EndReason, NewSession, Proof};
+use crate::session::{self, EndReason, NewSession, Proof, Sessions};
 use crate::throttle::Throttle;
 use crate::trail::Begun;
 use crate::user::Account;
@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) api_keys: KnownKeys,
     /// Whose use is not written down yet.
     pub(crate) used_keys: UsedKeys,
+    /// What is remembered of sessions between requests.
+    pub(crate) sessions: Sessions,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -81,6 +83,7 @@ impl Auth {
         let requests = Requests::new(config.mail.as_ref());
         let codes = Throttle::new(config.second_factor);
         let roles = config.roles.compile();
+        let sessions = Sessions::new(config.sessions);
         let mut catalogue = Catalogue::of_own();
         catalogue.extend(config.declared.iter().copied());
         catalogue.extend(config.roles.permissions().map(PermissionInfo::from));
@@ -104,6 +107,7 @@ impl Auth {
                 authorities: AuthorityCache::new(),
                 api_keys: api_key::new_cache(),
                 used_keys: UsedKeys::default(),
+                sessions,
             }),
         }
     }
@@ -155,7 +159,7 @@ impl Inner {
             user: account.id,
             token: &token,
             now,
-            lifetime: self.config.sessions,
+            lifetime: self.session_config(ctx.tenant()).await?,
             meta: ctx.meta(),
             proof,
         };
@@ -166,7 +170,9 @@ impl Inner {
             return Ok(None);
         }
         let replaced = match ctx.session().map(SessionId::from_stored) {
-            Some(before) => session::end(tx, before, EndReason::Replaced, now)
+            Some(before) => self
+                .sessions
+                .end(tx, before, EndReason::Replaced, now)
                 .await?
                 .map(|_| before),
             None => None,

@@ -74,7 +74,10 @@ impl Auth {
             Some(current) => session::proof_of(&mut tx, user.id, current).await?,
             None => None,
         };
-        let ended = session::end_others(&mut tx, user.id, current, EndReason::PasswordChanged, now).await?;
+        let ended = inner
+            .sessions
+            .end_others(&mut tx, user.id, current, EndReason::PasswordChanged, now)
+            .await?;
         let proof = (proof.unwrap_or(Proof::Password), changed_at);
         let account = candidate.stored.account;
         let opened = inner.open_session(&mut tx, ctx, account, proof).await?;

@@ -42,6 +42,10 @@ pub struct AuthConfig {
     pub mail: Option<MailConfig>,
     /// May only sign in who has shown that the mail of the address is read? Off by default. It takes mail: without it nobody could sign in.
     pub verified_email: bool,
+    /// The origins under which browsers see the service, beside the one that the header `Host` names: where a proxy rewrites that, or for
+    /// pages of other hosts of the same site. They may sign in with a cookie and use it for what changes something. None.
+    #[cfg(feature = "http")]
+    pub origins: Vec<platform_core::http::Origin>,
     pub(crate) roles: RoleTable,
     pub(crate) declared: Vec<PermissionInfo>,
 }
@@ -55,6 +59,10 @@ pub struct SessionConfig {
     pub absolute: Duration,
     /// Its last use is written down at most this often: once a minute. It may end that much sooner than `idle` says, never later.
     pub touch_interval: Duration,
+    /// How long a request may go by what this instance remembers of a session, its user and its tenant: one second, at most five. A change
+    /// made through this instance takes effect at once, one made elsewhere as soon as the database's message arrives, and at the latest
+    /// when what is remembered is this old. Zero has every request ask the database.
+    pub cache_age: Duration,
 }
 
 /// What passwords are taken, and how much work hashing them is.
@@ -87,8 +95,10 @@ pub struct PasswordConfig {
 
 impl AuthConfig {
     /// Gives a role a permission that another module checks. An admin has [`TENANT_ADMIN`](crate::TENANT_ADMIN),
-    /// [`ROLES_MANAGE`](crate::ROLES_MANAGE), [`GROUPS_MANAGE`](crate::GROUPS_MANAGE), [`GRANTS_MANAGE`](crate::GRANTS_MANAGE),
-    /// [`SERVICE_PRINCIPALS_MANAGE`](crate::SERVICE_PRINCIPALS_MANAGE) and [`API_KEYS_MANAGE`](crate::API_KEYS_MANAGE) from the start, a user has none; an admin's permissions do not include a user's.
+    /// [`USERS_MANAGE`](crate::USERS_MANAGE), [`ROLES_MANAGE`](crate::ROLES_MANAGE), [`GROUPS_MANAGE`](crate::GROUPS_MANAGE),
+    /// [`GRANTS_MANAGE`](crate::GRANTS_MANAGE), [`SERVICE_PRINCIPALS_MANAGE`](crate::SERVICE_PRINCIPALS_MANAGE),
+    /// [`API_KEYS_MANAGE`](crate::API_KEYS_MANAGE) and [`SESSIONS_MANAGE`](crate::SESSIONS_MANAGE) from the start, a user has none; an
+    /// admin's permissions do not include a user's.
     #[must_use]
     pub fn grant(mut self, role: Role, permission: Permission) -> Self {
         self.roles.grant(role, permission);
@@ -122,6 +132,8 @@ impl Default for AuthConfig {
             refusals: RefusalConfig::default(),
             mail: None,
             verified_email: false,
+            #[cfg(feature = "http")]
+            origins: Vec::new(),
             roles: RoleTable::default(),
             declared: Vec::new(),
         }
@@ -134,6 +146,7 @@ impl Default for SessionConfig {
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(12 * 60 * 60),
             touch_interval: Duration::from_secs(60),
+            cache_age: Duration::from_secs(1),
         }
     }
 }

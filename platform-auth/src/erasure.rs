@@ -102,6 +102,7 @@ impl Auth {
             Err(error) => return Err(error.into()),
         }
         let changing = inner.api_keys.changing(ctx.tenant());
+        inner.sessions.forget_after(&mut tx, user.as_uuid());
         if empty(&mut tx, user, inner.sources.now()).await? {
             inner.audit.record(&mut tx, ctx, trail::erased(user)).await?;
         }
@@ -195,7 +196,7 @@ impl Inner {
     }
 }
 
-async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbError> {
+pub(crate) async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<bool, DbError> {
     let exists = sqlx::query_scalar(
         "select exists (select from platform_auth.subject where tenant_id = $1 and id = $2 and kind = 'human')",
     )

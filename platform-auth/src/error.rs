@@ -10,7 +10,7 @@ use platform_crypto::{KeyError, OpenError, SealError};
 use crate::throttle::Held;
 use crate::{
     ApiKeyError, AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword,
-    InvalidRegistration, SealClearError,
+    InvalidRegistration, SealClearError, SessionError,
 };
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
@@ -35,9 +35,9 @@ pub enum Fault {
     /// The password could not be hashed, most likely because too many are being hashed.
     #[error("the password could not be hashed")]
     Hash(#[from] HashError),
-    /// Another request could not look up what this one waited for, or not in time.
-    #[error("what another request was looking up could not be had")]
-    NotLookedUp,
+    /// The request waited for the answer to a question that another request had asked, and that one failed. The cause is logged there.
+    #[error("a question that several requests shared failed")]
+    Shared,
     /// The caller was granted more than can be compiled; nothing is decided about it.
     #[error("more was granted to the caller than can be compiled")]
     TooMuchGranted,
@@ -267,7 +267,8 @@ faults!(
     AuthzError,
     EraseUserError,
     HoldUserError,
-    SealClearError
+    SealClearError,
+    SessionError
 );
 
 /// Lets `?` turn what a throttle says into the error of an operation.

@@ -7,8 +7,12 @@
 //!   in finds the user by a blind index. Erasing a user destroys the key, also for whoever restores an older backup.
 //! - **Passwords** that are easy to guess, common or stolen elsewhere are not taken. They are hashed with Argon2id, a bounded number at a time, and never logged. Unknown users, wrong passwords and
 //!   disabled users get the same answer after the same work.
-//! - **Sessions** are read from PostgreSQL for every request: nothing is cached, so ending one takes effect at once on every instance,
-//!   and costs each request one query. They end after 30 minutes without use and after 12 hours in any case.
+//! - **Sessions** are in PostgreSQL, and what an instance knows of one it remembers for a second
+//!   ([`SessionConfig::cache_age`](SessionConfig)): a request that finds it there costs no query, any other one costs one. Ending a session,
+//!   disabling a user, suspending a tenant or revoking a grant takes effect at once at the instance that does it; at the others when the
+//!   database's message arrives, and within the second when it is lost. A database that is away refuses whom nobody remembers. Sessions
+//!   end after 30 minutes without use and after 12 hours in any case, at the very instant. Users see theirs and end them, prove anew who
+//!   they are ([`Auth::step_up`]) and may keep the token in a cookie.
 //! - **Guessing** is slowed down for each account and each address, in the memory of each instance, and never to a standstill.
 //! - **Roles** that are built in are `user` and `admin`; which permissions they give is set up when the service starts
 //!   ([`AuthConfig::grant`]). A tenant makes [roles of its own](Auth::create_role) of the permissions that modules declare as assignable.
@@ -22,7 +26,7 @@
 //!   what the owner may do at that moment, and of it no more than the key's scopes and resources leave, from the networks that it names.
 //!   What is known of one is read again after a second.
 //!
-//! There are no passkeys.
+//! There are no passkeys. There is no cache of sessions in Redis: PostgreSQL is asked once a second for each session in use at most.
 //!
 //! ```no_run
 //! use platform_audit::AuditLog;
@@ -96,6 +100,7 @@ pub use authz::{
     Member, Membership, MembershipId, NewGrant, NewRole, Question, ROLES_MANAGE, RoleId, RoleRef, RoleUpdate,
     SERVICE_PRINCIPALS_MANAGE, ServicePrincipal, ServicePrincipalUpdate, USERS_MANAGE, UniqueName,
 };
+pub use authz::{SESSIONS_MANAGE, Standing};
 pub use change::PasswordChange;
 pub use clear::SealClearError;
 pub use config::{AuthConfig, PasswordConfig, SessionConfig};
@@ -118,6 +123,7 @@ pub use refusals::RefusalConfig;
 pub use register::{Ensured, InvalidRegistration, Registered, Registration};
 pub use role::{Role, TENANT_ADMIN, UnknownRole};
 pub use second_factor::{Challenge, Confirmed, CredentialStatus, Enrolment, RecoveryCodes, SealedTotp};
+pub use session::{SessionError, SessionInfo, StepUp};
 pub use sign_in::{Credentials, SignIn};
 pub use throttle::{ThrottleConfig, ThrottleLimit};
 pub use token::{InvalidToken, SessionToken};

@@ -7,10 +7,11 @@ use platform_core::{Permission, PermissionSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    API_KEYS_MANAGE, GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SERVICE_PRINCIPALS_MANAGE, USERS_MANAGE,
+    API_KEYS_MANAGE, GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SERVICE_PRINCIPALS_MANAGE, SESSIONS_MANAGE,
+    USERS_MANAGE,
 };
 
-/// Administer the tenant: see its users.
+/// Administer the tenant: see, disable and enable its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
 
 /// What a user is to the tenant.
@@ -92,6 +93,7 @@ impl Default for RoleTable {
             GRANTS_MANAGE,
             SERVICE_PRINCIPALS_MANAGE,
             API_KEYS_MANAGE,
+            SESSIONS_MANAGE,
         ] {
             table.grant(Role::Admin, permission);
         }

@@ -54,7 +54,7 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    fn named(self, event: Event) -> Event {
+    pub(crate) fn named(self, event: Event) -> Event {
         let event = event.target(SESSION, self.session.to_string());
         match self.replaced {
             Some(replaced) => event.target("replaced_session", replaced.to_string()),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::{
-    Authority, Permission, PermissionSet, PrincipalId, RequestId, Sources, TenantId, Timestamp, TraceContext,
+    Authentication, Authority, Permission, PermissionSet, PrincipalId, RequestId, Sources, TenantId,
+    Timestamp, TraceContext,
 };
 
 /// What sort of principal acts.
@@ -175,6 +176,7 @@ pub struct RequestContext {
     on_behalf_of: Option<Principal>,
     session: Option<uuid::Uuid>,
     api_key: Option<uuid::Uuid>,
+    pub(crate) authentication: Option<Authentication>,
     reason: Option<&'static str>,
     meta: RequestMeta,
 }
@@ -188,6 +190,7 @@ impl RequestContext {
             on_behalf_of: None,
             session: None,
             api_key: None,
+            authentication: None,
             reason: None,
             meta,
         }
@@ -206,6 +209,7 @@ impl RequestContext {
             on_behalf_of: None,
             session: None,
             api_key: None,
+            authentication: None,
             reason: None,
             meta,
         }
@@ -225,6 +229,7 @@ impl RequestContext {
             on_behalf_of: None,
             session: None,
             api_key: None,
+            authentication: None,
             reason: Some(reason),
             meta,
         }

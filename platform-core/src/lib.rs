@@ -27,6 +27,7 @@
 
 extern crate self as platform_core;
 
+mod authentication;
 mod authority;
 mod authorized;
 mod clock;
@@ -54,6 +55,7 @@ pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use authentication::{Authentication, StepUpRequired};
 pub use authority::{Authority, Granted, Holding, OwnedResource};
 pub use authorized::{Authorized, Denied, Needs};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -71,6 +71,8 @@ impl Handles {
             ));
         config.mail = mail;
         config.verified_email = settings.auth.verified_email;
+        config.sessions.cache_age = settings.auth.session_cache;
+        config.origins.clone_from(&settings.auth.cookie_origins);
         config.passwords.chars_min = settings.auth.password_chars_min;
         config.passwords.score_min = settings.auth.password_score_min;
         config

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use platform_audit::{AUDIT_EXPORT, AUDIT_HOLD, AUDIT_PLATFORM, AUDIT_READ, Audit};
 use platform_core::axum::Router;
 use platform_core::axum::body::{Body, Bytes};
+use platform_core::axum::http::request::Parts;
 use platform_core::axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use platform_core::axum::response::Response;
 use platform_core::http::{AuthOutcome, Authenticate, HttpConfig, HttpStack, Problem};
@@ -177,8 +178,8 @@ struct Tokens {
 
 #[async_trait]
 impl Authenticate for Tokens {
-    async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome {
-        let Some(credential) = headers.get(header::AUTHORIZATION) else {
+    async fn authenticate(&self, parts: &Parts, meta: &RequestMeta) -> AuthOutcome {
+        let Some(credential) = parts.headers.get(header::AUTHORIZATION) else {
             return AuthOutcome::NotPresent;
         };
         let mut parts = credential

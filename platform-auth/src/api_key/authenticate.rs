@@ -105,7 +105,7 @@ impl From<NotLookedUp<Fault>> for AuthenticateError {
     fn from(error: NotLookedUp<Fault>) -> Self {
         match error {
             NotLookedUp::Failed(fault) => Self::Fault(fault),
-            NotLookedUp::ForOthers => Self::Fault(Fault::NotLookedUp),
+            NotLookedUp::ForOthers => Self::Fault(Fault::Shared),
         }
     }
 }

@@ -19,9 +19,15 @@ pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 /// Make users, and say what they are to the tenant.
 pub const USERS_MANAGE: Permission = Permission::new("users:manage");
 
+/// See which sessions the users of the tenant have, and end them.
+pub const SESSIONS_MANAGE: Permission = Permission::new("sessions:manage");
+
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 7] = [
-    PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
+pub(crate) const OWN: [PermissionInfo; 8] = [
+    PermissionInfo::assignable(
+        TENANT_ADMIN,
+        "Administer the tenant: see, disable and enable its users",
+    ),
     PermissionInfo::assignable(USERS_MANAGE, "Make users, and say what they are to the tenant"),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
     PermissionInfo::assignable(
@@ -39,6 +45,10 @@ pub(crate) const OWN: [PermissionInfo; 7] = [
     PermissionInfo::assignable(
         API_KEYS_MANAGE,
         "See the API keys of everybody in the tenant, and revoke them",
+    ),
+    PermissionInfo::assignable(
+        SESSIONS_MANAGE,
+        "See which sessions the users of the tenant have, and end them",
     ),
 ];
 

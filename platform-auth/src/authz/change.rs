@@ -40,6 +40,7 @@ impl<'a> Change<'a> {
         let mut tx = inner.db.begin(ctx).await?;
         // Before anything is read: whoever had it before has committed by now, and is seen by the statements that follow.
         raise_version(&mut tx).await?;
+        inner.sessions.forget_after(&mut tx, ctx.tenant().as_uuid());
         let now = inner.sources.now();
         let authority = match ctx.principal().kind() {
             PrincipalKind::System => None,
@@ -143,7 +144,11 @@ async fn raise_version(tx: &mut TenantTx) -> Result<(), DbError> {
 impl Inner {
     /// What was granted to a caller, of the version that its request has seen: from memory, or with one statement.
     ///
-    /// Whatever looks credentials up, a session or another kind, calls this with the version that came with them.
+    /// Whatever looks credentials up that are no sessions calls this with the version that came with them.
+    #[allow(
+        dead_code,
+        reason = "keys of programs are looked up with it; a session brings its grants along"
+    )]
     pub(crate) async fn granted(
         &self,
         read: &mut TenantRead,
@@ -214,5 +219,6 @@ impl Inner {
         // What was compiled knows nothing of them.
         self.authorities.clear();
         self.api_keys.outdate();
+        self.sessions.clear();
     }
 }

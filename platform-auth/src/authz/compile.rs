@@ -15,14 +15,15 @@ use crate::{Fault, Role};
 
 /// The most grants of one caller, those of all groups included, that are compiled. A caller who has more cannot be decided about, and is
 /// refused.
-const GRANTS_MAX: i64 = 100_000;
+pub(crate) const GRANTS_MAX: i64 = 100_000;
 
-/// Whose grants are read: those of a user, or those that the members of a group have by it. Groups of groups are followed to the depth
-/// that there can be, so that not even a cycle, which there cannot be, would keep the database busy.
-macro_rules! grants_of {
+/// What somebody holds, as the two common table expressions `above` and `held` of a recursive statement: of a user, or what the members
+/// of a group have by it. `$1` is the tenant, `$3` the time and `$4` the most grants. Groups of groups are followed to the depth that
+/// there can be, so that not even a cycle, which there cannot be, would keep the database busy.
+macro_rules! held_by {
     ($first_groups:literal, $own:literal) => {
         concat!(
-            "with recursive above (id, depth) as (
+            "above (id, depth) as (
                ",
             $first_groups,
             "
@@ -45,17 +46,38 @@ macro_rules! grants_of {
                 where g.revoked_at is null and (g.valid_until is null or g.valid_until > $3))
                limit $4
              )
-             select coalesce((select v.version from platform_auth.authz_version v where v.tenant_id = $1), 0) as version,
+             "
+        )
+    };
+}
+pub(crate) use held_by;
+
+/// The rows of what is `held`, each a [`GrantRow`]: the roles with their permissions, and the grants.
+macro_rules! held_rows {
+    () => {
+        "select null::bigint as version, r.role_id, null::text as builtin_role, null::text as resource_kind,
+                null::text as resource_id, null::timestamptz as valid_from, null::timestamptz as valid_until,
+                array(select p.permission from platform_auth.role_permission p
+                      where p.tenant_id = $1 and p.role_id = r.role_id) as permissions
+         from (select distinct role_id from held where role_id is not null) r
+         union all
+         select null, h.role_id, h.builtin_role, h.resource_kind, h.resource_id, h.valid_from, h.valid_until, null
+         from held h"
+    };
+}
+pub(crate) use held_rows;
+
+macro_rules! grants_of {
+    ($first_groups:literal, $own:literal) => {
+        concat!(
+            "with recursive ",
+            held_by!($first_groups, $own),
+            "select coalesce((select v.version from platform_auth.authz_version v where v.tenant_id = $1), 0) as version,
                     null::uuid as role_id, null::text as builtin_role, null::text as resource_kind, null::text as resource_id,
                     null::timestamptz as valid_from, null::timestamptz as valid_until, null::text[] as permissions
              union all
-             select null, r.role_id, null, null, null, null, null,
-                    array(select p.permission from platform_auth.role_permission p
-                          where p.tenant_id = $1 and p.role_id = r.role_id)
-             from (select distinct role_id from held where role_id is not null) r
-             union all
-             select null, h.role_id, h.builtin_role, h.resource_kind, h.resource_id, h.valid_from, h.valid_until, null
-             from held h"
+             ",
+            held_rows!()
         )
     };
 }
@@ -69,8 +91,8 @@ const OF_GROUP: &str = grants_of!("select $2::uuid, 1", "false");
 
 /// The version, or the permissions of a role, or a grant.
 #[derive(sqlx::FromRow)]
-struct Row {
-    version: Option<i64>,
+pub(crate) struct GrantRow {
+    pub(crate) version: Option<i64>,
     role_id: Option<platform_core::uuid::Uuid>,
     builtin_role: Option<String>,
     resource_kind: Option<String>,
@@ -122,7 +144,7 @@ impl Inner {
         self.holdings(rows)
     }
 
-    fn holdings(&self, rows: Vec<Row>) -> Result<Vec<Holding>, Fault> {
+    pub(crate) fn holdings(&self, rows: Vec<GrantRow>) -> Result<Vec<Holding>, Fault> {
         if rows.len() > usize::try_from(2 * GRANTS_MAX).unwrap_or(usize::MAX) {
             return Err(Fault::TooMuchGranted);
         }
@@ -134,7 +156,7 @@ impl Inner {
             }
         }
         let mut holdings = Vec::with_capacity(rows.len());
-        for row in rows.into_iter().filter(Row::is_grant) {
+        for row in rows.into_iter().filter(GrantRow::is_grant) {
             let permissions = match (row.role_id, &row.builtin_role) {
                 (Some(role), _) => of_role.get(&role).cloned(),
                 (None, Some(word)) => word.parse().ok().map(|role: Role| self.role_permissions(role)),
@@ -162,13 +184,13 @@ impl Inner {
     }
 }
 
-impl Row {
+impl GrantRow {
     fn is_grant(&self) -> bool {
         self.version.is_none() && self.permissions.is_none()
     }
 }
 
-fn version(rows: &[Row]) -> i64 {
+fn version(rows: &[GrantRow]) -> i64 {
     rows.iter().find_map(|row| row.version).unwrap_or(0)
 }
 

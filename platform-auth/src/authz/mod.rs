@@ -19,15 +19,17 @@ mod nesting;
 mod role;
 mod rows;
 mod service;
+mod standing;
 mod trail;
 
-pub(crate) use self::cache::AuthorityCache;
+pub(crate) use self::cache::{AuthorityCache, Compiled};
 pub(crate) use self::catalogue::Catalogue;
 #[cfg(feature = "http")]
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
 pub(crate) use self::change::Change;
+pub(crate) use self::compile::{GRANTS_MAX, GrantRow, held_by, held_rows};
 
-pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, USERS_MANAGE};
+pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SESSIONS_MANAGE, USERS_MANAGE};
 pub use self::error::AuthzError;
 pub use self::explain::{Decision, DecisionReason, Effect, Question};
 pub use self::grant::{Grant, GrantFilter, GrantPrincipal, InvalidGrant, NewGrant, RoleRef};
@@ -36,6 +38,7 @@ pub use self::member::{Member, Membership};
 pub use self::name::{InvalidUniqueName, UniqueName};
 pub use self::role::{CustomRole, NewRole, RoleUpdate};
 pub use self::service::{SERVICE_PRINCIPALS_MANAGE, ServicePrincipal, ServicePrincipalUpdate};
+pub use self::standing::Standing;
 
 platform_core::id_type! {
     /// Names a role of a tenant's own.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use platform_core::http::{Caller, Json, Problem, Visitor};
 
 use super::body::{RegisterBody, SignInBody, SignedInBody, UserBody};
+use super::cookie::Client;
 use super::credential::VerificationRequiredBody;
 use super::second_factor::ChallengeBody;
 use crate::{AccessError, Auth, Registered, SignIn};
@@ -29,7 +30,7 @@ pub(super) type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
     responses(
         (status = 201, description = "Registered and signed in.", body = SignedInBody),
         (status = 202, description = "Nobody is signed in: the e-mail address has to be verified first, where the service asks for that. The answer is the same when a user has the address already, who is told by mail.", body = VerificationRequiredBody),
-        (status = 403, description = "`registration_closed`, `tenant_suspended`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`registration_closed`, `tenant_suspended`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_body` with every field to correct", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -38,12 +39,14 @@ pub(super) type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
 pub(super) async fn register(
     State(auth): State<Auth>,
     Visitor(ctx): Visitor,
+    client: Client,
     Json(body): Json<RegisterBody>,
 ) -> Result<Response, Problem> {
+    let issue = client.asks_for(body.session)?;
     Ok(match auth.register(&ctx, body.into()).await? {
         Registered::SignedIn(signed_in) => {
-            let body = Json(SignedInBody::from(signed_in));
-            (StatusCode::CREATED, [NO_STORE], body).into_response()
+            let now = auth.inner.sources.now();
+            issue.answer(StatusCode::CREATED, now, signed_in, SignedInBody::new)?
         }
         Registered::VerificationRequired => {
             let body = Json(VerificationRequiredBody::new());
@@ -67,7 +70,7 @@ pub(super) async fn register(
         (status = 200, description = "Signed in.", body = SignedInBody),
         (status = 202, description = "Nobody is signed in: the password was right, and a code is needed as well.", body = ChallengeBody),
         (status = 401, description = "`invalid_credentials`, whatever of the two is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`tenant_suspended`, `email_unverified`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant_suspended`, `email_unverified`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
@@ -75,10 +78,15 @@ pub(super) async fn register(
 pub(super) async fn login(
     State(auth): State<Auth>,
     Visitor(ctx): Visitor,
+    client: Client,
     Json(body): Json<SignInBody>,
 ) -> Result<Response, Problem> {
+    let issue = client.asks_for(body.session)?;
     Ok(match auth.sign_in(&ctx, body.into()).await? {
-        SignIn::Complete(signed_in) => ([NO_STORE], Json(SignedInBody::from(signed_in))).into_response(),
+        SignIn::Complete(signed_in) => {
+            let now = auth.inner.sources.now();
+            issue.answer(StatusCode::OK, now, signed_in, SignedInBody::new)?
+        }
         SignIn::CodeRequired(challenge) => {
             let body = Json(ChallengeBody::from(challenge));
             (StatusCode::ACCEPTED, [NO_STORE], body).into_response()
@@ -92,12 +100,16 @@ pub(super) async fn login(
     path = "/auth/logout",
     tag = "auth",
     operation_id = "logout",
-    responses((status = 204, description = "Signed out. The token is refused from now on.")),
+    responses((status = 204, description = "Signed out. The token is refused from now on, and a cookie is taken back.")),
     security(("bearer" = [])),
 )]
-pub(super) async fn logout(State(auth): State<Auth>, Caller(ctx): Caller) -> Result<StatusCode, Problem> {
+pub(super) async fn logout(
+    State(auth): State<Auth>,
+    Caller(ctx): Caller,
+    client: Client,
+) -> Result<Response, Problem> {
     auth.sign_out(&ctx).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(client.signed_out())
 }
 
 /// See who is signed in.

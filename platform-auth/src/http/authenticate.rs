@@ -1,92 +1,53 @@
 //! Who sends a request.
 
 use async_trait::async_trait;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::header;
+use axum::http::request::Parts;
 use platform_core::RequestMeta;
-use platform_core::http::{AuthOutcome, Authenticate};
+use platform_core::http::{AuthOutcome, Authenticate, Problem};
 
-use crate::{ApiKeyToken, Auth, AuthenticateError};
+use super::presented::{Presented, presented};
+use super::{cookie, site};
+use crate::{Auth, AuthenticateError};
 
-/// Reads `Authorization: Bearer` and looks up the session, in the database for every request anew, or the API key.
+/// Reads the cookie of a session or `Authorization: Bearer`, a session's token or an API key, and finds out for whom it stands.
 ///
-/// No such header, or one of another scheme, is no credential. Anything else that is not a live session of an active user or a key that
-/// works fails, and the request with it, on public routes too.
+/// No credential, or one of another scheme, is none. Anything else that is not a live session of an active user, or a key that works,
+/// fails, and the request with it, on public routes too: a scheme that fails is not followed by another. Two credentials at once are refused. A cookie is good
+/// for what only a page of the service can have asked for.
 #[async_trait]
 impl Authenticate for Auth {
-    async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome {
-        let token = match bearer(headers) {
-            Ok(None) => return AuthOutcome::NotPresent,
-            Ok(Some(token)) => token,
-            Err(error) => return AuthOutcome::Failed(error.into()),
+    async fn authenticate(&self, parts: &Parts, meta: &RequestMeta) -> AuthOutcome {
+        let outcome = match presented(&parts.headers) {
+            Err(unreadable) => return AuthOutcome::Failed(unreadable.into()),
+            Ok(Presented::Nothing) => return AuthOutcome::NotPresent,
+            Ok(Presented::SessionCookie(token)) => {
+                // Before anything is looked up: whoever sends it from elsewhere is not to learn whether it is good.
+                if !site::may_use_cookie(parts, &self.inner.config.origins) {
+                    tracing::warn!(
+                        "a request with the cookie of a session came from another site and is refused"
+                    );
+                    return AuthOutcome::Failed(site::refused());
+                }
+                let outcome = self.authenticate_token(token, meta).await;
+                return outcome.map_or_else(cookie_failed, AuthOutcome::Authenticated);
+            }
+            Ok(Presented::SessionToken(token)) => self.authenticate_token(token, meta).await,
+            Ok(Presented::ApiKey(key)) => self.authenticate_api_key(key, meta).await,
         };
-        let authenticated = match ApiKeyToken::is_named_by(token) {
-            true => self.authenticate_api_key(token, meta).await,
-            false => self.authenticate_token(token, meta).await,
-        };
-        match authenticated {
+        match outcome {
             Ok(ctx) => AuthOutcome::Authenticated(ctx),
             Err(error) => AuthOutcome::Failed(error.into()),
         }
     }
 }
 
-/// The token after the scheme (RFC 6750, section 2.1). Two headers are ambiguous and refused: another reader might take the other one.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthenticateError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(AuthenticateError::InvalidToken);
-    }
-    bearer_value(value)
-}
-
-fn bearer_value(value: &HeaderValue) -> Result<Option<&str>, AuthenticateError> {
-    let text = value.to_str().map_err(|_| AuthenticateError::InvalidToken)?;
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    match scheme.eq_ignore_ascii_case("bearer") {
-        true => Ok(Some(token)),
-        false => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(values: &[&str]) -> HeaderMap {
-        values
-            .iter()
-            .map(|value| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn the_scheme_is_read_without_regard_to_case() {
-        for scheme in ["Bearer", "bearer", "BEARER"] {
-            assert_eq!(
-                bearer(&headers(&[&format!("{scheme} pst1")])).unwrap(),
-                Some("pst1")
-            );
-        }
-    }
-
-    #[test]
-    fn another_scheme_is_no_credential() {
-        assert_eq!(bearer(&headers(&[])).unwrap(), None);
-        assert_eq!(bearer(&headers(&["Basic YTpi"])).unwrap(), None);
-    }
-
-    #[test]
-    fn two_headers_are_refused() {
-        assert!(bearer(&headers(&["Bearer a", "Bearer a"])).is_err());
-        assert!(bearer(&headers(&["Basic a", "Bearer a"])).is_err());
-    }
-
-    #[test]
-    fn a_bare_scheme_is_an_empty_token() {
-        assert_eq!(bearer(&headers(&["Bearer"])).unwrap(), Some(""));
-        assert_eq!(bearer(&headers(&["Bearer "])).unwrap(), Some(""));
-    }
+/// A cookie that is good no longer is taken back, because the browser would go on sending it, with the next sign-in too.
+fn cookie_failed(error: AuthenticateError) -> AuthOutcome {
+    let is_over = matches!(error, AuthenticateError::InvalidToken);
+    let problem = Problem::from(error);
+    AuthOutcome::Failed(match is_over {
+        true => problem.header(header::SET_COOKIE, cookie::taken_back()),
+        false => problem,
+    })
 }

@@ -8,6 +8,7 @@ use platform_core::{PrincipalId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SessionWay;
 use crate::{Credentials, Registration, Role, SignedIn, User};
 
 /// What a new user sends.
@@ -26,6 +27,9 @@ pub struct RegisterBody {
     #[serde(default)]
     #[schema(example = "Lovelace", min_length = 1, max_length = 100)]
     last_name: Option<String>,
+    /// How the token is to come; the cookie only for a page of the service.
+    #[serde(default)]
+    pub(super) session: SessionWay,
 }
 
 /// A user that an admin makes.
@@ -76,14 +80,18 @@ pub struct SignInBody {
     /// Taken and not read.
     #[serde(default, rename = "last_name")]
     _last_name: Option<String>,
+    /// How the token is to come; the cookie only for a page of the service.
+    #[serde(default)]
+    pub(super) session: SessionWay,
 }
 
 /// A session has begun.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SignedInBody {
-    /// Send it as `Authorization: Bearer` with every call. It is shown this once.
-    #[schema(value_type = String, example = "pst1_AY8rbnwafT6bGi9ObYwKEg_…")]
-    token: Token,
+    /// Send it as `Authorization: Bearer` with every call. It is shown this once, and not at all where it came as a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, example = "pst1_AY8rbnwafT6bGi9ObYwKEg_…")]
+    token: Option<Token>,
     /// When the session ends however much it is used. It ends earlier when it is not used.
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05.678901Z")]
@@ -184,10 +192,12 @@ impl From<SignInBody> for Credentials {
     }
 }
 
-impl From<SignedIn> for SignedInBody {
-    fn from(signed_in: SignedIn) -> Self {
+impl SignedInBody {
+    /// With the token, unless that comes as a cookie.
+    pub(super) fn new(signed_in: SignedIn, way: SessionWay) -> Self {
+        let token = (way == SessionWay::Token).then(|| Token::new(signed_in.token.expose()));
         Self {
-            token: Token(signed_in.token.expose().to_owned()),
+            token,
             expires_at: signed_in.expires_at,
             user: UserBody::new(signed_in.user, &signed_in.tenant),
         }

@@ -2,14 +2,15 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use platform_core::Timestamp;
 use platform_core::http::{Caller, Json, Problem, Visitor};
 use platform_core::secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::account::{NO_STORE, Uncached};
 use super::body::SignedInBody;
+use super::cookie::Client;
 use crate::{Auth, CredentialStatus, PasswordChange};
 
 /// Which address.
@@ -193,7 +194,8 @@ pub(super) async fn reset_password(
 
 /// Change one's own password.
 ///
-/// All other sessions end, and the one of the call goes on under a new token: the old one is refused from now on.
+/// All other sessions end, and the one of the call goes on under a new token, which comes the way the old one did: the old one is refused
+/// from now on.
 #[utoipa::path(
     post,
     path = "/auth/password",
@@ -212,14 +214,18 @@ pub(super) async fn reset_password(
 pub(super) async fn change_password(
     State(auth): State<Auth>,
     Caller(ctx): Caller,
+    client: Client,
     Json(body): Json<PasswordBody>,
-) -> Result<Uncached<SignedInBody>, Problem> {
+) -> Result<Response, Problem> {
     let change = PasswordChange {
         old: body.old_password,
         new: body.new_password,
     };
     let signed_in = auth.change_password(&ctx, change).await?;
-    Ok(([NO_STORE], Json(signed_in.into())))
+    let now = auth.inner.sources.now();
+    client
+        .as_it_came()
+        .answer(StatusCode::OK, now, signed_in, SignedInBody::new)
 }
 
 /// See what one has to sign in with.

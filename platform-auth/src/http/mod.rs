@@ -19,10 +19,18 @@
 //! | `POST /auth/api-keys`, `POST /auth/api-keys/{id}/rotate` | who is in a session | 201, a key |
 //! | `DELETE /auth/api-keys/{id}` | who is in a session | 200, the key that was revoked |
 //! | `POST /auth/logout` | who has signed in | 204 |
+//! | `POST /auth/step-up` | who has signed in | 200, a new token and the user |
+//! | `GET /auth/sessions` | who has signed in | 200, a page of the user's sessions |
+//! | `DELETE /auth/sessions/{id}` | who has signed in | 204 |
+//! | `POST /auth/sessions/end-others` | who has signed in | 200, how many ended |
 //! | `GET /auth/me` | who has signed in | 200, the user |
 //! | `GET /users`, `GET /users/{id}` | an admin | 200, a page of users; a user |
 //! | `POST /users` | `users:manage` | 201, the user |
 //! | `PUT /users/{id}/role` | `users:manage` | 204 |
+//! | `POST /users/{id}/disable`, `POST /users/{id}/enable` | `tenant:admin` | 200, whether the user may sign in |
+//! | `GET /users/{id}/sessions` | `sessions:manage` | 200, a page of the user's sessions |
+//! | `DELETE /users/{id}/sessions` | `sessions:manage` | 200, how many ended |
+//! | `DELETE /users/{id}/sessions/{session_id}` | `sessions:manage` | 204 |
 //! | `POST /users/{id}/erasure` | `subjects:erase` | 200 when the user is erased |
 //! | `GET /users/{id}/erasure` | `subjects:erase` | 200, how far it is |
 //! | `POST /users/{id}/holds` | `subjects:hold` | 201, a legal hold |
@@ -44,7 +52,10 @@
 //! | `POST /service-principals/{id}/api-keys/{key_id}/rotate` | `service-principals:manage` | 201, a key |
 //! | `DELETE /service-principals/{id}/api-keys/{key_id}` | `service-principals:manage` | 200, the key that was revoked |
 //!
-//! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for the header `Authorization: Bearer`, and
+//! Whoever signs in or registers chooses with `"session": "cookie"` to get the token as a cookie that scripts cannot read instead of in the
+//! body. A token that takes the place of another comes the way that one came.
+//!
+//! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for that cookie and for the header `Authorization: Bearer`, and
 //! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`.
 
 mod account;
@@ -52,11 +63,16 @@ mod api_keys;
 mod authenticate;
 mod authz;
 mod body;
+mod cookie;
 mod credential;
 mod erasure;
 mod module;
+mod presented;
 mod problem;
 mod second_factor;
+mod sessions;
+mod site;
+mod user_sessions;
 mod users;
 
 pub use api_keys::{
@@ -69,6 +85,7 @@ pub use authz::{
     RoleBody, RoleChangeBody,
 };
 pub use body::{NewUserBody, RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody, UserRoleBody};
+pub use cookie::SessionWay;
 pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
 };
@@ -78,6 +95,9 @@ pub use second_factor::{
     ChallengeBody, CodeBody, EnrolBody, EnrolledBody, EnrolmentBody, PasswordAndCodeBody, RecoveryCodesBody,
     SecondFactorBody,
 };
+
+pub use sessions::{EndedSessionsBody, SessionBody, StepUpBody};
+pub use user_sessions::{StandingBody, UserStatusBody};
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -117,6 +137,10 @@ impl Auth {
             .routes(routes!(second_factor::confirm))
             .routes(routes!(second_factor::disable))
             .routes(routes!(second_factor::renew_recovery_codes))
+            .routes(routes!(sessions::list))
+            .routes(routes!(sessions::end))
+            .routes(routes!(sessions::end_others))
+            .routes(routes!(sessions::step_up))
             .merge(api_keys::own_routes())
             .with_state(self.clone())
     }
@@ -127,6 +151,10 @@ impl Auth {
             .routes(routes!(users::list, users::create))
             .routes(routes!(users::one))
             .routes(routes!(users::set_role))
+            .routes(routes!(user_sessions::disable))
+            .routes(routes!(user_sessions::enable))
+            .routes(routes!(user_sessions::list, user_sessions::end_all))
+            .routes(routes!(user_sessions::end))
             .routes(routes!(erasure::erase, erasure::erasure))
             .routes(routes!(erasure::place_hold, erasure::list_holds))
             .routes(routes!(erasure::release_hold))

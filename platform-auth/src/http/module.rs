@@ -11,7 +11,8 @@ use crate::authz::OWN_PERMISSIONS;
 use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and the use of API keys and send mail, and offers the handle [`Auth`].
+/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and the use of API keys, send mail and hear of
+/// sessions that ended elsewhere, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -30,6 +31,7 @@ impl Module for Auth {
     fn build(&self, cx: &mut BuildCx<'_>) -> Result<Parts, ModuleError> {
         cx.provide(self.clone());
         self.inner.declare(cx.permissions());
+        self.inner.sessions.metrics.register(cx.metrics());
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
             .nest("/admin/v1", self.admin_routes());
@@ -39,11 +41,17 @@ impl Module for Auth {
                 Some(self.counting()),
                 Some(self.noting_key_use()),
                 self.delivering(),
+                self.hearing(),
             ]
             .into_iter()
             .flatten()
             .collect(),
-            on_stop: vec![self.last_requests(), self.last_count(), self.last_key_use()],
+            on_stop: vec![
+                self.last_requests(),
+                self.last_touches(),
+                self.last_count(),
+                self.last_key_use(),
+            ],
             ..Parts::default()
         })
     }
@@ -106,6 +114,32 @@ impl Auth {
                 Ok(())
             }
         }))
+    }
+
+    /// Hears of sessions that ended elsewhere, where any are remembered.
+    fn hearing(&self) -> Option<Worker> {
+        self.inner.sessions.remember().then(|| {
+            let auth = self.clone();
+            Worker::new("auth.sessions", move |stop| {
+                let auth = auth.clone();
+                async move {
+                    auth.keep_sessions_current(stop).await;
+                    Ok(())
+                }
+            })
+        })
+    }
+
+    /// The last uses of sessions are written down.
+    fn last_touches(&self) -> Hook {
+        let auth = self.clone();
+        Hook::new("auth.sessions", move || {
+            let auth = auth.clone();
+            async move {
+                auth.settle_sessions().await;
+                Ok(())
+            }
+        })
     }
 
     /// What was answered is also written; another instance, or the next start, sends it.

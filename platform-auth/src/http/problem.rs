@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::{
     AccessError, AuthenticateError, CredentialError, EraseUserError, Fault, HashError, HoldUserError,
-    InvalidPassword, InvalidRegistration, MailRequestError, RegisterError, SignInError, TenantRefused,
+    InvalidPassword, InvalidRegistration, MailRequestError, RegisterError, SessionError, SignInError,
+    TenantRefused,
 };
 
 impl From<RegisterError> for Problem {
@@ -144,6 +145,17 @@ impl From<AccessError> for Problem {
     }
 }
 
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Forbidden(forbidden) => forbidden.into(),
+            SessionError::SessionRequired => session_required(),
+            SessionError::NotFound => Self::not_found(),
+            SessionError::Fault(fault) => of_fault(fault),
+        }
+    }
+}
+
 impl From<EraseUserError> for Problem {
     fn from(error: EraseUserError) -> Self {
         match error {
@@ -263,7 +275,7 @@ pub(super) fn of_fault(fault: Fault) -> Problem {
         Fault::Seal(error) => error.into(),
         Fault::Open(error) => error.into(),
         // The other request has logged why.
-        Fault::NotLookedUp => Problem::unavailable(),
+        Fault::Shared => Problem::unavailable(),
         Fault::TooMuchGranted => {
             tracing::error!("a caller was granted more than can be compiled, and is refused");
             Problem::internal()

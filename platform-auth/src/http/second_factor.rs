@@ -2,14 +2,17 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use platform_core::Timestamp;
 use platform_core::http::{Caller, Json, Problem, Visitor};
 use platform_core::secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SessionWay;
 use super::account::{NO_STORE, Uncached};
 use super::body::{SignedInBody, Token};
+use super::cookie::Client;
 use crate::{Auth, Challenge, Confirmed, Enrolment, RecoveryCodes};
 
 /// The password was right, and nobody is signed in: there is no `token` in it.
@@ -39,6 +42,9 @@ pub struct SecondFactorBody {
     /// The six digits of the authenticator, or a recovery code.
     #[schema(value_type = String, format = Password, example = "123456", max_length = 64)]
     code: SecretString,
+    /// How the token is to come; the cookie only for a page of the service.
+    #[serde(default)]
+    session: SessionWay,
 }
 
 /// The password, to prove who asks.
@@ -116,15 +122,6 @@ impl From<Enrolment> for EnrolmentBody {
     }
 }
 
-impl From<Confirmed> for EnrolledBody {
-    fn from(confirmed: Confirmed) -> Self {
-        Self {
-            recovery_codes: shown(&confirmed.recovery_codes),
-            session: confirmed.signed_in.into(),
-        }
-    }
-}
-
 fn shown(codes: &RecoveryCodes) -> Vec<Token> {
     codes.expose().map(Token::new).collect()
 }
@@ -142,18 +139,21 @@ fn shown(codes: &RecoveryCodes) -> Vec<Token> {
     responses(
         (status = 200, description = "Signed in.", body = SignedInBody),
         (status = 401, description = "`invalid_challenge`: begin anew; `invalid_code`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`tenant_suspended`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant_suspended`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn login(
     State(auth): State<Auth>,
     Visitor(ctx): Visitor,
+    client: Client,
     Json(body): Json<SecondFactorBody>,
-) -> Result<Uncached<SignedInBody>, Problem> {
+) -> Result<Response, Problem> {
+    let issue = client.asks_for(body.session)?;
     let challenge = body.challenge.expose_secret();
     let signed_in = auth.sign_in_with_code(&ctx, challenge, body.code).await?;
-    Ok(([NO_STORE], Json(signed_in.into())))
+    let now = auth.inner.sources.now();
+    issue.answer(StatusCode::OK, now, signed_in, SignedInBody::new)
 }
 
 /// Begin to set up an authenticator.
@@ -184,7 +184,8 @@ pub(super) async fn enrol(
 
 /// Set up an authenticator: signing in takes its codes from now on.
 ///
-/// All other sessions end, and the one of the call goes on under a new token: the old one is refused from now on.
+/// All other sessions end, and the one of the call goes on under a new token, which comes the way the old one did: the old one is refused
+/// from now on.
 #[utoipa::path(
     post,
     path = "/auth/totp/confirm",
@@ -202,10 +203,19 @@ pub(super) async fn enrol(
 pub(super) async fn confirm(
     State(auth): State<Auth>,
     Caller(ctx): Caller,
+    client: Client,
     Json(body): Json<CodeBody>,
-) -> Result<Uncached<EnrolledBody>, Problem> {
-    let confirmed = auth.confirm_totp(&ctx, body.code).await?;
-    Ok(([NO_STORE], Json(confirmed.into())))
+) -> Result<Response, Problem> {
+    let Confirmed {
+        recovery_codes,
+        signed_in,
+    } = auth.confirm_totp(&ctx, body.code).await?;
+    let now = auth.inner.sources.now();
+    let issue = client.as_it_came();
+    issue.answer(StatusCode::OK, now, signed_in, |signed_in, way| EnrolledBody {
+        recovery_codes: shown(&recovery_codes),
+        session: SignedInBody::new(signed_in, way),
+    })
 }
 
 /// Give up one's authenticator and the recovery codes.

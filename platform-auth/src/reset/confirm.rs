@@ -7,7 +7,7 @@ use platform_core::{PrincipalId, RequestContext, Timestamp};
 use crate::mail::{Addressee, Letter};
 use crate::one_time::{self, Purpose};
 use crate::password::{About, ProposedPassword};
-use crate::session::{self, EndReason};
+use crate::session::EndReason;
 use crate::{Auth, CredentialError, OneTimeToken, UserStatus, erasure, stored, trail};
 
 impl Auth {
@@ -81,7 +81,10 @@ impl Auth {
         }
         one_time::void_all(&mut tx, user.id, now).await?;
         verified(&mut tx, user.id, now).await?;
-        let ended = session::end_others(&mut tx, user.id, None, EndReason::PasswordReset, now).await?;
+        let ended = inner
+            .sessions
+            .end_others(&mut tx, user.id, None, EndReason::PasswordReset, now)
+            .await?;
         let to = Addressee {
             user: user.id,
             email: &user.email,

@@ -15,14 +15,14 @@ const CODE_BYTES_MAX: usize = 64;
 
 /// A code that may be good; the database says whether it was used.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Candidate {
+pub(crate) enum Candidate {
     Step(i64),
     Recovery([u8; 32]),
 }
 
 impl Candidate {
     /// Uses the code up; says whether it was good.
-    pub(super) async fn take(
+    pub(crate) async fn take(
         self,
         tx: &mut TenantTx,
         user: PrincipalId,
@@ -34,7 +34,7 @@ impl Candidate {
         }
     }
 
-    pub(super) const fn proof(self) -> Proof {
+    pub(crate) const fn proof(self) -> Proof {
         match self {
             Self::Step(_) => Proof::PasswordAndCode,
             Self::Recovery(_) => Proof::PasswordAndRecoveryCode,
@@ -44,7 +44,7 @@ impl Candidate {
 
 impl Inner {
     /// What a user's code may be: the one of an authenticator that is set up, or a recovery code. `None` when it is neither.
-    pub(super) async fn code_of(
+    pub(crate) async fn code_of(
         &self,
         ctx: &RequestContext,
         user: PrincipalId,

@@ -13,7 +13,7 @@ use crate::auth::Inner;
 use crate::change::Proved;
 use crate::erasure::subject;
 use crate::mail::{Addressee, Letter};
-use crate::session::{self, EndReason, Proof};
+use crate::session::{EndReason, Proof};
 use crate::throttle::{AccountKey, Attempt};
 use crate::{Auth, CredentialError, SessionId, SignedIn, erasure, one_time, trail};
 
@@ -160,7 +160,10 @@ impl Auth {
         stored::replace_recovery(&mut tx, id, &codes.hashes(), now).await?;
         one_time::void_all(&mut tx, id, now).await?;
         let current = ctx.session().map(SessionId::from_stored);
-        let ended = session::end_others(&mut tx, id, current, EndReason::FactorChanged, now).await?;
+        let ended = inner
+            .sessions
+            .end_others(&mut tx, id, current, EndReason::FactorChanged, now)
+            .await?;
         let proof = (Proof::PasswordAndCode, candidate.changed_at);
         let account = candidate.stored.account;
         let opened = inner.open_session(&mut tx, ctx, account, proof).await?;
@@ -208,7 +211,10 @@ impl Auth {
         stored::give_up(&mut tx, id).await?;
         one_time::void_all(&mut tx, id, now).await?;
         let current = ctx.session().map(SessionId::from_stored);
-        let ended = session::end_others(&mut tx, id, current, EndReason::FactorChanged, now).await?;
+        let ended = inner
+            .sessions
+            .end_others(&mut tx, id, current, EndReason::FactorChanged, now)
+            .await?;
         inner
             .write_to(&mut tx, ctx, &proved.addressee(), &Letter::SecondFactorOff, None)
             .await?;
@@ -270,7 +276,7 @@ impl Proved {
 
 impl Inner {
     /// Begins an attempt at a user's code.
-    pub(super) async fn begin_code(
+    pub(crate) async fn begin_code(
         &self,
         ctx: &RequestContext,
         user: PrincipalId,

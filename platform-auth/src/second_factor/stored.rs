@@ -153,7 +153,7 @@ pub(super) async fn give_up(tx: &mut TenantTx, user: PrincipalId) -> Result<bool
 }
 
 /// Keeps everybody from opening a session of the user until the transaction ends; see `session::hold_credential`.
-pub(super) async fn lock_credential(tx: &mut TenantTx, user: PrincipalId) -> Result<(), DbError> {
+pub(crate) async fn lock_credential(tx: &mut TenantTx, user: PrincipalId) -> Result<(), DbError> {
     sqlx::query(
         "select 1 from platform_auth.password_credential where tenant_id = $1 and subject_id = $2 for no key update",
     )

@@ -6,6 +6,8 @@
 #[path = "../it/authenticator.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod authenticator;
+#[path = "../it/counted.rs"]
+mod counted;
 mod decisions;
 mod differential;
 mod escalation;

@@ -111,6 +111,15 @@ async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
         ("post /api/v1/auth/totp", true),
         ("post /api/v1/auth/totp/confirm", true),
         ("post /api/v1/auth/totp/disable", true),
+        ("delete /admin/v1/users/{id}/sessions", true),
+        ("delete /admin/v1/users/{id}/sessions/{session_id}", true),
+        ("get /admin/v1/users/{id}/sessions", true),
+        ("post /admin/v1/users/{id}/disable", true),
+        ("post /admin/v1/users/{id}/enable", true),
+        ("delete /api/v1/auth/sessions/{id}", true),
+        ("get /api/v1/auth/sessions", true),
+        ("post /api/v1/auth/sessions/end-others", true),
+        ("post /api/v1/auth/step-up", true),
     ];
     assert_eq!(
         described,

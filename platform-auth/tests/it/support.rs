@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -138,8 +139,15 @@ impl App {
         self.post.take()
     }
 
-    /// With a database that another service uses as well, on a clock of its own.
-    pub(crate) async fn on(test: TestDb, config: AuthConfig) -> Self {
+    /// With a database that another service uses as well, on a clock of its own. Every request asks the database: what is remembered
+    /// between requests has tests of its own.
+    pub(crate) async fn on(test: TestDb, mut config: AuthConfig) -> Self {
+        config.sessions.cache_age = Duration::ZERO;
+        Self::remembering_on(test, config).await
+    }
+
+    /// The same, which remembers sessions as the configuration says.
+    pub(crate) async fn remembering_on(test: TestDb, config: AuthConfig) -> Self {
         let clock = Arc::new(ManualClock::starting_at(datetime!(2026-01-02 03:04:05 UTC)));
         let sources = Sources::shared(clock.clone(), Arc::new(OsRandom));
         let db = test.connect_with_sources(sources.clone()).await;

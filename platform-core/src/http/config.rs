@@ -103,6 +103,11 @@ pub struct Origin(HeaderValue);
 pub struct InvalidOrigin(String);
 
 impl Origin {
+    /// The text of it, as a browser sends it in `Origin`.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }

@@ -1,7 +1,7 @@
 //! What the stack asks of a sign-in and of a tenant directory.
 
 use async_trait::async_trait;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 
 use super::Problem;
 use crate::{RequestContext, RequestMeta, TenantId};
@@ -10,7 +10,7 @@ use crate::{RequestContext, RequestMeta, TenantId};
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use platform_core::axum::http::{HeaderMap, header};
+/// use platform_core::axum::http::{header, request::Parts};
 /// use platform_core::http::{AuthOutcome, Authenticate, Problem};
 /// use platform_core::{Principal, RequestContext, RequestMeta, TenantId, PrincipalId, PermissionSet};
 ///
@@ -18,8 +18,8 @@ use crate::{RequestContext, RequestMeta, TenantId};
 ///
 /// #[async_trait]
 /// impl Authenticate for OneToken {
-///     async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome {
-///         let Some(credential) = headers.get(header::AUTHORIZATION) else {
+///     async fn authenticate(&self, parts: &Parts, meta: &RequestMeta) -> AuthOutcome {
+///         let Some(credential) = parts.headers.get(header::AUTHORIZATION) else {
 ///             return AuthOutcome::NotPresent;
 ///         };
 ///         if credential.as_bytes() != self.token.as_bytes() {
@@ -32,8 +32,9 @@ use crate::{RequestContext, RequestMeta, TenantId};
 /// ```
 #[async_trait]
 pub trait Authenticate: Send + Sync + 'static {
-    /// Verifies the credential that the headers carry, if they carry one.
-    async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome;
+    /// Verifies the credential that a request carries, if it carries one. A credential that browsers add by themselves, such as a cookie,
+    /// is good for what the request wants to do only when another site could not have sent it: hence the method and all headers.
+    async fn authenticate(&self, parts: &Parts, meta: &RequestMeta) -> AuthOutcome;
 }
 
 /// What [`Authenticate`] found.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{Denied, Forbidden, RequestId};
+use crate::{Denied, Forbidden, RequestId, StepUpRequired};
 
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -58,6 +58,7 @@ struct Document {
     errors: Vec<FieldError>,
     extensions: BTreeMap<String, Value>,
     retry_after: Option<Duration>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What is wrong with one field of the input.
@@ -85,6 +86,7 @@ impl Problem {
             errors: Vec::new(),
             extensions: BTreeMap::new(),
             retry_after: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -171,6 +173,15 @@ impl Problem {
         self
     }
 
+    /// The same problem with a header of its own, such as a challenge or a cookie that is taken back. A second one of a name stands
+    /// instead of the first.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.retain(|(other, _)| *other != name);
+        self.0.headers.push((name, value));
+        self
+    }
+
     /// The same problem, naming the request. The HTTP stack does this.
     #[must_use]
     pub fn of_request(mut self, id: RequestId) -> Self {
@@ -240,6 +251,9 @@ impl IntoResponse for Problem {
         if let Some(wait) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
+        for (name, value) in &self.0.headers {
+            headers.insert(name, value.clone());
+        }
         // The stack finds the problem here, to send it once more with the id of the request.
         response.extensions_mut().insert(self);
         response
@@ -255,6 +269,20 @@ impl From<Forbidden> for Problem {
     fn from(Forbidden(permission): Forbidden) -> Self {
         let detail = format!("the permission {} is needed", permission.name());
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+}
+
+/// 401 with the challenge of RFC 9470, section 3: the credential is good, and who shows it has to prove again who it is.
+impl From<StepUpRequired> for Problem {
+    fn from(required: StepUpRequired) -> Self {
+        let seconds = required.max_age.as_secs();
+        let challenge = format!("Bearer error=\"insufficient_user_authentication\", max_age=\"{seconds}\"");
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "step_up_required", required.to_string())
+            .with("max_age_s", seconds.into());
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_core::http::{AuthOutcome, Authenticate, HttpConfig, HttpStack, Problem};
@@ -134,8 +135,12 @@ pub(crate) struct Names;
 
 #[async_trait]
 impl Authenticate for Names {
-    async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome {
-        let user = match headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()) {
+    async fn authenticate(&self, parts: &Parts, meta: &RequestMeta) -> AuthOutcome {
+        let user = match parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .map(|value| value.as_bytes())
+        {
             None => return AuthOutcome::NotPresent,
             Some(b"Bearer alice") => "018f2b6e-7c1a-7d3e-9b1a-00000000000a",
             Some(b"Bearer bob") => "018f2b6e-7c1a-7d3e-9b1a-00000000000b",

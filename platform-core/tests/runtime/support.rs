@@ -142,10 +142,10 @@ pub(crate) struct Everybody(pub(crate) Vec<Permission>);
 impl Authenticate for Everybody {
     async fn authenticate(
         &self,
-        headers: &platform_core::axum::http::HeaderMap,
+        parts: &platform_core::axum::http::request::Parts,
         meta: &RequestMeta,
     ) -> AuthOutcome {
-        if !headers.contains_key("authorization") {
+        if !parts.headers.contains_key("authorization") {
             return AuthOutcome::NotPresent;
         }
         let sources = Sources::system();

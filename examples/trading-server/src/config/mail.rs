@@ -1,8 +1,10 @@
 //! What is asked of users' credentials, and how mail is sent.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use platform_auth::{BreachedPasswords, Sender};
+use platform_core::http::Origin;
 use secrecy::SecretString;
 
 use super::reader::Reader;
@@ -19,6 +21,10 @@ pub struct Credentials {
     pub breached_passwords: Option<BreachedPasswords>,
     /// May only sign in who has verified the e-mail address?
     pub verified_email: bool,
+    /// How long an instance goes by what it read of a session.
+    pub session_cache: Duration,
+    /// The origins whose pages may use the cookie of a session, beside the one in `Host`.
+    pub cookie_origins: Vec<Origin>,
 }
 
 /// How mail is sent.
@@ -85,6 +91,12 @@ pub(super) fn credentials(reader: &mut Reader) -> Credentials {
         password_score_min: reader.number("auth.password_score_min", 2..=4),
         breached_passwords: breached(reader),
         verified_email: reader.truth("auth.verified_email"),
+        session_cache: reader.millis("auth.session_cache_ms", 0..=5_000),
+        cookie_origins: reader.list(
+            "auth.cookie_origins",
+            "an origin such as https://app.example.com",
+            |text| text.parse().ok(),
+        ),
     }
 }
 

@@ -405,6 +405,12 @@ async fn a_suspended_tenant_is_shut_out(server: &Server, operations: &[Operation
     tx.commit().await.unwrap();
 
     let suspended = (403, "tenant_suspended".to_owned());
+    // The server hears of it from the database, and what it remembers of a session is no older than a second.
+    eventually("the suspension", || async {
+        let answer = user.get("/api/v1/account").await;
+        (answer.verdict() == suspended).then_some(())
+    })
+    .await;
     for operation in operations {
         for api in [user.clone(), user.tenant("acme")] {
             let answer = send(&api, operation, &operation.path_with(NOBODYS), None).await;

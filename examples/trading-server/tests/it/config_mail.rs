@@ -110,6 +110,14 @@ fn what_makes_no_sense_together_is_named() {
             "auth.password_score_min",
         ),
         (
+            vec![("PLATFORM_AUTH_SESSION_CACHE_MS", "5001")],
+            "auth.session_cache_ms",
+        ),
+        (
+            vec![("PLATFORM_AUTH_COOKIE_ORIGINS", "https://app.example.com/path")],
+            "auth.cookie_origins",
+        ),
+        (
             vec![("PLATFORM_AUTH_BREACHED_PASSWORDS_FILE", "/nowhere")],
             "auth.breached_passwords_file",
         ),

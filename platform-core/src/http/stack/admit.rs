@@ -64,7 +64,7 @@ impl HttpStack {
         let (Some(authenticate), Some(meta)) = (&self.authenticate, meta(parts)) else {
             return Ok(None);
         };
-        match authenticate.authenticate(&parts.headers, meta).await {
+        match authenticate.authenticate(parts, meta).await {
             AuthOutcome::NotPresent => Ok(None),
             AuthOutcome::Failed(problem) => Err(problem),
             AuthOutcome::Authenticated(ctx) => {

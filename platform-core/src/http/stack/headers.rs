@@ -41,8 +41,8 @@ const SECURITY: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// Lets the scripts of the listed origins call; without any no header is sent and no preflight is answered. Credentials travel in
-/// `Authorization`, never in cookies, so that no origin gets to use a cookie.
+/// Lets the scripts of the listed origins call; without any no header is sent and no preflight is answered. Their credentials travel in
+/// `Authorization`: a cookie is for the service's own origin alone, and no answer allows a script of another to have one sent along.
 pub(super) fn cors(config: &HttpConfig) -> Option<CorsLayer> {
     if config.cors_origins.is_empty() {
         return None;

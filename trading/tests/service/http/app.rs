@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_core::http::{AuthOutcome, Authenticate, HttpConfig, HttpStack, Problem};
@@ -33,8 +34,8 @@ impl Tokens {
 
 #[async_trait]
 impl Authenticate for Tokens {
-    async fn authenticate(&self, headers: &HeaderMap, meta: &RequestMeta) -> AuthOutcome {
-        let Some(credential) = headers.get(header::AUTHORIZATION) else {
+    async fn authenticate(&self, parts: &Parts, meta: &RequestMeta) -> AuthOutcome {
+        let Some(credential) = parts.headers.get(header::AUTHORIZATION) else {
             return AuthOutcome::NotPresent;
         };
         match self.0.get(credential.to_str().unwrap_or("")) {

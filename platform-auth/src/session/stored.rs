@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::pg::{DbError, TenantTx};
 use platform_core::{PrincipalId, RequestMeta, Timestamp};
 
+use super::{Proof, Sessions};
 use crate::{SessionConfig, SessionId, SessionToken};
 
 /// A session that is to be stored.
@@ -18,34 +19,10 @@ pub(crate) struct NewSession<'a> {
     pub(crate) proof: Proof,
 }
 
-/// How somebody proved to be a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Proof {
-    Password,
-    PasswordAndCode,
-    PasswordAndRecoveryCode,
-}
-
 impl NewSession<'_> {
     pub(crate) fn expires_at(&self) -> Timestamp {
         later(self.now, self.lifetime.absolute)
     }
-}
-
-/// What a token's session and its user are like.
-#[derive(sqlx::FromRow)]
-pub(crate) struct Found {
-    pub(crate) session_id: SessionId,
-    pub(crate) subject_id: PrincipalId,
-    pub(crate) last_seen_at: Timestamp,
-    pub(crate) idle_expires_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) ended_at: Option<Timestamp>,
-    pub(crate) role: String,
-    pub(crate) status: String,
-    pub(crate) tenant_status: String,
-    /// How often has it changed who may do what in the tenant? What was compiled at another version is stale.
-    pub(crate) authz_version: i64,
 }
 
 /// Why a session ended.
@@ -60,6 +37,12 @@ pub(crate) enum EndReason {
     PasswordReset,
     /// Its user set up, or gave up, the second factor in another session.
     FactorChanged,
+    /// Its user ended it from another one.
+    EndedByUser,
+    /// An administrator ended it.
+    EndedByAdmin,
+    /// An administrator disabled its user.
+    UserDisabled,
 }
 
 /// Keeps the password and the second factor of a user from being changed until the transaction ends; says when the password was.
@@ -119,86 +102,103 @@ pub(crate) async fn open(
     Ok(inserted.rows_affected() == 1)
 }
 
-/// The session of a token, whatever state it is in.
-pub(crate) async fn find(read: &mut TenantRead, token: &SessionToken) -> Result<Option<Found>, DbError> {
-    let found = sqlx::query_as(
-        "select s.id as session_id, s.subject_id, s.last_seen_at, s.idle_expires_at, s.expires_at, s.ended_at,
-                u.role, u.status, t.status as tenant_status, coalesce(a.version, 0) as authz_version
-         from platform_auth.session s
-         join platform_auth.subject u on u.tenant_id = s.tenant_id and u.id = s.subject_id
-         join platform_core.tenant t on t.id = s.tenant_id
-         left join platform_auth.authz_version a on a.tenant_id = s.tenant_id
-         where s.tenant_id = $1 and s.token_hash = $2",
-    )
-    .bind(read.tenant())
-    .bind(token.hash())
-    .fetch_optional(&mut *read)
-    .await?;
-    Ok(found)
-}
-
-/// Notes that a session was used, unless that was noted a moment ago by somebody else or the session has ended meanwhile.
-pub(crate) async fn touch(
+/// Notes that a session was used, unless that was noted a moment ago by somebody else or the session has ended meanwhile; says until when it
+/// may rest now.
+pub(super) async fn touch(
     tx: &mut TenantTx,
     id: SessionId,
     lifetime: SessionConfig,
     now: Timestamp,
-) -> Result<(), DbError> {
-    sqlx::query(
+) -> Result<Option<Timestamp>, DbError> {
+    let rests_until = sqlx::query_scalar(
         "update platform_auth.session set last_seen_at = $3, idle_expires_at = least($4, expires_at)
-         where tenant_id = $1 and id = $2 and ended_at is null and last_seen_at <= $5 and idle_expires_at > $3",
+         where tenant_id = $1 and id = $2 and ended_at is null and last_seen_at <= $5 and idle_expires_at > $3
+         returning idle_expires_at",
     )
     .bind(tx.tenant())
     .bind(id)
     .bind(now)
     .bind(later(now, lifetime.idle))
     .bind(earlier(now, lifetime.touch_interval))
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
-}
-
-/// Ends a session and names its user; `None` when it had ended already.
-pub(crate) async fn end(
-    tx: &mut TenantTx,
-    id: SessionId,
-    reason: EndReason,
-    now: Timestamp,
-) -> Result<Option<PrincipalId>, DbError> {
-    let user = sqlx::query_scalar(
-        "update platform_auth.session set ended_at = $3, end_reason = $4
-         where tenant_id = $1 and id = $2 and ended_at is null
-         returning subject_id",
-    )
-    .bind(tx.tenant())
-    .bind(id)
-    .bind(now)
-    .bind(reason.as_str())
     .fetch_optional(&mut *tx)
     .await?;
-    Ok(user)
+    Ok(rests_until)
 }
 
-/// Ends every session of a user but one, and says how many.
-pub(crate) async fn end_others(
-    tx: &mut TenantTx,
-    user: PrincipalId,
-    kept: Option<SessionId>,
-    reason: EndReason,
-    now: Timestamp,
-) -> Result<u64, DbError> {
-    let ended = sqlx::query(
-        "update platform_auth.session set ended_at = $4, end_reason = $5
-         where tenant_id = $1 and subject_id = $2 and ended_at is null and id is distinct from $3",
-    )
-    .bind(tx.tenant())
-    .bind(user)
-    .bind(kept)
-    .bind(now)
-    .bind(reason.as_str())
-    .execute(&mut *tx)
-    .await?;
-    Ok(ended.rows_affected())
+/// The ways in which sessions end. Each has this instance forget the user's sessions with the commit.
+impl Sessions {
+    /// Ends a session and names its user; `None` when it had ended already.
+    pub(crate) async fn end(
+        &self,
+        tx: &mut TenantTx,
+        id: SessionId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Option<PrincipalId>, DbError> {
+        let user: Option<PrincipalId> = sqlx::query_scalar(
+            "update platform_auth.session set ended_at = $3, end_reason = $4
+             where tenant_id = $1 and id = $2 and ended_at is null
+             returning subject_id",
+        )
+        .bind(tx.tenant())
+        .bind(id)
+        .bind(now)
+        .bind(reason.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(user) = user {
+            self.forget_after(tx, user.as_uuid());
+        }
+        Ok(user)
+    }
+
+    /// Ends a session of a user that is not over; says whether there was one.
+    pub(crate) async fn end_live(
+        &self,
+        tx: &mut TenantTx,
+        (user, id): (PrincipalId, SessionId),
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        let ended = sqlx::query(
+            "update platform_auth.session set ended_at = $4, end_reason = $5
+             where tenant_id = $1 and id = $2 and subject_id = $3 and ended_at is null
+               and idle_expires_at > $4 and expires_at > $4",
+        )
+        .bind(tx.tenant())
+        .bind(id)
+        .bind(user)
+        .bind(now)
+        .bind(reason.as_str())
+        .execute(&mut *tx)
+        .await?;
+        self.forget_after(tx, user.as_uuid());
+        Ok(ended.rows_affected() == 1)
+    }
+
+    /// Ends every session of a user but one, and says how many.
+    pub(crate) async fn end_others(
+        &self,
+        tx: &mut TenantTx,
+        user: PrincipalId,
+        kept: Option<SessionId>,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<u64, DbError> {
+        let ended = sqlx::query(
+            "update platform_auth.session set ended_at = $4, end_reason = $5
+             where tenant_id = $1 and subject_id = $2 and ended_at is null and id is distinct from $3",
+        )
+        .bind(tx.tenant())
+        .bind(user)
+        .bind(kept)
+        .bind(now)
+        .bind(reason.as_str())
+        .execute(&mut *tx)
+        .await?;
+        self.forget_after(tx, user.as_uuid());
+        Ok(ended.rows_affected())
+    }
 }
 
 /// How the user of a session proved to be that; `None` when the session is not a live one of the user.
@@ -218,45 +218,17 @@ pub(crate) async fn proof_of(
     Ok(methods.map(|methods| Proof::of(&methods)))
 }
 
-impl Proof {
-    /// As RFC 8176 names them; `rcv` is ours.
-    pub(crate) const fn methods(self) -> &'static [&'static str] {
-        match self {
-            Self::Password => &["pwd"],
-            Self::PasswordAndCode => &["pwd", "otp"],
-            Self::PasswordAndRecoveryCode => &["pwd", "rcv"],
-        }
-    }
-
-    fn of(methods: &[String]) -> Self {
-        let has = |wanted: &str| methods.iter().any(|method| method == wanted);
-        match (has("otp"), has("rcv")) {
-            (true, _) => Self::PasswordAndCode,
-            (false, true) => Self::PasswordAndRecoveryCode,
-            (false, false) => Self::Password,
-        }
-    }
-}
-
-impl Found {
-    /// A session holds up to the instant of its expiry, and not at it.
-    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
-        self.ended_at.is_none() && now < self.idle_expires_at && now < self.expires_at
-    }
-
-    pub(crate) fn wants_touch(&self, lifetime: SessionConfig, now: Timestamp) -> bool {
-        self.last_seen_at <= earlier(now, lifetime.touch_interval)
-    }
-}
-
 impl EndReason {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::SignedOut => "signed_out",
             Self::Replaced => "replaced",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
             Self::FactorChanged => "factor_changed",
+            Self::EndedByUser => "ended_by_user",
+            Self::EndedByAdmin => "ended_by_admin",
+            Self::UserDisabled => "user_disabled",
         }
     }
 }
@@ -264,10 +236,10 @@ impl EndReason {
 /// The longest that a configured length of time is taken for: past it lie dates that neither side can store.
 const SPAN_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-fn later(at: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn later(at: Timestamp, by: Duration) -> Timestamp {
     at + by.min(SPAN_MAX)
 }
 
-fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     at - by.min(SPAN_MAX)
 }
