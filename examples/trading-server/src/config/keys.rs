@@ -66,6 +66,7 @@ pub(super) static KEYS: &[Key] = &[
         "PLATFORM_AUTH_BREACHED_PASSWORDS_FILE",
     ),
     key("auth.verified_email", "PLATFORM_AUTH_VERIFIED_EMAIL").or("false"),
+    key("auth.api_key_days_max", "PLATFORM_AUTH_API_KEY_DAYS_MAX").or("365"),
     key("mail.mode", "PLATFORM_MAIL_MODE").or("auto"),
     key("mail.folder", "PLATFORM_MAIL_FOLDER"),
     key("mail.from", "PLATFORM_MAIL_FROM"),

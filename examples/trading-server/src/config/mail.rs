@@ -19,6 +19,8 @@ pub struct Credentials {
     pub breached_passwords: Option<BreachedPasswords>,
     /// May only sign in who has verified the e-mail address?
     pub verified_email: bool,
+    /// How many days after it is made an API key expires at the latest.
+    pub api_key_days_max: u32,
 }
 
 /// How mail is sent.
@@ -85,6 +87,7 @@ pub(super) fn credentials(reader: &mut Reader) -> Credentials {
         password_score_min: reader.number("auth.password_score_min", 2..=4),
         breached_passwords: breached(reader),
         verified_email: reader.truth("auth.verified_email"),
+        api_key_days_max: reader.number("auth.api_key_days_max", 1..=3_650),
     }
 }
 
