@@ -208,6 +208,12 @@ impl Inner {
         if !authority.as_ref().is_none_or(may_manage) {
             return Err(platform_core::Forbidden(SERVICE_PRINCIPALS_MANAGE).into());
         }
+        // A key lives on after the session: whoever was signed out a moment ago leaves none behind.
+        if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session())
+            && !stored::hold_session(tx, caller, session).await?
+        {
+            return Err(ApiKeyError::SessionRequired);
+        }
         Ok(Maker {
             owner,
             is_service,
