@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use platform_audit::{AUDIT_EXPORT, AUDIT_HOLD, AUDIT_READ, AuditLog, Sequencer};
@@ -73,6 +74,8 @@ impl Handles {
         config.verified_email = settings.auth.verified_email;
         config.sessions.cache_age = settings.auth.session_cache;
         config.origins.clone_from(&settings.auth.cookie_origins);
+        config.api_keys.lifetime_max =
+            Duration::from_secs(u64::from(settings.auth.api_key_days_max) * 86_400);
         config.passwords.chars_min = settings.auth.password_chars_min;
         config.passwords.score_min = settings.auth.password_score_min;
         config

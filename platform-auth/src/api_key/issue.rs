@@ -16,6 +16,12 @@ use super::{
 use crate::auth::Inner;
 use crate::{Auth, SERVICE_PRINCIPALS_MANAGE};
 
+/// How long keys that work no longer are kept at least.
+const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How many keys of an owner are kept for each that may work.
+const KEPT_OF_EACH: u32 = 10;
+
 /// Whose keys are made, and what they may be given.
 struct Maker {
     owner: PrincipalId,
@@ -56,14 +62,11 @@ impl Auth {
                 .may_give(&mut tx, &maker, (&permissions, on), (window, now))
                 .await?;
         }
-        let max = inner.config.api_keys.per_owner_max;
-        if stored::count_live(&mut tx, maker.owner, now).await? >= i64::from(max) {
-            return Err(ApiKeyError::TooMany { max });
-        }
+        let forgotten = inner.make_room(&mut tx, &maker, now).await?;
         let token = ApiKeyToken::generate(ctx.tenant(), &inner.sources);
         let key = made(ApiKeyId::generate(&inner.sources), &maker, checked, (now, ctx));
         stored::insert(&mut tx, &key, &token).await?;
-        let event = trail::made(&key);
+        let event = trail::made(&key, forgotten);
         inner.audit.record(&mut tx, ctx, event).await?;
         tx.commit().await?;
         Ok(IssuedApiKey { token, key })
@@ -90,6 +93,7 @@ impl Auth {
         let mut tx = inner.db.begin(ctx).await?;
         let maker = inner.maker(&mut tx, ctx, owner, now).await?;
         let token = ApiKeyToken::generate(ctx.tenant(), &inner.sources);
+        let forgotten = inner.make_room_for_all(&mut tx, &maker, now).await?;
         let successor = Successor {
             id: ApiKeyId::generate(&inner.sources),
             token: &token,
@@ -109,13 +113,14 @@ impl Auth {
             let what = (&*permissions, key.resources.as_deref());
             inner.may_give(&mut tx, &maker, what, (window, now)).await?;
         }
-        // For as long as both work there are two.
-        if stored::count_live(&mut tx, maker.owner, now).await? > i64::from(config.per_owner_max) {
+        // For as long as both work there are two, and what was made is among them.
+        let (live, _) = stored::count(&mut tx, maker.owner, now).await?;
+        if live > i64::from(config.per_owner_max) {
             return Err(ApiKeyError::TooMany {
                 max: config.per_owner_max,
             });
         }
-        let event = trail::rotated(id, &key, rotation.overlap);
+        let event = trail::rotated(id, &key, (rotation.overlap, forgotten));
         inner.audit.record(&mut tx, ctx, event).await?;
         tx.commit().await?;
         drop(changing);
@@ -203,11 +208,44 @@ impl Inner {
         if !authority.as_ref().is_none_or(may_manage) {
             return Err(platform_core::Forbidden(SERVICE_PRINCIPALS_MANAGE).into());
         }
+        // A key lives on after the session: whoever was signed out a moment ago leaves none behind.
+        if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session())
+            && !stored::hold_session(tx, caller, session).await?
+        {
+            return Err(ApiKeyError::SessionRequired);
+        }
         Ok(Maker {
             owner,
             is_service,
             authority,
         })
+    }
+
+    /// Refuses an owner who has as many keys as there can be; says how many were forgotten first.
+    async fn make_room(&self, tx: &mut TenantTx, maker: &Maker, now: Timestamp) -> Result<u64, ApiKeyError> {
+        let forgotten = self.make_room_for_all(tx, maker, now).await?;
+        let max = self.config.api_keys.per_owner_max;
+        let (live, _) = stored::count(tx, maker.owner, now).await?;
+        match live < i64::from(max) {
+            true => Ok(forgotten),
+            false => Err(ApiKeyError::TooMany { max }),
+        }
+    }
+
+    /// The same for those that work no longer as well, which stay a while to be looked at.
+    async fn make_room_for_all(
+        &self,
+        tx: &mut TenantTx,
+        maker: &Maker,
+        now: Timestamp,
+    ) -> Result<u64, ApiKeyError> {
+        let max = self.config.api_keys.per_owner_max.saturating_mul(KEPT_OF_EACH);
+        let forgotten = stored::forget(tx, maker.owner, now - KEPT_FOR).await?;
+        let (_, all) = stored::count(tx, maker.owner, now).await?;
+        match all < i64::from(max) {
+            true => Ok(forgotten),
+            false => Err(ApiKeyError::TooMany { max }),
+        }
     }
 
     /// Refuses to give a service principal's key what the service principal does not hold, or what the caller does not hold as widely and

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::uuid::Uuid;
 use platform_core::{OwnedResource, PrincipalId, TenantId, Timestamp};
 use serde_json::{Value, json};
 
@@ -89,15 +90,34 @@ pub(super) async fn hold_version(tx: &mut TenantTx) -> Result<(), DbError> {
     Ok(())
 }
 
-/// How many keys of an owner work now or will.
-pub(super) async fn count_live(
+/// Is this session of a user still going on? It does not end until the transaction does.
+pub(super) async fn hold_session(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+    session: Uuid,
+) -> Result<bool, DbError> {
+    let found: Option<i32> = sqlx::query_scalar(
+        "select 1 from platform_auth.session
+         where tenant_id = $1 and subject_id = $2 and id = $3 and ended_at is null
+         for share",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(session)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// How many keys of an owner work now or will, and how many there are in all.
+pub(super) async fn count(
     tx: &mut TenantTx,
     owner: PrincipalId,
     now: Timestamp,
-) -> Result<i64, DbError> {
-    let count = sqlx::query_scalar(
-        "select count(*) from platform_auth.api_key
-         where tenant_id = $1 and subject_id = $2 and revoked_at is null and expires_at > $3",
+) -> Result<(i64, i64), DbError> {
+    let count = sqlx::query_as(
+        "select count(*) filter (where revoked_at is null and expires_at > $3), count(*) from platform_auth.api_key
+         where tenant_id = $1 and subject_id = $2",
     )
     .bind(tx.tenant())
     .bind(owner)
@@ -105,6 +125,24 @@ pub(super) async fn count_live(
     .fetch_one(&mut *tx)
     .await?;
     Ok(count)
+}
+
+/// Forgets keys of an owner that have not worked since an instant and that no other refers to; says how many.
+pub(super) async fn forget(tx: &mut TenantTx, owner: PrincipalId, since: Timestamp) -> Result<u64, DbError> {
+    let forgotten = sqlx::query(
+        "delete from platform_auth.api_key
+         where tenant_id = $1 and subject_id = $2 and least(coalesce(revoked_at, expires_at), expires_at) <= $3
+           and not exists (
+             select from platform_auth.api_key successor
+             where successor.tenant_id = api_key.tenant_id and successor.rotated_from = api_key.id
+           )",
+    )
+    .bind(tx.tenant())
+    .bind(owner)
+    .bind(since)
+    .execute(&mut *tx)
+    .await?;
+    Ok(forgotten.rows_affected())
 }
 
 pub(super) async fn insert(tx: &mut TenantTx, key: &ApiKey, token: &ApiKeyToken) -> Result<(), DbError> {

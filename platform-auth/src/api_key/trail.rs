@@ -16,13 +16,13 @@ const REFUSED: Action = Action::new("auth.api_key_refuse");
 
 const API_KEY: &str = "api_key";
 
-pub(super) fn made(key: &ApiKey) -> Event {
-    of_new(Event::new(MADE, Outcome::Success), key).activity(Activity::Create)
+pub(super) fn made(key: &ApiKey, forgotten: u64) -> Event {
+    of_new(Event::new(MADE, Outcome::Success), key, forgotten).activity(Activity::Create)
 }
 
-pub(super) fn rotated(from: ApiKeyId, key: &ApiKey, overlap: Duration) -> Event {
-    let event = of_new(Event::new(ROTATED, Outcome::Success), key);
-    let mut detail = described(key);
+pub(super) fn rotated(from: ApiKeyId, key: &ApiKey, (overlap, forgotten): (Duration, u64)) -> Event {
+    let event = of_new(Event::new(ROTATED, Outcome::Success), key, forgotten);
+    let mut detail = described(key, forgotten);
     detail["overlap_s"] = overlap.as_secs().into();
     event
         .activity(Activity::Update)
@@ -59,16 +59,16 @@ const fn owner_kind(of_service: bool) -> &'static str {
     }
 }
 
-fn of_new(event: Event, key: &ApiKey) -> Event {
+fn of_new(event: Event, key: &ApiKey, forgotten: u64) -> Event {
     event
         .severity(Severity::Medium)
         .target(API_KEY, key.id.to_string())
         .target(owner_kind(key.of_service), key.owner.to_string())
-        .detail(described(key))
+        .detail(described(key, forgotten))
 }
 
 /// How much there is to a list that does not fit is told by its length.
-fn described(key: &ApiKey) -> Value {
+fn described(key: &ApiKey, forgotten: u64) -> Value {
     const SCOPES_MAX: usize = 50;
     const RESOURCES_MAX: usize = 25;
     let scopes = match key.scopes.len() <= SCOPES_MAX {
@@ -93,5 +93,7 @@ fn described(key: &ApiKey) -> Value {
         "addresses": addresses,
         "not_before": key.not_before.and_then(|at| at.format(&Rfc3339).ok()),
         "expires_at": key.expires_at.format(&Rfc3339).ok(),
+        // Of the same owner, that have not worked for a while.
+        "keys_forgotten": forgotten,
     })
 }

@@ -4,8 +4,9 @@ use futures::future::join_all;
 use platform_auth::{ApiKeyError, ApiKeyOwner, ApiKeyRotation, ApiKeysOf, InvalidApiKey, NewApiKey};
 
 use crate::keys::{DAY_S, all, is_refused, own, under};
-use crate::support::App;
-use crate::world::{World, config, on};
+use crate::support::{App, PASSWORD};
+use crate::world::{Person, World, config, on};
+use platform_core::RequestContext;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -203,6 +204,51 @@ async fn what_does_not_work_is_not_exchanged() {
             Err(ApiKeyError::Invalid(InvalidApiKey::ExpiresAt))
         ));
     }
+}
+
+#[tokio::test]
+async fn keys_that_work_no_longer_are_kept_for_ninety_days_and_are_not_without_end_either() {
+    let mut config = config();
+    config.api_keys.per_owner_max = 1;
+    let world = World::on(App::with(config).await).await;
+    let auth = &world.app.auth;
+    let make = async |ctx: &RequestContext| {
+        let mut new = all(&world);
+        new.expires_at = platform_core::Clock::now(&*world.app.clock) + HOUR;
+        let made = auth.create_api_key(ctx, ApiKeyOwner::Caller, new).await?;
+        auth.revoke_api_key(ctx, ApiKeysOf::Caller, made.key.id).await
+    };
+    // Sessions do not last as long.
+    let signed_in = async || {
+        let answer = world
+            .app
+            .sign_in(&world.place, "admin@example.com", PASSWORD)
+            .await;
+        let token = answer.token();
+        world
+            .ctx(&Person {
+                token,
+                ..world.admin.clone()
+            })
+            .await
+    };
+    let ctx = world.admin().await;
+    for _ in 0..10 {
+        make(&ctx).await.unwrap();
+    }
+    assert!(matches!(make(&ctx).await, Err(ApiKeyError::TooMany { max: 10 })));
+    world.set_clock(90 * DAY_S - 1);
+    let ctx = signed_in().await;
+    assert!(matches!(make(&ctx).await, Err(ApiKeyError::TooMany { max: 10 })));
+
+    world.set_clock(90 * DAY_S);
+
+    let made = make(&ctx).await.unwrap();
+    let kept = auth
+        .list_api_keys(&ctx, ApiKeysOf::Caller, None, 200)
+        .await
+        .unwrap();
+    assert_eq!(kept, [made]);
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use axum::http::Method;
+use platform_auth::{ApiKeyError, ApiKeyOwner, ApiKeyRotation};
 use platform_core::axum;
 use serde_json::{Value, json};
 
@@ -86,6 +87,28 @@ async fn every_route_below_auth_that_takes_a_caller_is_known_here() {
             assert!(!takes_a_caller || is_known, "{method} {path}");
         }
     }
+}
+
+/// A request that was let in while its session ended.
+#[tokio::test]
+async fn a_session_that_has_ended_meanwhile_leaves_no_key_behind() {
+    let world = World::new().await;
+    let issued = own(&world, &world.admin, all(&world)).await;
+    let ctx = world.admin().await;
+    world.app.auth.sign_out(&ctx).await.unwrap();
+    let auth = &world.app.auth;
+
+    let made = auth.create_api_key(&ctx, ApiKeyOwner::Caller, all(&world)).await;
+    let rotation = ApiKeyRotation::default();
+    let rotated = auth
+        .rotate_api_key(&ctx, ApiKeyOwner::Caller, issued.key.id, rotation)
+        .await;
+
+    assert!(matches!(made, Err(ApiKeyError::SessionRequired)), "{made:?}");
+    assert!(
+        matches!(rotated, Err(ApiKeyError::SessionRequired)),
+        "{rotated:?}"
+    );
 }
 
 #[tokio::test]

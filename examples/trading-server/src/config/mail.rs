@@ -25,6 +25,8 @@ pub struct Credentials {
     pub session_cache: Duration,
     /// The origins whose pages may use the cookie of a session, beside the one in `Host`.
     pub cookie_origins: Vec<Origin>,
+    /// How many days after it is made an API key expires at the latest.
+    pub api_key_days_max: u32,
 }
 
 /// How mail is sent.
@@ -97,6 +99,7 @@ pub(super) fn credentials(reader: &mut Reader) -> Credentials {
             "an origin such as https://app.example.com",
             |text| text.parse().ok(),
         ),
+        api_key_days_max: reader.number("auth.api_key_days_max", 1..=3_650),
     }
 }
 

@@ -118,6 +118,10 @@ fn what_makes_no_sense_together_is_named() {
             "auth.cookie_origins",
         ),
         (
+            vec![("PLATFORM_AUTH_API_KEY_DAYS_MAX", "3651")],
+            "auth.api_key_days_max",
+        ),
+        (
             vec![("PLATFORM_AUTH_BREACHED_PASSWORDS_FILE", "/nowhere")],
             "auth.breached_passwords_file",
         ),
