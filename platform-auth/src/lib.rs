@@ -64,6 +64,7 @@ mod one_time;
 mod password;
 mod refusals;
 mod register;
+mod register_later;
 mod replay;
 mod reset;
 mod role;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use platform_audit::SignInFailure;
-use platform_core::RequestContext;
 use platform_core::pg::Tenant;
 use platform_core::secrecy::SecretString;
+use platform_core::{PrincipalId, RequestContext};
 
 use crate::auth::Inner;
 use crate::hasher::Verdict;
@@ -60,7 +60,7 @@ impl Auth {
     /// counted, and the count stands in a later event.
     ///
     /// # Errors
-    /// [`SignInError::InvalidCredentials`] whatever of the two is wrong; [`SignInError::TooManyAttempts`] says how long to wait;
+    /// [`SignInError::InvalidCredentials`] whatever of the two is wrong, and while an address has to be verified that is not; [`SignInError::TooManyAttempts`] says how long to wait;
     /// [`SignInError::Fault`] means that nothing was found out.
     pub async fn sign_in(
         &self,
@@ -91,12 +91,9 @@ impl Auth {
         let result = inner.sign_in(ctx, &email, password).await;
         match &result {
             Ok(_) => attempt.succeeded(),
-            Err(
-                SignInError::Fault(_)
-                | SignInError::Tenant(_)
-                | SignInError::EmailUnverified
-                | SignInError::TooManyAttempts { .. },
-            ) => attempt.did_not_happen(),
+            Err(SignInError::Fault(_) | SignInError::Tenant(_) | SignInError::TooManyAttempts { .. }) => {
+                attempt.did_not_happen()
+            }
             Err(_) => drop(attempt),
         }
         result
@@ -118,6 +115,9 @@ impl Inner {
         let failure = match (candidate, &verdict) {
             (None, _) => SignInFailure::UnknownUser,
             (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.stored.account.id),
+            (Some(known), _) if self.config.verified_email && !known.is_verified => {
+                return Err(self.refuse_unverified(ctx, known.stored.account.id).await);
+            }
             (Some(known), _) if known.stored.account.status == UserStatus::Disabled => {
                 SignInFailure::UserDisabled(known.stored.account.id)
             }
@@ -164,11 +164,6 @@ impl Inner {
         tenant: Tenant,
     ) -> Result<SignIn, SignInError> {
         let account = candidate.stored.account;
-        if self.config.verified_email && !candidate.is_verified {
-            let event = trail::sign_in_stopped(account.id, "email_unverified");
-            self.audit.record_refusal(&self.db, ctx, event).await?;
-            return Err(SignInError::EmailUnverified);
-        }
         let mut tx = self.db.begin(ctx).await?;
         if candidate.has_second_factor {
             // First the user, then the credential, then the challenge: in the order in which all take their locks.
@@ -202,6 +197,16 @@ impl Inner {
         self.audit.record(&mut tx, &of_user, event).await?;
         tx.commit().await?;
         Ok(SignIn::Complete(opened.signed_in(user, tenant)))
+    }
+
+    /// Refuses, as a wrong password is refused, who has the password of an address that nobody has verified: a stranger who registered
+    /// the address has it too, and would learn by another answer that it had been free. It counts and costs as much as a wrong one.
+    async fn refuse_unverified(&self, ctx: &RequestContext, user: PrincipalId) -> SignInError {
+        let event = trail::sign_in_stopped(user, "email_unverified");
+        match self.audit.record_refusal(&self.db, ctx, event).await {
+            Ok(_) => SignInError::InvalidCredentials,
+            Err(error) => SignInError::Fault(error.into()),
+        }
     }
 
     /// A throttled attempt is counted, and the next event of a stranger tells of it.

@@ -161,6 +161,13 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verification => "verification",
+            Self::Reset => "reset",
+        }
+    }
+
     const fn action(self) -> Action {
         match self {
             Self::Verification => VERIFICATION_REQUESTED,

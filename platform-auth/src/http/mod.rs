@@ -13,7 +13,7 @@
 //! | `GET /auth/credentials` | who has signed in | 200, what the user signs in with |
 //! | `POST /auth/totp` | who has signed in | 201, a seed |
 //! | `POST /auth/totp/confirm` | who has signed in | 200, recovery codes, a new token and the user |
-//! | `POST /auth/totp/disable` | who has signed in | 204 |
+//! | `POST /auth/totp/disable` | who has signed in | 200, a new token and the user |
 //! | `POST /auth/recovery-codes` | who has signed in | 200, recovery codes |
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `GET /auth/me` | who has signed in | 200, the user |
@@ -53,7 +53,7 @@ pub use authz::{
 };
 pub use body::{RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody};
 pub use credential::{
-    CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
+    CredentialsBody, EmailBody, PasswordBody, ResetBody, VerificationRequiredBody, VerifyBody,
 };
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
 

@@ -27,6 +27,7 @@ impl From<RegisterError> for Problem {
                 "a user has this e-mail address already",
             )
             .field("email", "taken", "sign in, or register with another address"),
+            RegisterError::TooManyAttempts { retry_after } => too_many_attempts(retry_after),
             RegisterError::Tenant(refused) => of_tenant(refused),
             RegisterError::Fault(fault) => of_fault(fault),
         }
@@ -40,11 +41,6 @@ impl From<SignInError> for Problem {
                 StatusCode::UNAUTHORIZED,
                 "invalid_credentials",
                 "the e-mail address or the password is wrong",
-            ),
-            SignInError::EmailUnverified => Self::new(
-                StatusCode::FORBIDDEN,
-                "email_unverified",
-                "verify the e-mail address first, with the token in the mail to it",
             ),
             SignInError::InvalidChallenge => Self::new(
                 StatusCode::UNAUTHORIZED,
@@ -79,6 +75,16 @@ impl From<CredentialError> for Problem {
             CredentialError::Password(invalid) => {
                 Self::invalid_body().field("new_password", invalid.code(), invalid.to_string())
             }
+            CredentialError::PasswordRequired => Self::invalid_body().field(
+                "new_password",
+                "required",
+                "choose a password, or sign in as the user of the address first",
+            ),
+            CredentialError::EmailUnverified => Self::new(
+                StatusCode::FORBIDDEN,
+                "email_unverified",
+                "verify the e-mail address first, with the token in the mail to it",
+            ),
             CredentialError::InvalidToken => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_one_time_token",

@@ -11,3 +11,4 @@ pub use self::enrol::{Confirmed, CredentialStatus, Enrolment};
 pub use self::recovery::RecoveryCodes;
 pub use self::sign_in::Challenge;
 pub use self::stored::SealedTotp;
+pub(crate) use self::stored::give_up;

@@ -1,0 +1,17 @@
+//! What an adversary tries: a stranger who wants to know who is here or to be there first, a thief of a password or a session, and whoever
+//! wants the service to be busy with nobody else.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "../it/authenticator.rs"]
+#[allow(dead_code, reason = "the other tests want it")]
+mod authenticator;
+mod first;
+mod meanwhile;
+#[path = "../it/postbox.rs"]
+#[allow(dead_code, reason = "the other tests want it")]
+mod postbox;
+mod stranger;
+#[path = "../it/support.rs"]
+#[allow(dead_code, unused_imports, reason = "the other tests want more of it")]
+mod support;
