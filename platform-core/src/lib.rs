@@ -53,7 +53,7 @@ pub mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use authority::{Authority, Granted, Holding, OwnedResource};
+pub use authority::{Authority, Coverage, Granted, Holding, OwnedResource};
 pub use authorized::{Authorized, Denied, Needs};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use context::{

@@ -158,6 +158,10 @@ impl From<EraseUserError> for Problem {
                 let detail = "the user is under a legal hold and cannot be erased until it is released";
                 Self::new(StatusCode::CONFLICT, "legal_hold", detail).with("holds", json!(ids))
             }
+            EraseUserError::LastAdmin => {
+                let detail = "nobody would be left who administers the tenant";
+                Self::new(StatusCode::CONFLICT, "last_admin", detail)
+            }
             EraseUserError::Fault(fault) => of_fault(fault),
         }
     }
@@ -259,7 +263,8 @@ pub(super) fn of_fault(fault: Fault) -> Problem {
         Fault::Open(error) => error.into(),
         Fault::TooMuchGranted => {
             tracing::error!("a caller was granted more than can be compiled, and is refused");
-            Problem::internal()
+            let detail = "more was granted to you than can be decided about, an administrator has to revoke some of it";
+            Problem::new(StatusCode::FORBIDDEN, "too_much_granted", detail)
         }
         Fault::Hash(error) => {
             tracing::error!(error = error_chain(&error), "a password was not hashed");
