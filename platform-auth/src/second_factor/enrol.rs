@@ -292,7 +292,7 @@ fn still(proved: &Candidate, changed_at: Option<Timestamp>) -> Result<(), Creden
 
 impl Inner {
     /// Refuses a second factor for an address that nobody has verified, where somebody can.
-    fn may_have_factor(&self, candidate: &Candidate) -> Result<(), CredentialError> {
+    pub(crate) fn may_have_factor(&self, candidate: &Candidate) -> Result<(), CredentialError> {
         match self.config.mail.is_some() && !candidate.is_verified {
             true => Err(CredentialError::EmailUnverified),
             false => Ok(()),

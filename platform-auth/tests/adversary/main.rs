@@ -8,6 +8,7 @@ mod admins;
 #[allow(dead_code, reason = "the other tests want it")]
 mod authenticator;
 mod bounds;
+mod delivery;
 mod first;
 mod meanwhile;
 #[path = "../it/postbox.rs"]
