@@ -9,7 +9,11 @@
 //!   disabled users get the same answer after the same work.
 //! - **Sessions** are read from PostgreSQL for every request: nothing is cached, so ending one takes effect at once on every instance,
 //!   and costs each request one query. They end after 30 minutes without use and after 12 hours in any case.
-//! - **Guessing** is slowed down for each account and each address, in the memory of each instance, and never to a standstill.
+//! - **Guessing** is slowed down for each account and each address, in the memory of each instance, and never to a standstill; registering
+//!   for each tenant and each address.
+//! - **Whose address it is** is shown by a token from a mail. Whoever shows it without being signed in chooses the password, and nothing
+//!   that a stranger has set up before outlives that. Where addresses [have to be verified](AuthConfig::verified_email), neither
+//!   registering nor signing in tells which are known.
 //! - **Roles** that are built in are `user` and `admin`; which permissions they give is set up when the service starts
 //!   ([`AuthConfig::grant`]). A tenant makes [roles of its own](Auth::create_role) of the permissions that modules declare as assignable.
 //! - **Grants** give a role to a user or a [group](Auth::create_group), in the whole tenant or on one resource, for a time. They are

@@ -88,6 +88,11 @@ pub(crate) fn sign_in_stopped(user: PrincipalId, reason: &'static str) -> Event 
         .reason(reason)
 }
 
+/// Somebody gave the right password of an address that nobody has verified, after `more` refusals that got no event of their own.
+pub(crate) fn sign_in_unverified(user: PrincipalId, more: u64) -> Event {
+    sign_in_stopped(user, "email_unverified").detail(with_more(json!({}), more))
+}
+
 /// What a user signs in with was changed, and so many sessions ended with it.
 pub(crate) fn credential_changed(
     user: PrincipalId,

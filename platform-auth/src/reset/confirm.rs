@@ -21,8 +21,8 @@ enum Shown {
 impl Auth {
     /// Takes a token that was sent to an address as proof that its mail is read. It is used up.
     ///
-    /// Whoever is signed in as the user of the address has registered it and reads its mail: nothing else changes. Anybody else chooses
-    /// the password of the account, and what the account had before goes: its password, its sessions and its second factor may be those
+    /// Whoever is signed in as the user of the address has registered it and reads its mail: without a password nothing else changes.
+    /// Anybody else chooses the password of the account, and what the account had before goes: its password, its sessions and its second factor may be those
     /// of a stranger who registered somebody else's address and waits for the owner to confirm it (Sudhodanan and Paverd, "Pre-hijacked
     /// accounts", USENIX Security 2022).
     ///

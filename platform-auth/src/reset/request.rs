@@ -73,7 +73,8 @@ impl Auth {
         self.request(ctx, email, Wanted::Verification).await
     }
 
-    /// Waits until every request for mail has been worked on that was answered by now: before a process ends, and in tests.
+    /// Waits until everything is done that was put off until after an answer, which most of all is writing mail: before a process ends, and
+    /// in tests.
     pub async fn settle_mail_requests(&self) {
         let tasks = &self.inner.requests.tasks;
         tasks.close();

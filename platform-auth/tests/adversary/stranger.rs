@@ -138,6 +138,41 @@ async fn the_answer_to_a_registration_does_not_wait_for_a_look_at_users() {
     assert_eq!(app.mails().await.len(), 2);
 }
 
+/// Past the refusals that get an event each, one under an address that nobody has is only counted.
+#[tokio::test]
+async fn the_answer_to_a_failed_sign_in_waits_for_no_event_that_only_an_account_gets() {
+    let mut config = AuthConfig::default();
+    config.refusals.strangers.burst = 1;
+    let test = Box::pin(platform_core::testing::TestDb::own(&crate::support::SCHEMAS)).await;
+    let app = App::on(test, config).await;
+    let place = app.place().await;
+    app.user(&place, TAKEN).await;
+    app.sign_in(&place, FREE, CHOSEN).await.expect(401);
+    let mut superuser = app.superuser().await;
+    let mut locked = superuser.begin().await.unwrap();
+    sqlx::query("lock table platform_audit.event in access exclusive mode")
+        .execute(&mut *locked)
+        .await
+        .unwrap();
+
+    for email in [FREE, TAKEN] {
+        app.sign_in(&place, email, CHOSEN)
+            .await
+            .refused(401, "invalid_credentials");
+    }
+
+    locked.rollback().await.unwrap();
+    app.auth.settle_mail_requests().await;
+    let reasons: Vec<String> = sqlx::query_scalar(
+        "select reason from platform_audit.event where tenant_id = $1 and action = 'auth.sign_in' order by reason",
+    )
+    .bind(place.id)
+    .fetch_all(&mut superuser)
+    .await
+    .unwrap();
+    assert_eq!(reasons, ["unknown_user", "wrong_password"]);
+}
+
 #[tokio::test]
 async fn registrations_are_slowed_down_for_each_source_and_each_tenant_whatever_comes_of_them() {
     let mut config = AuthConfig::default();
