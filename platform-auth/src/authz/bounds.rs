@@ -84,10 +84,17 @@ async fn most_held(
            where above.depth < 9
          ),
          granted as (
-           select coalesce(g.subject_id, g.group_id) as id, count(*) as grants
-           from platform_auth.role_grant g
-           where g.tenant_id = $1 and g.revoked_at is null and (g.valid_until is null or g.valid_until > $2)
-           group by 1
+           select g.group_id as id, count(*) as grants
+           from (select distinct id from above) a
+           join platform_auth.role_grant g on g.tenant_id = $1 and g.group_id = a.id
+           where g.revoked_at is null and (g.valid_until is null or g.valid_until > $2)
+           group by g.group_id
+           union all
+           select g.subject_id, count(*)
+           from gaining
+           join platform_auth.role_grant g on g.tenant_id = $1 and g.subject_id = gaining.id
+           where g.revoked_at is null and (g.valid_until is null or g.valid_until > $2)
+           group by g.subject_id
          ),
          held as (
            select a.user_id, sum(g.grants) as grants
