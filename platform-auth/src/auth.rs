@@ -80,7 +80,7 @@ impl Auth {
         let policy = Policy::new(&config.passwords);
         let throttle = Throttle::new(config.throttle);
         let refusals = Ledger::new(config.refusals);
-        let requests = Requests::new(config.mail.as_ref());
+        let requests = Requests::new(&config);
         let codes = Throttle::new(config.second_factor);
         let roles = config.roles.compile();
         let sessions = Sessions::new(config.sessions);

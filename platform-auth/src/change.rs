@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use platform_core::pg::Tenant;
+use platform_core::pg::{DbError, Tenant, TenantTx};
 use platform_core::secrecy::SecretString;
-use platform_core::{PrincipalKind, RequestContext};
+use platform_core::{PrincipalId, PrincipalKind, RequestContext, Timestamp};
 
 use crate::auth::Inner;
 use crate::hasher::Verdict;
@@ -68,15 +68,12 @@ impl Auth {
         // Of two changes at a time, the second one's old password is not the password any more.
         let changed_at = stored::change_password(&mut tx, &candidate, &phc, now).await?;
         let changed_at = changed_at.ok_or(CredentialError::WrongPassword)?;
+        let current = hold_session(&mut tx, ctx, user.id, now).await?;
         one_time::void_all(&mut tx, user.id, now).await?;
-        let current = ctx.session().map(SessionId::from_stored);
-        let proof = match current {
-            Some(current) => session::proof_of(&mut tx, user.id, current).await?,
-            None => None,
-        };
+        let proof = session::proof_of(&mut tx, user.id, current).await?;
         let ended = inner
             .sessions
-            .end_others(&mut tx, user.id, current, EndReason::PasswordChanged, now)
+            .end_others(&mut tx, user.id, Some(current), EndReason::PasswordChanged, now)
             .await?;
         let proof = (proof.unwrap_or(Proof::Password), changed_at);
         let account = candidate.stored.account;
@@ -95,6 +92,34 @@ impl Auth {
         tx.commit().await?;
         Ok(opened.signed_in(user, tenant))
     }
+}
+
+/// The session of the call, which nobody ends until the transaction does. One that has ended while the user proved who it is, or of which
+/// there never was any, is not gone on with under a new token.
+///
+/// Locks the session: call it when the user and the credential are locked, in the order in which all take their locks.
+pub(crate) async fn hold_session(
+    tx: &mut TenantTx,
+    ctx: &RequestContext,
+    user: PrincipalId,
+    now: Timestamp,
+) -> Result<SessionId, CredentialError> {
+    let current = ctx.session().map(SessionId::from_stored);
+    let current = current.ok_or(CredentialError::NoUser)?;
+    let live: Option<SessionId> = sqlx::query_scalar(
+        "select id from platform_auth.session
+         where tenant_id = $1 and subject_id = $2 and id = $3
+           and ended_at is null and idle_expires_at > $4 and expires_at > $4
+         for no key update",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(current)
+    .bind(now)
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(DbError::from)?;
+    live.ok_or(CredentialError::NoUser)
 }
 
 impl Inner {

@@ -32,6 +32,9 @@ pub struct AuthConfig {
     pub passwords: PasswordConfig,
     /// How failed sign-ins are slowed down.
     pub throttle: ThrottleConfig,
+    /// How many may register: of each tenant, which is what `account` counts here (1,000 at once, then one a second), and from each
+    /// source address (100 at once, then one in 10 seconds). Refused registrations count too.
+    pub registrations: ThrottleConfig,
     /// How wrong one-time codes and recovery codes of a user are slowed down.
     pub second_factor: ThrottleConfig,
     /// How long API keys last, and how many there are.
@@ -41,6 +44,10 @@ pub struct AuthConfig {
     /// How mail is sent: not at all. Without it nobody can verify an address or reset a password.
     pub mail: Option<MailConfig>,
     /// May only sign in who has shown that the mail of the address is read? Off by default. It takes mail: without it nobody could sign in.
+    ///
+    /// Registering and signing in then tell nobody which addresses are known: whoever registers is answered before anything is looked up,
+    /// and until the address is verified a sign-in is answered as one with a wrong password. The password of an account is the one that
+    /// was entered with the token from the mail, not the one of the registration, which anybody could have sent.
     pub verified_email: bool,
     /// The origins under which browsers see the service, beside the one that the header `Host` names: where a proxy rewrites that, or for
     /// pages of other hosts of the same site. They may sign in with a cookie and use it for what changes something. None.
@@ -121,6 +128,17 @@ impl Default for AuthConfig {
             sessions: SessionConfig::default(),
             passwords: PasswordConfig::default(),
             throttle: ThrottleConfig::default(),
+            registrations: ThrottleConfig {
+                account: ThrottleLimit {
+                    burst: 1_000,
+                    recovery: Duration::from_secs(1),
+                },
+                address: ThrottleLimit {
+                    burst: 100,
+                    recovery: Duration::from_secs(10),
+                },
+                ..ThrottleConfig::default()
+            },
             second_factor: ThrottleConfig {
                 account: ThrottleLimit {
                     burst: 5,

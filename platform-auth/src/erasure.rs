@@ -1,13 +1,14 @@
 //! Erasing users, and the legal holds that keep them from it.
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
-use platform_core::{Forbidden, PrincipalId, RequestContext, Timestamp};
+use platform_core::{Forbidden, PrincipalId, PrincipalKind, RequestContext, Timestamp};
 use platform_crypto::{
     EraseError, Hold, HoldError, HoldId, SUBJECTS_ERASE, SUBJECTS_HOLD, SubjectId, SubjectState,
 };
 
 use crate::auth::Inner;
-use crate::{Auth, Fault, trail};
+use crate::trail::Asked;
+use crate::{Auth, Fault, authz, trail};
 
 /// How far the erasure of a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,9 @@ pub enum EraseUserError {
         /// Those that stand.
         holds: Vec<Hold>,
     },
+    /// Nobody would be left who administers the tenant and can hand that on. Nothing was changed, and the attempt was recorded.
+    #[error("nobody would be left who administers the tenant")]
+    LastAdmin,
     /// The service could not do its part. When the erasure had begun, nothing of the user is shown any more; it is finished by calling
     /// again, or by the maintenance of the keyring.
     #[error("the user could not be erased yet")]
@@ -73,11 +77,12 @@ impl Auth {
     /// erasure of the [data subject](SubjectId) begins. Then the subject's key is destroyed, beyond every backup. The id stays, for
     /// what refers to it.
     ///
-    /// Erasing a user who is erased already changes nothing and succeeds.
+    /// Erasing a user who is erased already changes nothing and succeeds. A job of the service may erase whoever administers the tenant
+    /// alone; a user may not.
     ///
     /// # Errors
-    /// [`EraseUserError::Forbidden`] without [`SUBJECTS_ERASE`], [`EraseUserError::Held`] under a legal hold, and the others of
-    /// [`EraseUserError`].
+    /// [`EraseUserError::Forbidden`] without [`SUBJECTS_ERASE`], [`EraseUserError::Held`] under a legal hold,
+    /// [`EraseUserError::LastAdmin`] when nobody would be left who administers the tenant, and the others of [`EraseUserError`].
     pub async fn erase_user(
         &self,
         ctx: &RequestContext,
@@ -86,9 +91,16 @@ impl Auth {
         ctx.require(SUBJECTS_ERASE)?;
         let inner = &*self.inner;
         let mut tx = inner.db.begin(ctx).await?;
+        // Whoever is erased loses what was granted. It counts as a change of that, and takes its lock first, as all of those do.
+        let is_erased = is_erased(&mut tx, user).await?;
+        if !is_erased.ok_or(EraseUserError::NotFound)? {
+            authz::raise_version(&mut tx, &inner.sources).await?;
+        }
         if !lock(&mut tx, user).await? {
             return Err(EraseUserError::NotFound);
         }
+        let now = inner.sources.now();
+        let before = authz::admins(self, &mut tx, now).await?;
         match inner.keys.begin_erasure(&mut tx, ctx, subject(user)).await {
             Ok(()) => {}
             Err(EraseError::Held { holds }) => {
@@ -103,10 +115,22 @@ impl Auth {
         }
         let changing = inner.api_keys.changing(ctx.tenant());
         inner.sessions.forget_after(&mut tx, user.as_uuid());
-        if empty(&mut tx, user, inner.sources.now()).await? {
+        if empty(&mut tx, user, now).await? {
+            let after = authz::admins(self, &mut tx, now).await?;
+            if ctx.principal().kind() != PrincipalKind::System && after.are_lost_of(&before) {
+                tx.rollback().await?;
+                let asked = Asked::to("erase_user", "nobody would be left who administers the tenant");
+                self.record_refused(ctx, "last_admin", asked).await;
+                return Err(EraseUserError::LastAdmin);
+            }
             inner.audit.record(&mut tx, ctx, trail::erased(user)).await?;
+            tx.commit().await?;
+        } else if is_erased == Some(true) {
+            tx.commit().await?;
+        } else {
+            // Somebody else has erased the user meanwhile: nothing was changed but the version.
+            tx.rollback().await?;
         }
-        tx.commit().await?;
         drop(changing);
         let erased = inner.keys.finish_erasure(ctx, subject(user)).await?;
         tracing::info!(user.id = %user, "erased user {user}");
@@ -205,6 +229,18 @@ pub(crate) async fn exists(read: &mut TenantRead, user: PrincipalId) -> Result<b
     .fetch_one(&mut *read)
     .await?;
     Ok(exists)
+}
+
+/// Whether the user was erased; `None` when there is none.
+async fn is_erased(tx: &mut TenantTx, user: PrincipalId) -> Result<Option<bool>, DbError> {
+    let is_erased = sqlx::query_scalar(
+        "select erased_at is not null from platform_auth.subject where tenant_id = $1 and id = $2",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(is_erased)
 }
 
 /// Keeps others from changing the user until the transaction ends; `false` when there is none. Rows that only refer to the user, such

@@ -68,6 +68,12 @@ pub enum RegisterError {
     /// A user of the tenant has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
+    /// Too many have registered, in this tenant, from this source address or with this e-mail address. Try again after this long.
+    #[error("too many have registered")]
+    TooManyAttempts {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// The tenant takes no users.
     #[error(transparent)]
     Tenant(#[from] TenantRefused),
@@ -80,12 +86,10 @@ pub enum RegisterError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// There is no such user, the password is wrong or the user is disabled. Which it is stands in the audit trail and nowhere else.
+    /// There is no such user, the password is wrong, the user is disabled, or the service asks for verified addresses and nobody has
+    /// verified this one. Which it is stands in the audit trail and nowhere else.
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials,
-    /// The password was right, and nobody has shown yet that the mail of the address is read, which this service asks for.
-    #[error("the e-mail address is not verified")]
-    EmailUnverified,
     /// The challenge with which a sign-in goes on is unknown, used, expired or void: begin anew with the password.
     #[error("the challenge is not valid")]
     InvalidChallenge,
@@ -125,6 +129,12 @@ pub enum CredentialError {
     /// The password cannot be set.
     #[error("the password cannot be set")]
     Password(#[from] InvalidPassword),
+    /// Who verifies an address is not signed in as its user, and has to choose a password. The token is still good.
+    #[error("a password has to be chosen")]
+    PasswordRequired,
+    /// Nobody has shown yet that the mail of the user's address is read.
+    #[error("the e-mail address is not verified")]
+    EmailUnverified,
     /// The one-time token is malformed, unknown, used, expired or void, whichever it is.
     #[error("the token is not valid")]
     InvalidToken,
@@ -285,4 +295,4 @@ macro_rules! held {
     )+};
 }
 
-held!(SignInError, CredentialError, MailRequestError);
+held!(RegisterError, SignInError, CredentialError, MailRequestError);

@@ -13,7 +13,11 @@
 //!   database's message arrives, and within the second when it is lost. A database that is away refuses whom nobody remembers. Sessions
 //!   end after 30 minutes without use and after 12 hours in any case, at the very instant. Users see theirs and end them, prove anew who
 //!   they are ([`Auth::step_up`]) and may keep the token in a cookie.
-//! - **Guessing** is slowed down for each account and each address, in the memory of each instance, and never to a standstill.
+//! - **Guessing** is slowed down for each account and each address, in the memory of each instance, and never to a standstill; registering
+//!   for each tenant and each address.
+//! - **Whose address it is** is shown by a token from a mail. Whoever shows it without being signed in chooses the password, and nothing
+//!   that a stranger has set up before outlives that. Where addresses [have to be verified](AuthConfig::verified_email), neither
+//!   registering nor signing in tells which are known.
 //! - **Roles** that are built in are `user` and `admin`; which permissions they give is set up when the service starts
 //!   ([`AuthConfig::grant`]). A tenant makes [roles of its own](Auth::create_role) of the permissions that modules declare as assignable.
 //! - **Grants** give a role to a user or a [group](Auth::create_group), in the whole tenant or on one resource, for a time. They are
@@ -74,6 +78,7 @@ mod one_time;
 mod password;
 mod refusals;
 mod register;
+mod register_later;
 mod replay;
 mod reset;
 mod role;

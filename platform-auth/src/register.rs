@@ -77,7 +77,7 @@ impl Ensured {
     }
 }
 
-/// A user was made.
+/// What a registration came to.
 #[derive(Debug)]
 #[must_use]
 #[expect(
@@ -85,10 +85,11 @@ impl Ensured {
     reason = "one of these lives for a moment in each registration, a box would cost more"
 )]
 pub enum Registered {
-    /// And signed in.
+    /// A user was made and signed in.
     SignedIn(SignedIn),
-    /// And may sign in after having shown that the mail of the address is read; see [`AuthConfig::verified_email`](crate::AuthConfig). Or
-    /// somebody has the address already, and was told so by mail: whoever registers does not learn which.
+    /// A mail goes to the address, where addresses have to be verified ([`AuthConfig::verified_email`](crate::AuthConfig)): with a token
+    /// with which the user chooses a password and may sign in from then on, or the news that there is an account already. Whoever
+    /// registers does not learn which.
     VerificationRequired,
 }
 
@@ -96,9 +97,13 @@ impl Auth {
     /// Makes a user of the context's tenant in the role `user`, and signs the user in unless the address has to be verified first. Where
     /// mail is sent, a token is with which it is.
     ///
+    /// Where addresses have to be verified, the answer comes before anything is looked up: neither it nor its time tells whether anybody
+    /// has the address. A registration that cannot be stored after that is logged, and whoever gets no mail registers again.
+    ///
     /// # Errors
     /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailTaken`] tells whoever asks that the
-    /// address is known, which a registration that signs in at once cannot hide; [`RegisterError::Fault`] means try again.
+    /// address is known, which a registration that signs in at once cannot hide; [`RegisterError::TooManyAttempts`] says how long to wait;
+    /// [`RegisterError::Fault`] means try again.
     pub async fn register(
         &self,
         ctx: &RequestContext,
@@ -113,16 +118,14 @@ impl Auth {
                 .await?;
             return Err(RegisterError::Closed);
         }
+        inner.count_registration(ctx).await?;
         let checked = inner.check(registration).await?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
-        let email = checked.email.clone();
-        match inner.register(ctx, checked, tenant.clone()).await {
-            Err(RegisterError::EmailTaken) if inner.config.verified_email => {
-                self.tell_owner(ctx, email, tenant);
-                Ok(Registered::VerificationRequired)
-            }
-            registered => registered,
+        if inner.config.verified_email {
+            return self.register_later(ctx, checked, tenant).await;
         }
+        let phc = inner.hasher.hash(checked.password.clone()).await?;
+        inner.register(ctx, &checked, &phc, tenant).await
     }
 
     /// Makes sure that the tenant has a user with this e-mail address, and tells whether there was one before: for the first
@@ -173,17 +176,18 @@ impl Auth {
 }
 
 impl Inner {
-    async fn register(
+    /// Stores a user and, where the address need not be verified first, opens a session.
+    pub(crate) async fn register(
         &self,
         ctx: &RequestContext,
-        checked: Checked,
+        checked: &Checked,
+        phc: &str,
         tenant: Tenant,
     ) -> Result<Registered, RegisterError> {
-        let phc = self.hasher.hash(checked.password.clone()).await?;
         let account = self.new_account(Role::User);
         self.warm_keys(ctx).await?;
         let mut tx = self.db.begin(ctx).await?;
-        self.store(&mut tx, ctx, account, &checked, &phc).await?;
+        self.store(&mut tx, ctx, account, checked, phc).await?;
         let user = account.identified(checked.identity());
         self.ask_to_verify(&mut tx, ctx, &user, &tenant).await?;
         if self.config.verified_email {
@@ -275,8 +279,8 @@ impl From<TagError> for RegisterError {
 
 /// A registration that can be stored.
 pub(crate) struct Checked {
-    email: EmailAddress,
-    password: NewPassword,
+    pub(crate) email: EmailAddress,
+    pub(crate) password: NewPassword,
     first_name: Option<PersonName>,
     last_name: Option<PersonName>,
 }

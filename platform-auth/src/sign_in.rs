@@ -1,12 +1,13 @@
 //! Signing in with a password.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use platform_audit::SignInFailure;
-use platform_core::RequestContext;
+use platform_audit::{Event, SignInFailure};
 use platform_core::pg::Tenant;
 use platform_core::secrecy::SecretString;
+use platform_core::{PrincipalId, RequestContext};
 
 use crate::auth::Inner;
 use crate::hasher::Verdict;
@@ -60,8 +61,8 @@ impl Auth {
     /// counted, and the count stands in a later event.
     ///
     /// # Errors
-    /// [`SignInError::InvalidCredentials`] whatever of the two is wrong; [`SignInError::TooManyAttempts`] says how long to wait;
-    /// [`SignInError::Fault`] means that nothing was found out.
+    /// [`SignInError::InvalidCredentials`] whatever of the two is wrong, and while an address has to be verified that is not;
+    /// [`SignInError::TooManyAttempts`] says how long to wait; [`SignInError::Fault`] means that nothing was found out.
     pub async fn sign_in(
         &self,
         ctx: &RequestContext,
@@ -88,18 +89,74 @@ impl Auth {
             .await
             .inspect_err(|held| inner.count_throttled(ctx, *held))?;
 
-        let result = inner.sign_in(ctx, &email, password).await;
+        let result = match inner.sign_in(ctx, &email, password).await {
+            Ok(Err(failed)) => Err(self.refuse(ctx, &email, failed).await),
+            Ok(Ok(admitted)) => Ok(admitted),
+            Err(error) => Err(error),
+        };
         match &result {
             Ok(_) => attempt.succeeded(),
-            Err(
-                SignInError::Fault(_)
-                | SignInError::Tenant(_)
-                | SignInError::EmailUnverified
-                | SignInError::TooManyAttempts { .. },
-            ) => attempt.did_not_happen(),
+            Err(SignInError::Fault(_) | SignInError::Tenant(_) | SignInError::TooManyAttempts { .. }) => {
+                attempt.did_not_happen()
+            }
             Err(_) => drop(attempt),
         }
         result
+    }
+
+    /// Records the failure. If that fails, the answer is the fault: no failed attempt goes uncounted.
+    ///
+    /// Where too many fail, those under an address that nobody has are only counted, for there are as many as somebody has addresses to
+    /// try. Those at an account, of which its throttle lets few through, are then recorded after the answer: it takes as long for the
+    /// one as for the other.
+    async fn refuse(&self, ctx: &RequestContext, email: &EmailAddress, failed: Failed) -> SignInError {
+        let inner = &*self.inner;
+        let (who, now) = (Who::stranger(ctx.tenant()), inner.sources.now());
+        if let Some(more) = inner.refusals.admit_uncounted(who, now) {
+            let event = failed.event(email, more);
+            return match inner.record_admitted(ctx, who, (event, more)).await {
+                Ok(()) => SignInError::InvalidCredentials,
+                Err(fault) => SignInError::Fault(fault),
+            };
+        }
+        let place = Arc::clone(&inner.requests.free).try_acquire_owned();
+        match place {
+            Ok(place) if failed.is_at_account() => {
+                let (ctx, event) = (ctx.clone(), failed.event(email, 0));
+                self.later(place, ctx.tenant(), move |inner| async move {
+                    let recorded = inner.audit.record_refusal(&inner.db, &ctx, event).await;
+                    if recorded.is_err() {
+                        inner.refusals.count(who, now);
+                    }
+                    recorded.map(drop).map_err(Fault::from)
+                });
+            }
+            _ => inner.refusals.count(who, now),
+        }
+        SignInError::InvalidCredentials
+    }
+}
+
+/// Why nobody signed in.
+#[derive(Debug, Clone, Copy)]
+enum Failed {
+    As(SignInFailure),
+    /// The password was right, and nobody has verified the address. It is refused as a wrong password is: a stranger who registered the
+    /// address has the right one too, and would learn by another answer that it had been free.
+    Unverified(PrincipalId),
+}
+
+impl Failed {
+    fn is_at_account(self) -> bool {
+        !matches!(self, Self::As(SignInFailure::UnknownUser))
+    }
+
+    /// The event, after `more` refusals that got none of their own.
+    fn event(self, email: &EmailAddress, more: u64) -> Event {
+        match self {
+            Self::As(failure) => trail::sign_in_failed(email, failure, more),
+            Self::Unverified(user) => trail::sign_in_unverified(user, more),
+        }
     }
 }
 
@@ -109,7 +166,7 @@ impl Inner {
         ctx: &RequestContext,
         email: &EmailAddress,
         password: TriedPassword,
-    ) -> Result<SignIn, SignInError> {
+    ) -> Result<Result<SignIn, Failed>, SignInError> {
         let tenant = self.open_tenant(ctx.tenant()).await??;
         let candidate = self.candidate(ctx, email).await?;
 
@@ -118,16 +175,19 @@ impl Inner {
         let failure = match (candidate, &verdict) {
             (None, _) => SignInFailure::UnknownUser,
             (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.stored.account.id),
+            (Some(known), _) if self.config.verified_email && !known.is_verified => {
+                return Ok(Err(Failed::Unverified(known.stored.account.id)));
+            }
             (Some(known), _) if known.stored.account.status == UserStatus::Disabled => {
                 SignInFailure::UserDisabled(known.stored.account.id)
             }
             (Some(known), _) => match self.opened(ctx, &known.stored).await? {
-                Some(user) => return self.admit(ctx, (known, user), verdict, tenant).await,
+                Some(user) => return self.admit(ctx, (known, user), verdict, tenant).await.map(Ok),
                 // Erased a moment ago, or come back with a backup.
                 None => SignInFailure::UserDisabled(known.stored.account.id),
             },
         };
-        Err(self.refuse(ctx, email, failure).await)
+        Ok(Err(Failed::As(failure)))
     }
 
     /// Whoever may have this e-mail address. Two queries, whether anybody has it or not, and no key of a person: what is sealed is opened
@@ -164,11 +224,6 @@ impl Inner {
         tenant: Tenant,
     ) -> Result<SignIn, SignInError> {
         let account = candidate.stored.account;
-        if self.config.verified_email && !candidate.is_verified {
-            let event = trail::sign_in_stopped(account.id, "email_unverified");
-            self.audit.record_refusal(&self.db, ctx, event).await?;
-            return Err(SignInError::EmailUnverified);
-        }
         let mut tx = self.db.begin(ctx).await?;
         if candidate.has_second_factor {
             // First the user, then the credential, then the challenge: in the order in which all take their locks.
@@ -209,33 +264,6 @@ impl Inner {
         if let Held::TooManyAttempts { .. } = held {
             self.refusals
                 .count(Who::stranger(ctx.tenant()), self.sources.now());
-        }
-    }
-
-    /// Records the failure, or counts it where too many strangers fail. If that fails, the answer is the fault: no failed attempt goes
-    /// uncounted.
-    async fn refuse(
-        &self,
-        ctx: &RequestContext,
-        email: &EmailAddress,
-        failure: SignInFailure,
-    ) -> SignInError {
-        let failed = |more| trail::sign_in_failed(email, failure, more);
-        let recorded = match failure {
-            // As many as somebody has addresses to try, and from as many places.
-            SignInFailure::UnknownUser => {
-                self.record_refusal(ctx, Who::stranger(ctx.tenant()), failed)
-                    .await
-            }
-            // The throttle of the account sees to it that there are not many.
-            SignInFailure::WrongPassword(_) | SignInFailure::UserDisabled(_) => {
-                let recorded = self.audit.record_refusal(&self.db, ctx, failed(0)).await;
-                recorded.map(|_| ()).map_err(Fault::from)
-            }
-        };
-        match recorded {
-            Ok(()) => SignInError::InvalidCredentials,
-            Err(fault) => SignInError::Fault(fault),
         }
     }
 }

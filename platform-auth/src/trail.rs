@@ -98,6 +98,11 @@ pub(crate) fn sign_in_stopped(user: PrincipalId, reason: &'static str) -> Event 
         .reason(reason)
 }
 
+/// Somebody gave the right password of an address that nobody has verified, after `more` refusals that got no event of their own.
+pub(crate) fn sign_in_unverified(user: PrincipalId, more: u64) -> Event {
+    sign_in_stopped(user, "email_unverified").detail(with_more(json!({}), more))
+}
+
 /// What a user signs in with was changed, and so many sessions ended with it.
 pub(crate) fn credential_changed(
     user: PrincipalId,
@@ -171,6 +176,13 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Verification => "verification",
+            Self::Reset => "reset",
+        }
+    }
+
     const fn action(self) -> Action {
         match self {
             Self::Verification => VERIFICATION_REQUESTED,

@@ -1,8 +1,12 @@
 //! What a principal may do: everywhere, on single resources, and when.
 
+mod coverage;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+
+pub use self::coverage::Coverage;
 
 use crate::window::merged;
 use crate::{Limit, Permission, PermissionSet, Resource, Timestamp, Window};
@@ -133,10 +137,20 @@ impl Granted {
     }
 
     fn limited_to(&self, kind: &str, id: &str) -> &[Spans] {
-        let Some(compiled) = &self.0 else { return &[] };
+        let at = self.place_of(kind, id);
+        at.map_or(&[], |at| self.limited_at(at))
+    }
+
+    /// The place of a resource among those that something was granted on.
+    fn place_of(&self, kind: &str, id: &str) -> Option<usize> {
+        let compiled = self.0.as_ref()?;
         let order = |known: &OwnedResource| -> Ordering { (&*known.kind, &*known.id).cmp(&(kind, id)) };
         let found = compiled.limited.binary_search_by(|(known, _)| order(known));
-        let entry = found.ok().and_then(|at| compiled.limited.get(at));
+        found.ok()
+    }
+
+    fn limited_at(&self, place: usize) -> &[Spans] {
+        let entry = self.0.as_ref().and_then(|compiled| compiled.limited.get(place));
         entry.map_or(&[], |(_, spans)| spans)
     }
 }
@@ -276,19 +290,12 @@ impl Authority {
     /// Is the permission held at every instant of a window, on this resource or, without one, in the whole tenant? Whoever gives
     /// something away has to hold that much of it.
     pub fn covers(&self, permission: Permission, on: Option<&OwnedResource>, window: Window) -> bool {
-        let is_left = match on {
-            Some(on) => self.limit.leaves_on(permission, &on.kind, &on.id),
-            None => self.limit.leaves(permission),
-        };
-        if !is_left || self.always.holds(permission) {
-            return is_left;
-        }
-        let limited = on.map_or(&[][..], |on| self.granted.limited_to(&on.kind, &on.id));
-        let spans = limited.iter().chain(self.granted.everywhere());
-        let held = spans.filter(|spans| spans.permissions.holds(permission));
-        // Several roles may take turns.
-        let windows = merged(held.flat_map(|spans| spans.windows.iter().copied()).collect());
-        windows.into_iter().any(|held| held.covers(window))
+        self.coverage().covers(permission, on, window)
+    }
+
+    /// The same for many questions, one after another.
+    pub fn coverage(&self) -> Coverage<'_> {
+        Coverage::of(self)
     }
 }
 

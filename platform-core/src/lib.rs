@@ -56,7 +56,7 @@ pub mod runtime;
 pub mod testing;
 
 pub use authentication::{Authentication, StepUpRequired};
-pub use authority::{Authority, Granted, Holding, OwnedResource};
+pub use authority::{Authority, Coverage, Granted, Holding, OwnedResource};
 pub use authorized::{Authorized, Denied, Needs};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use context::{

@@ -69,6 +69,36 @@ impl Window {
     }
 }
 
+/// Is every instant of a window in one of two lists, each [merged](merged)? Looks up one instant after another at which a window of
+/// either list ends, so that it takes no longer for what lies outside the window.
+pub(crate) fn covered_by(window: Window, lists: [&[Window]; 2]) -> bool {
+    // Whatever is before this is covered; `None` before anything is.
+    let mut covered = window.from;
+    loop {
+        let ends = lists.into_iter().filter_map(|list| holding(list, covered));
+        // Of two the one that lasts longer, and for ever is longest.
+        let ends = ends
+            .map(|held| held.until)
+            .reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
+        match (ends, window.until) {
+            (None, _) => return false,
+            (Some(None), _) => return true,
+            (Some(Some(until)), Some(end)) if end <= until => return true,
+            (Some(until), _) => covered = until,
+        }
+    }
+}
+
+/// The window of a merged list that an instant is in, or the beginning of time.
+fn holding(merged: &[Window], at: Option<Timestamp>) -> Option<Window> {
+    let begun = merged.partition_point(|window| window.begins_no_later_than(at));
+    let last_begun = begun.checked_sub(1).and_then(|last| merged.get(last))?;
+    let is_over = last_begun
+        .until
+        .is_some_and(|until| at.is_some_and(|at| until <= at));
+    (!is_over).then_some(*last_begun)
+}
+
 /// The same instants as the windows cover together, in as few as possible, in order.
 pub(crate) fn merged(mut windows: Vec<Window>) -> Vec<Window> {
     // An open beginning is before every other.
@@ -117,6 +147,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn two_lists_cover_a_window_when_they_do_merged_into_one(
+            one in proptest::collection::vec(window(), 0..6),
+            other in proptest::collection::vec(window(), 0..6),
+            window in window(),
+        ) {
+            let together = merged([one.clone(), other.clone()].concat());
+            let expected = together.into_iter().any(|held| held.covers(window));
+
+            prop_assert_eq!(covered_by(window, [&merged(one), &merged(other)]), expected);
+        }
+
         #[test]
         fn merging_changes_no_instant_and_leaves_gaps_between(windows in proptest::collection::vec(window(), 0..8)) {
             let merged = merged(windows.clone());

@@ -7,8 +7,8 @@ use platform_audit::Event;
 use platform_core::pg::{DbError, TenantRead, TenantTx};
 use platform_core::sqlx::{Executor, Postgres};
 use platform_core::{
-    Authority, Forbidden, Granted, OwnedResource, Permission, PermissionSet, PrincipalId, PrincipalKind,
-    RequestContext, TenantId, Timestamp, Window,
+    Authority, Coverage, Forbidden, Granted, OwnedResource, Permission, PermissionSet, PrincipalId,
+    PrincipalKind, RequestContext, Sources, TenantId, Timestamp, Window,
 };
 
 use super::last_admin::{self, Admins};
@@ -39,7 +39,7 @@ impl<'a> Change<'a> {
         let inner = &*auth.inner;
         let mut tx = inner.db.begin(ctx).await?;
         // Before anything is read: whoever had it before has committed by now, and is seen by the statements that follow.
-        raise_version(&mut tx).await?;
+        raise_version(&mut tx, &inner.sources).await?;
         inner.sessions.forget_after(&mut tx, ctx.tenant().as_uuid());
         let now = inner.sources.now();
         let authority = match ctx.principal().kind() {
@@ -69,18 +69,7 @@ impl<'a> Change<'a> {
         on: Option<&OwnedResource>,
         window: Window,
     ) -> Result<(), AuthzError> {
-        let Some(authority) = &self.authority else {
-            return Ok(());
-        };
-        // What was before now cannot be given any more.
-        let Some(window) = window.since(self.now) else {
-            return Ok(());
-        };
-        let mut permissions = permissions.into_iter();
-        match permissions.find(|permission| !authority.covers(*permission, on, window)) {
-            Some(exceeding) => Err(AuthzError::Exceeds(exceeding)),
-            None => Ok(()),
-        }
+        self.giver().may_give(permissions, on, window)
     }
 
     /// Refuses when the caller does not hold all of this in the whole tenant at this instant: for what is not given to anybody yet.
@@ -90,6 +79,14 @@ impl<'a> Change<'a> {
     ) -> Result<(), AuthzError> {
         let instant = Window::new(Some(self.now), Some(self.now + Duration::from_micros(1)));
         self.may_give(permissions, None, instant.unwrap_or_default())
+    }
+
+    /// The caller, for many questions after what it may give away.
+    pub(super) fn giver(&self) -> Giver<'_> {
+        Giver {
+            coverage: self.authority.as_ref().map(Authority::coverage),
+            now: self.now,
+        }
     }
 
     /// What a user is to the tenant, who can be neither disabled nor erased until the transaction ends; `None` when there is no such user.
@@ -120,7 +117,7 @@ impl<'a> Change<'a> {
     /// The same for a change that takes something away, which is refused when nobody would be left who administers the tenant.
     pub(crate) async fn commit_taking(mut self, before: Admins, event: Event) -> Result<(), AuthzError> {
         let after = self.admins().await?;
-        if self.authority.is_some() && after.are_lost_of(before) {
+        if self.authority.is_some() && after.are_lost_of(&before) {
             self.tx.rollback().await?;
             let asked = Asked::to("change_access", "nobody would be left who administers the tenant");
             self.auth.record_refused(self.ctx, "last_admin", asked).await;
@@ -130,12 +127,48 @@ impl<'a> Change<'a> {
     }
 }
 
-async fn raise_version(tx: &mut TenantTx) -> Result<(), DbError> {
+/// Somebody who gives something away.
+pub(super) struct Giver<'a> {
+    /// `None` for a job of the service.
+    coverage: Option<Coverage<'a>>,
+    now: Timestamp,
+}
+
+impl Giver<'_> {
+    /// As [`Change::may_give`].
+    pub(super) fn may_give(
+        &mut self,
+        permissions: impl IntoIterator<Item = Permission>,
+        on: Option<&OwnedResource>,
+        window: Window,
+    ) -> Result<(), AuthzError> {
+        let Some(coverage) = &mut self.coverage else {
+            return Ok(());
+        };
+        // What was before now cannot be given any more.
+        let Some(window) = window.since(self.now) else {
+            return Ok(());
+        };
+        let mut permissions = permissions.into_iter();
+        match permissions.find(|permission| !coverage.covers(*permission, on, window)) {
+            Some(exceeding) => Err(AuthzError::Exceeds(exceeding)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Locks the tenant's rights and raises their version.
+///
+/// By a random step: a database that was restored counts on from an earlier version, and would otherwise come to one that this process
+/// has compiled something else at. With steps of up to 2^32 one does in two billion, and the versions last for four billion changes.
+pub(crate) async fn raise_version(tx: &mut TenantTx, sources: &Sources) -> Result<(), DbError> {
+    let step = i64::from(u32::from_be_bytes(sources.bytes())) + 1;
     sqlx::query(
-        "insert into platform_auth.authz_version (tenant_id, version) values ($1, 1)
-         on conflict (tenant_id) do update set version = authz_version.version + 1",
+        "insert into platform_auth.authz_version (tenant_id, version) values ($1, $2)
+         on conflict (tenant_id) do update set version = authz_version.version + $2",
     )
     .bind(tx.tenant())
+    .bind(step)
     .execute(&mut *tx)
     .await?;
     Ok(())
@@ -145,10 +178,6 @@ impl Inner {
     /// What was granted to a caller, of the version that its request has seen: from memory, or with one statement.
     ///
     /// Whatever looks credentials up that are no sessions calls this with the version that came with them.
-    #[allow(
-        dead_code,
-        reason = "keys of programs are looked up with it; a session brings its grants along"
-    )]
     pub(crate) async fn granted(
         &self,
         read: &mut TenantRead,
@@ -161,13 +190,12 @@ impl Inner {
             return Ok(Granted::default());
         }
         let tenant = read.tenant();
-        if let Some(granted) = self.authorities.get(tenant, user, version) {
-            return Ok(granted);
+        if let Some(compiled) = self.authorities.get(tenant, user, version) {
+            return compiled.decidable();
         }
         let compiled = self.compile(&mut *read, tenant, user, now).await?;
-        let granted = compiled.granted.clone();
-        self.authorities.put(tenant, user, compiled);
-        Ok(granted)
+        self.authorities.put(tenant, user, compiled.clone());
+        compiled.decidable()
     }
 
     /// What the caller may do now, who cannot be disabled or erased until the transaction ends. Nobody who is not active in the
@@ -200,7 +228,7 @@ impl Inner {
         subject: PrincipalId,
         now: Timestamp,
     ) -> Result<Granted, Fault> {
-        Ok(self.compile(executor, tenant, subject, now).await?.granted)
+        self.compile(executor, tenant, subject, now).await?.decidable()
     }
 
     /// The permissions that there are.

@@ -13,9 +13,12 @@ use super::cache::Compiled;
 use crate::auth::Inner;
 use crate::{Fault, Role};
 
-/// The most grants of one caller, those of all groups included, that are compiled. A caller who has more cannot be decided about, and is
-/// refused.
-pub(crate) const GRANTS_MAX: i64 = 100_000;
+/// The most grants of one caller, those of all groups included, that are compiled. Nobody is given more; a caller who has more all the same
+/// cannot be decided about, and is refused.
+pub(super) const GRANTS_MAX: u32 = 100_000;
+
+/// One more, to see whether there are too many.
+pub(crate) const ROWS_MAX: i64 = GRANTS_MAX as i64 + 1;
 
 /// What somebody holds, as the two common table expressions `above` and `held` of a recursive statement: of a user, or what the members
 /// of a group have by it. `$1` is the tenant, `$3` the time and `$4` the most grants. Groups of groups are followed to the depth that
@@ -116,38 +119,46 @@ impl Inner {
             .bind(tenant)
             .bind(user)
             .bind(now)
-            .bind(GRANTS_MAX + 1)
+            .bind(ROWS_MAX)
             .fetch_all(executor)
             .await
             .map_err(DbError::from)?;
-        let version = version(&rows);
-        let granted = Granted::new(self.holdings(rows)?);
-        Ok(Compiled { version, granted })
+        Ok(Compiled {
+            version: version(&rows),
+            granted: self.holdings(rows).map(Granted::new),
+        })
     }
 
-    /// What the members of a group hold by being that.
+    /// What the members of a group hold by being that; `None` when it is more than can be compiled.
     pub(super) async fn held_by_members<'c>(
         &self,
         executor: impl Executor<'c, Database = Postgres>,
         tenant: TenantId,
         group: GroupId,
         now: Timestamp,
-    ) -> Result<Vec<Holding>, Fault> {
+    ) -> Result<Option<Vec<Holding>>, Fault> {
         let rows = sqlx::query_as(OF_GROUP)
             .bind(tenant)
             .bind(group)
             .bind(now)
-            .bind(GRANTS_MAX + 1)
+            .bind(ROWS_MAX)
             .fetch_all(executor)
             .await
             .map_err(DbError::from)?;
-        self.holdings(rows)
+        Ok(self.holdings(rows))
     }
 
-    pub(crate) fn holdings(&self, rows: Vec<GrantRow>) -> Result<Vec<Holding>, Fault> {
-        if rows.len() > usize::try_from(2 * GRANTS_MAX).unwrap_or(usize::MAX) {
-            return Err(Fault::TooMuchGranted);
+    /// `None` when there are too many.
+    pub(crate) fn holdings(&self, rows: Vec<GrantRow>) -> Option<Vec<Holding>> {
+        let grants = rows.iter().filter(|row| row.is_grant()).count();
+        if u32::try_from(grants).is_ok_and(|grants| grants <= GRANTS_MAX) {
+            Some(self.compiled_of(rows, grants))
+        } else {
+            None
         }
+    }
+
+    fn compiled_of(&self, rows: Vec<GrantRow>, grants: usize) -> Vec<Holding> {
         let catalogue = self.catalogue();
         let mut of_role: HashMap<_, PermissionSet> = HashMap::new();
         for row in &rows {
@@ -155,7 +166,7 @@ impl Inner {
                 of_role.insert(role, known(permissions, &catalogue).into_iter().collect());
             }
         }
-        let mut holdings = Vec::with_capacity(rows.len());
+        let mut holdings = Vec::with_capacity(grants);
         for row in rows.into_iter().filter(GrantRow::is_grant) {
             let permissions = match (row.role_id, &row.builtin_role) {
                 (Some(role), _) => of_role.get(&role).cloned(),
@@ -177,10 +188,7 @@ impl Inner {
                 window,
             });
         }
-        match i64::try_from(holdings.len()) {
-            Ok(count) if count <= GRANTS_MAX => Ok(holdings),
-            _ => Err(Fault::TooMuchGranted),
-        }
+        holdings
     }
 }
 

@@ -66,6 +66,13 @@ pub enum AuthzError {
         /// How many there can be.
         max: u32,
     },
+    /// Somebody would hold more grants, those of all groups included, than can be decided about. Nobody holds as many: grant to fewer
+    /// groups, or more widely.
+    #[error("somebody would hold more than {max} grants, which is as many as can be decided about")]
+    TooManyHeld {
+        /// How many somebody can hold.
+        max: u32,
+    },
     /// Nobody would be left who administers the tenant. The attempt was recorded.
     #[error("nobody would be left who administers the tenant")]
     LastAdmin,

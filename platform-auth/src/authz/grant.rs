@@ -120,7 +120,7 @@ impl NewGrant {
     }
 }
 
-pub(super) fn is_resource(resource: &OwnedResource) -> bool {
+pub(crate) fn is_resource(resource: &OwnedResource) -> bool {
     let (kind, id) = (&resource.kind, &resource.id);
     let of_words = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let kind_holds = kind.len() <= KIND_CHARS_MAX

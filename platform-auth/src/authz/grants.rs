@@ -4,22 +4,23 @@ use platform_core::pg::{DbError, TenantTx};
 use platform_core::{PrincipalId, RequestContext};
 
 use super::change::Change;
-use super::grant::Row;
+use super::grant::{Row, is_resource};
 use super::{
-    GRANTS_MANAGE, Grant, GrantFilter, GrantId, GrantPrincipal, GroupId, LIST_MAX, NewGrant, RoleId, RoleRef,
-    role, rows, trail,
+    GRANTS_MANAGE, Grant, GrantFilter, GrantId, GrantPrincipal, GroupId, InvalidGrant, LIST_MAX, NewGrant,
+    RoleId, RoleRef, bounds, role, rows, trail,
 };
 use crate::{Auth, AuthzError};
 
 /// The most grants that are not over of one user or group.
-const GRANTS_MAX: u32 = 10_000;
+pub(super) const GRANTS_MAX: u32 = 10_000;
 
 impl Auth {
     /// Grants a role to a user, a service principal or a group. The caller has to hold every permission of it itself: on the same resource or in the whole
     /// tenant, and for as long.
     ///
     /// # Errors
-    /// [`AuthzError::Exceeds`] when the caller does not hold as much, and the others of [`AuthzError`]; it needs [`GRANTS_MANAGE`].
+    /// [`AuthzError::Exceeds`] when the caller does not hold as much, [`AuthzError::TooManyHeld`] when somebody would hold more than can
+    /// be decided about, and the others of [`AuthzError`]; it needs [`GRANTS_MANAGE`].
     pub async fn grant_role(&self, ctx: &RequestContext, new: NewGrant) -> Result<Grant, AuthzError> {
         let window = new.checked(self.inner.sources.now())?;
         let mut change = Change::begin(self, ctx, GRANTS_MANAGE).await?;
@@ -46,6 +47,7 @@ impl Auth {
             revoked_by: None,
         };
         insert(&mut change.tx, &grant).await?;
+        bounds::check(&mut change, grant.principal).await?;
         change.commit(trail::granted(&grant)).await?;
         Ok(grant)
     }
@@ -111,7 +113,7 @@ impl Auth {
     /// revoked ones where the filter says so.
     ///
     /// # Errors
-    /// [`AuthzError::Forbidden`] without [`GRANTS_MANAGE`].
+    /// [`AuthzError::Forbidden`] without [`GRANTS_MANAGE`], [`AuthzError::InvalidGrant`] when no resource is as the filter says.
     pub async fn list_grants(
         &self,
         ctx: &RequestContext,
@@ -120,6 +122,9 @@ impl Auth {
         limit: u32,
     ) -> Result<Vec<Grant>, AuthzError> {
         ctx.require(GRANTS_MANAGE)?;
+        if !filter.on.as_ref().is_none_or(is_resource) {
+            return Err(InvalidGrant::Resource.into());
+        }
         let (user, group) = columns(filter.principal);
         let (role, builtin) = role_columns(filter.role);
         let mut read = self.inner.db.read(ctx).await?;

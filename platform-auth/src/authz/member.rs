@@ -5,7 +5,7 @@ use platform_core::{PrincipalId, RequestContext, Timestamp};
 
 use super::change::Change;
 use super::group::{by_id, known_group, may_see_groups};
-use super::{GROUPS_MANAGE, GroupId, LIST_MAX, MembershipId, nesting, rows, trail};
+use super::{GROUPS_MANAGE, GroupId, LIST_MAX, MembershipId, bounds, nesting, rows, trail};
 use crate::{Auth, AuthzError, GrantPrincipal};
 
 /// The most members that a group may have.
@@ -40,7 +40,7 @@ impl Auth {
     /// hold all of it, as widely and as long.
     ///
     /// # Errors
-    /// [`AuthzError::Cycle`] and [`AuthzError::TooDeep`] when the groups would not be a hierarchy of at most eight levels, and the others
+    /// [`AuthzError::TooManyHeld`] when somebody would hold more grants than can be decided about, [`AuthzError::Cycle`] and [`AuthzError::TooDeep`] when the groups would not be a hierarchy of at most eight levels, and the others
     /// of [`AuthzError`]; it needs [`GROUPS_MANAGE`].
     pub async fn add_member(
         &self,
@@ -59,9 +59,12 @@ impl Auth {
             .inner
             .held_by_members(&mut change.tx, tenant, group, now)
             .await?;
+        let gained = gained.ok_or(bounds::EXCEEDED)?;
+        let mut giver = change.giver();
         for holding in &gained {
-            change.may_give(holding.permissions.iter(), holding.on.as_ref(), holding.window)?;
+            giver.may_give(holding.permissions.iter(), holding.on.as_ref(), holding.window)?;
         }
+        drop(giver);
         if count(&mut change.tx, group).await? >= i64::from(MEMBERS_MAX) {
             return Err(AuthzError::TooMany { max: MEMBERS_MAX });
         }
@@ -72,6 +75,7 @@ impl Auth {
             added_at: now,
         };
         insert(&mut change.tx, &membership).await?;
+        bounds::check(&mut change, member.into()).await?;
         change.commit(trail::member_added(&membership)).await?;
         Ok(membership)
     }

@@ -1,8 +1,9 @@
 //! Who may do what: a tenant's own roles, groups, and grants of roles, compiled into decisions.
 //!
-//! Changes of one tenant come one after another: each locks the tenant's version first and raises it. What was compiled is good for one
-//! version, which every request learns with its session.
+//! Changes of one tenant come one after another: each locks the tenant's version first and raises it, by a random step, so that no version
+//! comes back with a restored database. What was compiled is good for one version, which every request learns with its session.
 
+mod bounds;
 mod cache;
 mod catalogue;
 mod change;
@@ -26,8 +27,11 @@ pub(crate) use self::cache::{AuthorityCache, Compiled};
 pub(crate) use self::catalogue::Catalogue;
 #[cfg(feature = "http")]
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
-pub(crate) use self::change::Change;
-pub(crate) use self::compile::{GRANTS_MAX, GrantRow, held_by, held_rows};
+pub(crate) use self::change::{Change, raise_version};
+pub(crate) use self::compile::{GrantRow, ROWS_MAX, held_by, held_rows};
+#[cfg(feature = "http")]
+pub(crate) use self::grant::is_resource;
+pub(crate) use self::last_admin::admins;
 
 pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SESSIONS_MANAGE, USERS_MANAGE};
 pub use self::error::AuthzError;

@@ -214,8 +214,10 @@ impl Auth {
         let added = assignable(&self.inner.catalogue(), added.iter())?;
         change.may_give_now(added.iter().copied())?;
         let now = change.now;
-        for (on, window) in scopes(&mut change.tx, role, now).await? {
-            change.may_give(added.iter().copied(), on.as_ref(), window)?;
+        let scopes = scopes(&mut change.tx, role, now).await?;
+        let mut giver = change.giver();
+        for (on, window) in scopes {
+            giver.may_give(added.iter().copied(), on.as_ref(), window)?;
         }
         Ok(())
     }

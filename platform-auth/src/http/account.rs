@@ -29,10 +29,11 @@ pub(super) type Uncached<T> = ([(HeaderName, HeaderValue); 1], Json<T>);
     request_body = RegisterBody,
     responses(
         (status = 201, description = "Registered and signed in.", body = SignedInBody),
-        (status = 202, description = "Nobody is signed in: the e-mail address has to be verified first, where the service asks for that. The answer is the same when a user has the address already, who is told by mail.", body = VerificationRequiredBody),
+        (status = 202, description = "Nobody is signed in: the e-mail address has to be verified first, where the service asks for that. The answer is the same, and comes before anything is looked up, when a user has the address already, who is told by mail.", body = VerificationRequiredBody),
         (status = 403, description = "`registration_closed`, `tenant_suspended`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`email_taken`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_body` with every field to correct", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
 )]
@@ -69,8 +70,8 @@ pub(super) async fn register(
     responses(
         (status = 200, description = "Signed in.", body = SignedInBody),
         (status = 202, description = "Nobody is signed in: the password was right, and a code is needed as well.", body = ChallengeBody),
-        (status = 401, description = "`invalid_credentials`, whatever of the two is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`tenant_suspended`, `email_unverified`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`invalid_credentials`, whatever of the two is wrong, and while an address has to be verified that is not", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`tenant_suspended`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),

@@ -21,12 +21,16 @@ pub struct EmailBody {
     email: String,
 }
 
-/// A token that came by mail.
+/// A token that came by mail, and the password from now on for whoever is not signed in as the user of the address.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TokenBody {
+pub struct VerifyBody {
     #[schema(value_type = String, example = "pot1_AY8rbnwafT6bGi9ObYwKEg_…", max_length = 78)]
     token: SecretString,
+    /// At least 8 characters, at most 1,024 bytes, and not easy to guess.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, example = "battery horse correct", min_length = 8, max_length = 1024)]
+    new_password: Option<SecretString>,
 }
 
 /// A token that came by mail, and the password from now on.
@@ -119,24 +123,29 @@ pub(super) async fn request_verification(
 }
 
 /// Verify an e-mail address with a token that came by mail.
+///
+/// Under the token of a session of the user of the address, nothing else changes. Anybody else chooses the password of the account: the one
+/// of the registration, every session and a second factor go, because whoever registered the address need not be its owner.
 #[utoipa::path(
     post,
     path = "/auth/email/verify",
     tag = "auth",
     operation_id = "verify_email",
     params(("X-Tenant" = Option<String>, Header, description = "The tenant's slug, where the host name does not say it.")),
-    request_body = TokenBody,
+    request_body = VerifyBody,
     responses(
-        (status = 204, description = "Verified."),
-        (status = 422, description = "`invalid_one_time_token`: unknown, used, expired or void", body = Problem, content_type = "application/problem+json"),
+        (status = 204, description = "Verified. Nobody is signed in by that."),
+        (status = 422, description = "`invalid_one_time_token`: unknown, used, expired or void; `invalid_body` when a password has to be chosen or cannot be set, and the token is still good", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn verify_email(
     State(auth): State<Auth>,
     Visitor(ctx): Visitor,
-    Json(body): Json<TokenBody>,
+    Json(body): Json<VerifyBody>,
 ) -> Result<StatusCode, Problem> {
-    auth.verify_email(&ctx, body.token.expose_secret()).await?;
+    auth.verify_email(&ctx, body.token.expose_secret(), body.new_password)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -168,7 +177,7 @@ pub(super) async fn request_reset(
 
 /// Set a new password with a token that came by mail.
 ///
-/// Every session of the user ends, and nobody is signed in. A second factor stays.
+/// Every session of the user ends, and nobody is signed in. A second factor stays, unless the address had not been verified before.
 #[utoipa::path(
     post,
     path = "/auth/password/reset/confirm",

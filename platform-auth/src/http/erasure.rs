@@ -78,7 +78,7 @@ pub struct HoldListBody {
         (status = 200, description = "The user is erased.", body = ErasureBody),
         (status = 403, description = "`forbidden`: needs `subjects:erase`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`legal_hold`, with the holds that stand", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`legal_hold`, with the holds that stand; `last_admin`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`keys_unavailable`, `unavailable`: ask again; what has begun goes on", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),

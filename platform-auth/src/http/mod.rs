@@ -13,7 +13,7 @@
 //! | `GET /auth/credentials` | who has signed in | 200, what the user signs in with |
 //! | `POST /auth/totp` | who has signed in | 201, a seed |
 //! | `POST /auth/totp/confirm` | who has signed in | 200, recovery codes, a new token and the user |
-//! | `POST /auth/totp/disable` | who has signed in | 204 |
+//! | `POST /auth/totp/disable` | who has signed in | 200, a new token and the user |
 //! | `POST /auth/recovery-codes` | who has signed in | 200, recovery codes |
 //! | `GET /auth/api-keys` | who is in a session | 200, a page of one's own API keys |
 //! | `POST /auth/api-keys`, `POST /auth/api-keys/{id}/rotate` | who is in a session | 201, a key |
@@ -87,7 +87,7 @@ pub use authz::{
 pub use body::{NewUserBody, RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody, UserRoleBody};
 pub use cookie::SessionWay;
 pub use credential::{
-    CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
+    CredentialsBody, EmailBody, PasswordBody, ResetBody, VerificationRequiredBody, VerifyBody,
 };
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
 

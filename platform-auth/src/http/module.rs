@@ -110,7 +110,7 @@ impl Auth {
         Some(Worker::new("auth.mail", move |stop| {
             let auth = auth.clone();
             async move {
-                auth.keep_delivering(stop).await?;
+                auth.keep_delivering(stop).await;
                 Ok(())
             }
         }))

@@ -28,6 +28,7 @@ impl From<RegisterError> for Problem {
                 "a user has this e-mail address already",
             )
             .field("email", "taken", "sign in, or register with another address"),
+            RegisterError::TooManyAttempts { retry_after } => too_many_attempts(retry_after),
             RegisterError::Tenant(refused) => of_tenant(refused),
             RegisterError::Fault(fault) => of_fault(fault),
         }
@@ -41,11 +42,6 @@ impl From<SignInError> for Problem {
                 StatusCode::UNAUTHORIZED,
                 "invalid_credentials",
                 "the e-mail address or the password is wrong",
-            ),
-            SignInError::EmailUnverified => Self::new(
-                StatusCode::FORBIDDEN,
-                "email_unverified",
-                "verify the e-mail address first, with the token in the mail to it",
             ),
             SignInError::InvalidChallenge => Self::new(
                 StatusCode::UNAUTHORIZED,
@@ -81,6 +77,16 @@ impl From<CredentialError> for Problem {
             CredentialError::Password(invalid) => {
                 Self::invalid_body().field("new_password", invalid.code(), invalid.to_string())
             }
+            CredentialError::PasswordRequired => Self::invalid_body().field(
+                "new_password",
+                "required",
+                "choose a password, or sign in as the user of the address first",
+            ),
+            CredentialError::EmailUnverified => Self::new(
+                StatusCode::FORBIDDEN,
+                "email_unverified",
+                "verify the e-mail address first, with the token in the mail to it",
+            ),
             CredentialError::InvalidToken => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_one_time_token",
@@ -165,6 +171,10 @@ impl From<EraseUserError> for Problem {
                 let ids: Vec<_> = holds.iter().map(|hold| hold.id).collect();
                 let detail = "the user is under a legal hold and cannot be erased until it is released";
                 Self::new(StatusCode::CONFLICT, "legal_hold", detail).with("holds", json!(ids))
+            }
+            EraseUserError::LastAdmin => {
+                let detail = "nobody would be left who administers the tenant";
+                Self::new(StatusCode::CONFLICT, "last_admin", detail)
             }
             EraseUserError::Fault(fault) => of_fault(fault),
         }
@@ -278,7 +288,8 @@ pub(super) fn of_fault(fault: Fault) -> Problem {
         Fault::Shared => Problem::unavailable(),
         Fault::TooMuchGranted => {
             tracing::error!("a caller was granted more than can be compiled, and is refused");
-            Problem::internal()
+            let detail = "more was granted to you than can be decided about, an administrator has to revoke some of it";
+            Problem::new(StatusCode::FORBIDDEN, "too_much_granted", detail)
         }
         Fault::Hash(error) => {
             tracing::error!(error = error_chain(&error), "a password was not hashed");

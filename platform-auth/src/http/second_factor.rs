@@ -167,7 +167,7 @@ pub(super) async fn login(
     request_body = EnrolBody,
     responses(
         (status = 201, description = "The seed, shown this once.", body = EnrolmentBody),
-        (status = 403, description = "`wrong_password`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`wrong_password`; `email_unverified`, where the service sends mail", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`totp_enrolled`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
     ),
@@ -194,7 +194,7 @@ pub(super) async fn enrol(
     request_body = CodeBody,
     responses(
         (status = 200, description = "Set up. Keep the recovery codes, and use the new token.", body = EnrolledBody),
-        (status = 403, description = "`invalid_code`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`invalid_code`; `email_unverified`, where the service sends mail", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`totp_not_enrolled`: no seed waits for its first code", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
     ),
@@ -220,7 +220,8 @@ pub(super) async fn confirm(
 
 /// Give up one's authenticator and the recovery codes.
 ///
-/// All other sessions end.
+/// All other sessions end, and the one of the call goes on under a new token, which comes the way the old one did: the old one is refused
+/// from now on.
 #[utoipa::path(
     post,
     path = "/auth/totp/disable",
@@ -228,7 +229,7 @@ pub(super) async fn confirm(
     operation_id = "disable_totp",
     request_body = PasswordAndCodeBody,
     responses(
-        (status = 204, description = "Signing in takes no code any more."),
+        (status = 200, description = "Signing in takes no code any more. Use the new token.", body = SignedInBody),
         (status = 403, description = "`wrong_password`, `invalid_code`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`totp_not_enrolled`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
@@ -238,10 +239,13 @@ pub(super) async fn confirm(
 pub(super) async fn disable(
     State(auth): State<Auth>,
     Caller(ctx): Caller,
+    client: Client,
     Json(body): Json<PasswordAndCodeBody>,
-) -> Result<StatusCode, Problem> {
-    auth.disable_totp(&ctx, body.password, body.code).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Problem> {
+    let signed_in = auth.disable_totp(&ctx, body.password, body.code).await?;
+    let now = auth.inner.sources.now();
+    let issue = client.as_it_came();
+    issue.answer(StatusCode::OK, now, signed_in, SignedInBody::new)
 }
 
 /// Make one's recovery codes anew. The older ones are worthless.

@@ -23,6 +23,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How many of these looks lie between two looks at all tenants, for mail that another process has left: ten minutes.
 const LOOKS_PER_SWEEP: u32 = 120;
 
+/// The longest pause between two looks while nothing can be done: five minutes and twenty seconds.
+const LOOK_PAUSES_MAX: u32 = 6;
+
+/// How many mails of one tenant are sent before the next one has its turn: nobody's thousand mails keep the one of somebody else waiting.
+const TURN_MAX: u32 = 5;
+
 /// Tenants that are looked up at once.
 const TENANTS: u32 = 200;
 
@@ -45,8 +51,17 @@ enum End {
     Deferred,
 }
 
+/// How a tenant's turn ended.
+enum Turn {
+    /// None of its mail is due any more.
+    Done,
+    /// There may be more.
+    Over,
+}
+
 impl Auth {
-    /// Sends the mail that is due by now, as far as this process knows of it; see [`find_waiting_mail`](Self::find_waiting_mail).
+    /// Sends the mail that is due by now, as far as this process knows of it; see [`find_waiting_mail`](Self::find_waiting_mail). Tenants
+    /// take turns of five mails.
     ///
     /// Several processes may do so at the same time. A mail is sent at least once: again, when the process ends between the sending
     /// and the note of it.
@@ -54,21 +69,8 @@ impl Auth {
     /// # Errors
     /// [`Fault`] when the database or the keys fail: the first one, after all tenants were tried. What waits still waits.
     pub async fn deliver_mail(&self) -> Result<Delivered, Fault> {
-        let inner = &*self.inner;
-        let mut delivered = Delivered::default();
-        let Some(config) = &inner.config.mail else {
-            return Ok(delivered);
-        };
-        // The keys of one tenant may be away while those of the others are not.
-        let mut first_fault = None;
-        while let Some(tenant) = inner.mails.take_due(inner.sources.now()) {
-            let done = inner.deliver_of(tenant, config, &mut delivered).await;
-            if let Err(fault) = done {
-                inner.mails.note(tenant, inner.sources.now() + LOOK_EVERY);
-                first_fault.get_or_insert(fault);
-            }
-        }
-        first_fault.map_or(Ok(delivered), Err)
+        let (delivered, fault) = self.inner.deliver_due(&CancellationToken::new()).await;
+        fault.map_or(Ok(delivered), Err)
     }
 
     /// Looks in all tenants for mail that waits, and says how many have some: for what a process has left that ended.
@@ -76,12 +78,76 @@ impl Auth {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub async fn find_waiting_mail(&self) -> Result<u64, Fault> {
+        self.inner.find_waiting(&CancellationToken::new()).await
+    }
+
+    /// Sends mail until it is told to stop, which it looks for after each mail. What fails is logged and tried again, ever more slowly
+    /// while nothing can be done. The runtime module does.
+    pub async fn keep_delivering(&self, stop: CancellationToken) {
         let inner = &*self.inner;
+        let (mut looks, mut failures) = (0, 0);
+        while !stop.is_cancelled() {
+            let mut is_stuck = false;
+            if looks % LOOKS_PER_SWEEP == 0 {
+                let found = inner.find_waiting(&stop).await;
+                is_stuck = found.as_ref().is_err_and(logged);
+            }
+            let (delivered, fault) = inner.deliver_due(&stop).await;
+            // One tenant whose keys are away slows nobody else down.
+            is_stuck |= fault.as_ref().is_some_and(logged) && delivered == Delivered::default();
+            match is_stuck {
+                true => failures = LOOK_PAUSES_MAX.min(failures + 1),
+                // A look at all tenants that failed is made again.
+                false => (looks, failures) = (looks.wrapping_add(1), 0),
+            }
+            // A mail that is noted while none is awaited wakes the next wait.
+            let woken = timeout(LOOK_EVERY * 2_u32.pow(failures), inner.mails.woken());
+            if stop.run_until_cancelled(woken).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+fn logged(fault: &Fault) -> bool {
+    tracing::error!(error = error_chain(fault), "mail could not be sent, it waits");
+    true
+}
+
+impl Inner {
+    /// Sends what is due until it is told to stop; what was sent, and the first fault.
+    async fn deliver_due(&self, stop: &CancellationToken) -> (Delivered, Option<Fault>) {
+        let mut delivered = Delivered::default();
+        let Some(config) = &self.config.mail else {
+            return (delivered, None);
+        };
+        // The keys of one tenant may be away while those of the others are not.
+        let mut first_fault = None;
+        while !stop.is_cancelled()
+            && let Some(tenant) = self.mails.take_due(self.sources.now())
+        {
+            match self.deliver_turn(tenant, config, stop, &mut delivered).await {
+                Ok(Turn::Done) => {}
+                // Behind all others whose mail is due.
+                Ok(Turn::Over) => self.mails.put(tenant, self.sources.now()),
+                Err(fault) => {
+                    self.mails.put(tenant, self.sources.now() + LOOK_EVERY);
+                    first_fault.get_or_insert(fault);
+                }
+            }
+        }
+        (delivered, first_fault)
+    }
+
+    async fn find_waiting(&self, stop: &CancellationToken) -> Result<u64, Fault> {
         let (mut found, mut after) = (0, None);
         loop {
-            let tenants = inner.tenants.list(after, TENANTS).await?;
+            let tenants = self.tenants.list(after, TENANTS).await?;
             for tenant in &tenants {
-                found += u64::from(inner.note_next(tenant.id).await?);
+                if stop.is_cancelled() {
+                    return Ok(found);
+                }
+                found += u64::from(self.note_next(tenant.id).await?);
             }
             match tenants.last() {
                 Some(last) => after = Some(last.id),
@@ -90,28 +156,6 @@ impl Auth {
         }
     }
 
-    /// Sends mail until it is told to stop. The runtime module does.
-    ///
-    /// # Errors
-    /// As [`deliver_mail`](Self::deliver_mail): call it again.
-    pub async fn keep_delivering(&self, stop: CancellationToken) -> Result<(), Fault> {
-        let mut looks = 0;
-        loop {
-            if looks % LOOKS_PER_SWEEP == 0 {
-                self.find_waiting_mail().await?;
-            }
-            looks += 1;
-            self.deliver_mail().await?;
-            // A mail that is noted while none is awaited wakes the next wait.
-            let woken = timeout(LOOK_EVERY, self.inner.mails.woken());
-            if stop.run_until_cancelled(woken).await.is_none() {
-                return Ok(());
-            }
-        }
-    }
-}
-
-impl Inner {
     /// Notes when the tenant's next mail is due; says whether there is one.
     async fn note_next(&self, tenant: TenantId) -> Result<bool, DbError> {
         let ctx = RequestContext::system(tenant, "look for mail", &self.sources);
@@ -119,29 +163,38 @@ impl Inner {
         let next = stored::next_due(&mut read).await?;
         read.finish().await?;
         if let Some(at) = next {
-            self.mails.note(tenant, at);
+            self.mails.put(tenant, at);
         }
         Ok(next.is_some())
     }
 
-    async fn deliver_of(
+    /// One tenant's turn: a few mails, or all that are due. It is over with the first that cannot be sent now: it may have taken long, and
+    /// what comes after it most likely fares no better.
+    async fn deliver_turn(
         &self,
         tenant: TenantId,
         config: &MailConfig,
+        stop: &CancellationToken,
         delivered: &mut Delivered,
-    ) -> Result<(), Fault> {
+    ) -> Result<Turn, Fault> {
         let ctx = RequestContext::system(tenant, "send mail", &self.sources);
-        loop {
+        for _ in 0..TURN_MAX {
+            if stop.is_cancelled() {
+                break;
+            }
             let mut tx = self.db.begin(&ctx).await?;
             let claimed = stored::claim(&mut tx, self.sources.now()).await?;
             // Committed before it is sent: no transaction waits for another server.
             tx.commit().await?;
             let Some(claimed) = claimed else {
                 self.note_next(tenant).await?;
-                return Ok(());
+                return Ok(Turn::Done);
             };
             match self.deliver(&ctx, &claimed, config).await? {
-                End::Deferred => delivered.deferred += 1,
+                End::Deferred => {
+                    delivered.deferred += 1;
+                    break;
+                }
                 End::Sent => {
                     delivered.sent += 1;
                     self.finish(&ctx, &claimed, None).await?;
@@ -152,6 +205,7 @@ impl Inner {
                 }
             }
         }
+        Ok(Turn::Over)
     }
 
     async fn deliver(

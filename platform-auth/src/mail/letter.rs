@@ -59,7 +59,8 @@ impl Letter<'_> {
                 "confirm your e-mail address",
                 format!(
                     "Somebody registered at {tenant} with this e-mail address. If that was you, confirm it within 24 hours{}\n\n\
-                     If it was not, you need not do anything.\n",
+                     Unless you are signed in there, you are asked to choose the password of your account.\n\n\
+                     If it was not you, you need not do anything.\n",
                     shown(token, link_base, "/verify-email")
                 ),
             ),

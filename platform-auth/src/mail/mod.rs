@@ -94,8 +94,9 @@ pub struct MailConfig {
     pub link_base: Option<String>,
     /// How long a mail that cannot be sent is tried again: 24 hours, and never longer than the token in it is good.
     pub keep: Duration,
-    /// How many mails somebody who has not signed in may ask for, for each address written to (5 at once, then one in 10 minutes) and
-    /// from each source address (30 at once, then one a minute).
+    /// How many mails somebody who has not signed in may ask for: for each address written to and each purpose, which are verifying it,
+    /// setting a password and registering where addresses have to be verified (5 at once, then one in 10 minutes), and from each source
+    /// address (30 at once, then one a minute; registrations have [limits of their own](crate::AuthConfig::registrations)).
     pub throttle: ThrottleConfig,
 }
 

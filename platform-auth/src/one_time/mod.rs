@@ -8,7 +8,7 @@ use std::time::Duration;
 use platform_core::pg::{DbError, TenantTx};
 use platform_core::{PrincipalId, Sources, TenantId, Timestamp};
 
-pub(crate) use self::stored::{consume, failed, find, owner, void_all};
+pub(crate) use self::stored::{consume, failed, find, owner, void, void_all};
 
 use crate::InvalidToken;
 use crate::erasure::lock;

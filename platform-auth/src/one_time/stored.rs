@@ -74,7 +74,7 @@ pub(super) async fn forget(
 }
 
 /// Makes the user's tokens of a purpose worthless.
-pub(super) async fn void(
+pub(crate) async fn void(
     tx: &mut TenantTx,
     user: PrincipalId,
     purpose: Purpose,
@@ -94,9 +94,20 @@ pub(super) async fn void(
 }
 
 /// Makes every token worthless that a change of the user's credentials may not outlive: those with which one sets a password or signs in.
+///
+/// Challenges are deleted: whoever got them knew what has just been changed, and what they have used up of the hourly count would keep
+/// the user from signing in with what holds now.
 pub(crate) async fn void_all(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) -> Result<(), DbError> {
     void(tx, user, Purpose::ResetPassword, now).await?;
-    void(tx, user, Purpose::SecondFactor, now).await
+    sqlx::query(
+        "delete from platform_auth.one_time_token where tenant_id = $1 and subject_id = $2 and purpose = $3",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(Purpose::SecondFactor.as_str())
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
 }
 
 /// Whose token it is, if it is good now.

@@ -61,13 +61,21 @@ impl Ledger {
 
     /// Whether this refusal gets an event, and then how many that got none it has to tell of. Otherwise it is counted.
     pub(crate) fn admit(&self, who: Who, now: Timestamp) -> Option<u64> {
+        let admitted = self.admit_uncounted(who, now);
+        if admitted.is_none() {
+            self.count(who, now);
+        }
+        admitted
+    }
+
+    /// The same, but for the counting: for whoever sees to it otherwise that the refusal is told of.
+    pub(crate) fn admit_uncounted(&self, who: Who, now: Timestamp) -> Option<u64> {
         let mut entries = self.lock();
         let who = self.known(&mut entries, who, now);
         let ThrottleLimit { burst, recovery } = self.limit(who);
         let entry = entries.entry(who).or_insert(Entry::new(now));
         let recorded = entry.forgotten_at.max(now) + recovery;
         if recorded > now + recovery.saturating_mul(burst) {
-            entry.count(1, now);
             return None;
         }
         entry.forgotten_at = recorded;

@@ -94,10 +94,20 @@ impl Inner {
         who: Who,
         event: impl FnOnce(u64) -> Event,
     ) -> Result<(), Fault> {
-        let Some(more) = self.refusals.admit(who, self.sources.now()) else {
-            return Ok(());
-        };
-        match self.audit.record_refusal(&self.db, ctx, event(more)).await {
+        match self.refusals.admit(who, self.sources.now()) {
+            Some(more) => self.record_admitted(ctx, who, (event(more), more)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Records a refusal that the ledger has admitted, with how many its event tells of beside it.
+    pub(crate) async fn record_admitted(
+        &self,
+        ctx: &RequestContext,
+        who: Who,
+        (event, more): (Event, u64),
+    ) -> Result<(), Fault> {
+        match self.audit.record_refusal(&self.db, ctx, event).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 self.refusals.give_back(who, more);

@@ -1,7 +1,6 @@
 //! Asking for a token by mail.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use platform_core::pg::Tenant;
 use platform_core::{RequestContext, TenantId, error_chain};
@@ -16,23 +15,29 @@ use crate::stored::Candidate;
 use crate::throttle::{AccountKey, Throttle};
 use crate::trail::{self, Wanted};
 use crate::{
-    Auth, EmailAddress, Fault, HashError, MailConfig, MailRequestError, ThrottleConfig, User, UserStatus,
+    Auth, AuthConfig, EmailAddress, Fault, HashError, MailRequestError, ThrottleConfig, User, UserStatus,
 };
 
 /// Requests that are worked on at the same time; more are refused.
 const REQUESTS_MAX: usize = 64;
 
-/// Requests for mail that are being worked on.
+/// What strangers ask for that is worked on after the answer, or makes mail.
 pub(crate) struct Requests {
-    throttle: Throttle,
-    free: Arc<Semaphore>,
+    /// Mail that is asked for, for each address and purpose, and from each source address.
+    pub(crate) throttle: Throttle,
+    /// Registrations, of each tenant and from each source address.
+    pub(crate) registrations: Throttle,
+    /// Places of those that are being worked on.
+    pub(crate) free: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
 impl Requests {
-    pub(crate) fn new(config: Option<&MailConfig>) -> Self {
+    pub(crate) fn new(config: &AuthConfig) -> Self {
+        let mail = config.mail.as_ref();
         Self {
-            throttle: Throttle::new(config.map_or_else(ThrottleConfig::default, |config| config.throttle)),
+            throttle: Throttle::new(mail.map_or_else(ThrottleConfig::default, |mail| mail.throttle)),
+            registrations: Throttle::new(config.registrations),
             free: Arc::new(Semaphore::new(REQUESTS_MAX)),
             tasks: TaskTracker::new(),
         }
@@ -68,7 +73,8 @@ impl Auth {
         self.request(ctx, email, Wanted::Verification).await
     }
 
-    /// Waits until every request for mail has been worked on that was answered by now: before a process ends, and in tests.
+    /// Waits until everything is done that was put off until after an answer, which most of all is writing mail: before a process ends, and
+    /// in tests.
     pub async fn settle_mail_requests(&self) {
         let tasks = &self.inner.requests.tasks;
         tasks.close();
@@ -89,7 +95,8 @@ impl Auth {
         let email = EmailAddress::parse(email)?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
         let requests = &inner.requests;
-        let account = AccountKey::of_email(ctx.tenant(), &email);
+        // Each purpose by itself: whoever asks for verifications uses up no resets.
+        let account = AccountKey::of_mail(ctx.tenant(), &email, wanted.as_str());
         let (address, now) = (ctx.meta().source_address, inner.sources.now());
         let wait_max = inner.config.passwords.wait_max;
         // Dropped it counts, whatever becomes of the request.
@@ -104,18 +111,8 @@ impl Auth {
         Ok(())
     }
 
-    /// Tells a user that somebody has registered with the user's address; as often as a mail may be asked for to it, and otherwise not.
-    pub(crate) fn tell_owner(&self, ctx: &RequestContext, email: EmailAddress, tenant: Tenant) {
-        if let Ok(place) = Arc::clone(&self.inner.requests.free).try_acquire_owned() {
-            let ctx = ctx.clone();
-            self.later(place, ctx.tenant(), move |inner| async move {
-                inner.write_to_owner(&ctx, &email, &tenant).await
-            });
-        }
-    }
-
     /// Works on a request after it was answered.
-    fn later<F, Fut>(&self, place: OwnedSemaphorePermit, tenant: TenantId, work: F)
+    pub(crate) fn later<F, Fut>(&self, place: OwnedSemaphorePermit, tenant: TenantId, work: F)
     where
         F: FnOnce(Arc<Inner>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), Fault>> + Send + 'static,
@@ -124,7 +121,7 @@ impl Auth {
         self.inner.requests.tasks.spawn(async move {
             if let Err(fault) = work(inner).await {
                 tracing::error!(
-                    tenant.id = %tenant, error = error_chain(&fault), "a mail that was asked for could not be written"
+                    tenant.id = %tenant, error = error_chain(&fault), "what was asked for could not be done after the answer"
                 );
             }
             drop(place);
@@ -133,7 +130,7 @@ impl Auth {
 }
 
 impl Inner {
-    async fn answer_by_mail(
+    pub(crate) async fn answer_by_mail(
         &self,
         ctx: &RequestContext,
         email: &EmailAddress,
@@ -164,26 +161,13 @@ impl Inner {
             .await
     }
 
-    async fn write_to_owner(
+    /// Tells a user that somebody has registered with the user's address.
+    pub(crate) async fn write_to_owner(
         &self,
         ctx: &RequestContext,
-        email: &EmailAddress,
+        candidate: &Candidate,
         tenant: &Tenant,
     ) -> Result<(), Fault> {
-        let account = AccountKey::of_email(ctx.tenant(), email);
-        let now = self.sources.now();
-        let Ok(attempt) = self
-            .requests
-            .throttle
-            .begin(account, None, now, Duration::ZERO)
-            .await
-        else {
-            return Ok(());
-        };
-        drop(attempt);
-        let Some(candidate) = self.candidate(ctx, email).await? else {
-            return Ok(());
-        };
         let Some(user) = self.opened(ctx, &candidate.stored).await? else {
             return Ok(());
         };

@@ -16,7 +16,8 @@ const CODE_BYTES_MAX: usize = 64;
 /// A code that may be good; the database says whether it was used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Candidate {
-    Step(i64),
+    /// Of the seed that was enrolled then.
+    Step(Timestamp, i64),
     Recovery([u8; 32]),
 }
 
@@ -29,14 +30,14 @@ impl Candidate {
         now: Timestamp,
     ) -> Result<bool, DbError> {
         match self {
-            Self::Step(step) => stored::use_step(tx, user, step).await,
+            Self::Step(enrolled_at, step) => stored::use_step(tx, user, (enrolled_at, step)).await,
             Self::Recovery(hash) => stored::use_recovery(tx, user, hash, now).await,
         }
     }
 
     pub(crate) const fn proof(self) -> Proof {
         match self {
-            Self::Step(_) => Proof::PasswordAndCode,
+            Self::Step(..) => Proof::PasswordAndCode,
             Self::Recovery(_) => Proof::PasswordAndRecoveryCode,
         }
     }
@@ -65,7 +66,8 @@ impl Inner {
         }
         let seed = self.seed(ctx, &stored).await?;
         let digits: Secret<String> = Secret::new(code.chars().filter(|c| *c != ' ').collect());
-        Ok(totp::step_of(&seed, digits.expose(), self.sources.now()).map(Candidate::Step))
+        let step = totp::step_of(&seed, digits.expose(), self.sources.now());
+        Ok(step.map(|step| Candidate::Step(stored.enrolled_at, step)))
     }
 
     pub(super) async fn seed(

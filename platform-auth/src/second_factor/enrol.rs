@@ -10,12 +10,13 @@ use super::recovery::RecoveryCodes;
 use super::stored::{self, OpenedSealedTotp};
 use super::totp;
 use crate::auth::Inner;
-use crate::change::Proved;
+use crate::change::{Proved, hold_session};
 use crate::erasure::subject;
 use crate::mail::{Addressee, Letter};
-use crate::session::{EndReason, Proof};
+use crate::session::{self, EndReason, Proof};
+use crate::stored::Candidate;
 use crate::throttle::{AccountKey, Attempt};
-use crate::{Auth, CredentialError, SessionId, SignedIn, erasure, one_time, trail};
+use crate::{Auth, CredentialError, SignedIn, erasure, one_time, trail};
 
 /// How long a seed waits for its first code.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(15 * 60);
@@ -75,7 +76,8 @@ impl Auth {
     /// [confirms](Self::confirm_totp) it.
     ///
     /// # Errors
-    /// [`CredentialError::AlreadyEnrolled`], [`CredentialError::WrongPassword`].
+    /// [`CredentialError::AlreadyEnrolled`], [`CredentialError::WrongPassword`], and [`CredentialError::EmailUnverified`] where the service
+    /// sends mail: who registered the address of somebody else would keep the owner out with a factor of his own.
     pub async fn enrol_totp(
         &self,
         ctx: &RequestContext,
@@ -90,6 +92,7 @@ impl Auth {
         if candidate.has_second_factor {
             return Err(CredentialError::AlreadyEnrolled);
         }
+        inner.may_have_factor(&candidate)?;
         let seed = totp::new_seed(&inner.sources);
         let enrolment = Enrolment {
             secret: totp::base32(&seed),
@@ -97,6 +100,7 @@ impl Auth {
         };
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, user.id).await?;
+        still(&candidate, session::hold_credential(&mut tx, user.id).await?)?;
         let key = inner.keys.ensure_subject(&mut tx, ctx, subject(user.id)).await?;
         let sealed = OpenedSealedTotp {
             tenant_id: ctx.tenant(),
@@ -140,6 +144,10 @@ impl Auth {
             attempt.did_not_happen();
             return Err(CredentialError::NotEnrolled);
         };
+        if let Err(error) = inner.may_have_factor(&candidate) {
+            attempt.did_not_happen();
+            return Err(error);
+        }
         let seed = inner.seed(ctx, &waiting).await?;
         let user = inner.opened(ctx, &candidate.stored).await?;
         let user = user.ok_or(CredentialError::NoUser)?;
@@ -153,21 +161,21 @@ impl Auth {
         let codes = RecoveryCodes::generate(&inner.sources);
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, id).await?;
-        stored::lock_credential(&mut tx, id).await?;
+        still(&candidate, stored::lock_credential(&mut tx, id).await?)?;
+        let current = hold_session(&mut tx, ctx, id, now).await?;
         if !stored::confirm(&mut tx, id, (waiting.enrolled_at, step), now).await? {
             return Err(CredentialError::NotEnrolled);
         }
         stored::replace_recovery(&mut tx, id, &codes.hashes(), now).await?;
         one_time::void_all(&mut tx, id, now).await?;
-        let current = ctx.session().map(SessionId::from_stored);
         let ended = inner
             .sessions
-            .end_others(&mut tx, id, current, EndReason::FactorChanged, now)
+            .end_others(&mut tx, id, Some(current), EndReason::FactorChanged, now)
             .await?;
         let proof = (Proof::PasswordAndCode, candidate.changed_at);
         let account = candidate.stored.account;
         let opened = inner.open_session(&mut tx, ctx, account, proof).await?;
-        // The password was changed a moment ago, and with it this session ended.
+        // The user was disabled a moment ago.
         let (opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
         let to = Addressee {
             user: id,
@@ -186,8 +194,8 @@ impl Auth {
         })
     }
 
-    /// Has signing in take no codes any more: takes the password and a code, or a recovery code. All other sessions end. The user is told
-    /// by mail.
+    /// Has signing in take no codes any more: takes the password and a code, or a recovery code. All other sessions end, and the one of the
+    /// call gets a new token and id: it does not go on as one that a code was given for. The user is told by mail.
     ///
     /// # Errors
     /// [`CredentialError::NotEnrolled`], [`CredentialError::WrongPassword`], [`CredentialError::InvalidCode`].
@@ -196,13 +204,14 @@ impl Auth {
         ctx: &RequestContext,
         password: SecretString,
         code: SecretString,
-    ) -> Result<(), CredentialError> {
+    ) -> Result<SignedIn, CredentialError> {
         let inner = &*self.inner;
         let (proved, candidate, attempt) = inner.prove_twice(ctx, password, &code, "totp").await?;
         let (id, now) = (proved.user.id, inner.sources.now());
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, id).await?;
-        stored::lock_credential(&mut tx, id).await?;
+        still(&proved.candidate, stored::lock_credential(&mut tx, id).await?)?;
+        let current = hold_session(&mut tx, ctx, id, now).await?;
         if !candidate.take(&mut tx, id, now).await? {
             tx.rollback().await?;
             drop(attempt);
@@ -210,19 +219,22 @@ impl Auth {
         }
         stored::give_up(&mut tx, id).await?;
         one_time::void_all(&mut tx, id, now).await?;
-        let current = ctx.session().map(SessionId::from_stored);
         let ended = inner
             .sessions
-            .end_others(&mut tx, id, current, EndReason::FactorChanged, now)
+            .end_others(&mut tx, id, Some(current), EndReason::FactorChanged, now)
             .await?;
+        let proof = (Proof::Password, proved.candidate.changed_at);
+        let account = proved.candidate.stored.account;
+        let opened = inner.open_session(&mut tx, ctx, account, proof).await?;
+        let (opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
         inner
             .write_to(&mut tx, ctx, &proved.addressee(), &Letter::SecondFactorOff, None)
             .await?;
-        let event = trail::credential_changed(id, "totp", "disabled", ended);
-        inner.audit.record(&mut tx, ctx, event).await?;
+        let event = trail::credential_changed_in(id, "totp", "disabled", (opened.begun, ended));
+        inner.audit.record(&mut tx, &of_user, event).await?;
         tx.commit().await?;
         attempt.succeeded();
-        Ok(())
+        Ok(opened.signed_in(proved.user, proved.tenant))
     }
 
     /// Makes the calling user's recovery codes anew: takes the password and a code. The older ones are worthless. The user is told by mail.
@@ -241,6 +253,8 @@ impl Auth {
         let codes = RecoveryCodes::generate(&inner.sources);
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, id).await?;
+        still(&proved.candidate, session::hold_credential(&mut tx, id).await?)?;
+        hold_session(&mut tx, ctx, id, now).await?;
         if !candidate.take(&mut tx, id, now).await? {
             tx.rollback().await?;
             drop(attempt);
@@ -274,7 +288,23 @@ impl Proved {
     }
 }
 
+/// Refuses when the password has been changed since it was proved: whoever proved it does not know the one of now.
+fn still(proved: &Candidate, changed_at: Option<Timestamp>) -> Result<(), CredentialError> {
+    match changed_at {
+        Some(at) if at == proved.changed_at => Ok(()),
+        _ => Err(CredentialError::WrongPassword),
+    }
+}
+
 impl Inner {
+    /// Refuses a second factor for an address that nobody has verified, where somebody can.
+    pub(crate) fn may_have_factor(&self, candidate: &Candidate) -> Result<(), CredentialError> {
+        match self.config.mail.is_some() && !candidate.is_verified {
+            true => Err(CredentialError::EmailUnverified),
+            false => Ok(()),
+        }
+    }
+
     /// Begins an attempt at a user's code.
     pub(crate) async fn begin_code(
         &self,

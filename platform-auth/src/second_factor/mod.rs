@@ -11,4 +11,4 @@ pub use self::enrol::{Confirmed, CredentialStatus, Enrolment};
 pub use self::recovery::RecoveryCodes;
 pub use self::sign_in::Challenge;
 pub use self::stored::SealedTotp;
-pub(crate) use self::stored::lock_credential;
+pub(crate) use self::stored::{give_up, lock_credential};

@@ -77,14 +77,21 @@ pub(super) async fn confirm(
 }
 
 /// Uses the code of a step up; says whether it was still good. Of any number at a time one is.
-pub(super) async fn use_step(tx: &mut TenantTx, user: PrincipalId, step: i64) -> Result<bool, DbError> {
+///
+/// The code was judged by the seed that was enrolled then: one that was set up since in its place has other codes.
+pub(super) async fn use_step(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+    (enrolled_at, step): (Timestamp, i64),
+) -> Result<bool, DbError> {
     let used = sqlx::query(
         "update platform_auth.totp_credential set last_used_step = $3
-         where tenant_id = $1 and subject_id = $2 and confirmed_at is not null and last_used_step < $3",
+         where tenant_id = $1 and subject_id = $2 and enrolled_at = $4 and confirmed_at is not null and last_used_step < $3",
     )
     .bind(tx.tenant())
     .bind(user)
     .bind(step)
+    .bind(enrolled_at)
     .execute(&mut *tx)
     .await?;
     Ok(used.rows_affected() == 1)
@@ -137,7 +144,7 @@ pub(super) async fn replace_recovery(
 }
 
 /// Deletes seed and recovery codes; says whether there was a seed.
-pub(super) async fn give_up(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
+pub(crate) async fn give_up(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
     sqlx::query("delete from platform_auth.recovery_code where tenant_id = $1 and subject_id = $2")
         .bind(tx.tenant())
         .bind(user)
@@ -152,16 +159,21 @@ pub(super) async fn give_up(tx: &mut TenantTx, user: PrincipalId) -> Result<bool
     Ok(deleted.rows_affected() == 1)
 }
 
-/// Keeps everybody from opening a session of the user until the transaction ends; see `session::hold_credential`.
-pub(crate) async fn lock_credential(tx: &mut TenantTx, user: PrincipalId) -> Result<(), DbError> {
-    sqlx::query(
-        "select 1 from platform_auth.password_credential where tenant_id = $1 and subject_id = $2 for no key update",
+/// Keeps everybody from opening a session of the user until the transaction ends, see `session::hold_credential`; says when the password
+/// was changed.
+pub(crate) async fn lock_credential(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+) -> Result<Option<Timestamp>, DbError> {
+    let changed_at = sqlx::query_scalar(
+        "select changed_at from platform_auth.password_credential
+         where tenant_id = $1 and subject_id = $2 for no key update",
     )
     .bind(tx.tenant())
     .bind(user)
-    .execute(&mut *tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    Ok(())
+    Ok(changed_at)
 }
 
 /// What a user has to sign in with.

@@ -9,7 +9,7 @@ use super::cache::{Key, Known, Seen};
 use super::flight::{Enter, told};
 use super::marks::Slot;
 use crate::auth::Inner;
-use crate::authz::{Compiled, GRANTS_MAX, GrantRow, held_by, held_rows};
+use crate::authz::{Compiled, GrantRow, ROWS_MAX, held_by, held_rows};
 use crate::{AuthenticateError, Fault, Role, SessionId, UserStatus};
 
 /// How often a question of somebody else is waited for, before one of one's own is asked. An answer to the second was asked for later than
@@ -125,7 +125,7 @@ impl Inner {
             .bind(key.tenant)
             .bind(key.hash)
             .bind(asked_at)
-            .bind(GRANTS_MAX + 1)
+            .bind(ROWS_MAX)
             .bind(before.as_ref().map_or(-1, |known| known.version))
             .fetch_all(&mut read)
             .await
@@ -191,17 +191,16 @@ impl Inner {
 
     /// What came with the session, or the same as another session of the user has it already.
     fn compiled(&self, key: &Key, found: &Found, rows: Vec<Row>) -> Result<Granted, Fault> {
-        if let Some(granted) = self.authorities.get(key.tenant, found.user, found.version) {
-            return Ok(granted);
+        if let Some(compiled) = self.authorities.get(key.tenant, found.user, found.version) {
+            return compiled.decidable();
         }
         let rows = rows.into_iter().map(|row| row.granted).collect();
-        let granted = Granted::new(self.holdings(rows)?);
         let compiled = Compiled {
             version: found.version,
-            granted: granted.clone(),
+            granted: self.holdings(rows).map(Granted::new),
         };
-        self.authorities.put(key.tenant, found.user, compiled);
-        Ok(granted)
+        self.authorities.put(key.tenant, found.user, compiled.clone());
+        compiled.decidable()
     }
 }
 

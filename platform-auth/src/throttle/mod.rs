@@ -154,6 +154,17 @@ impl AccountKey {
         Self::of(tenant, email.normalized().as_bytes())
     }
 
+    /// The same for one purpose: what is asked for another one is counted apart.
+    pub(crate) fn of_mail(tenant: TenantId, email: &EmailAddress, purpose: &'static str) -> Self {
+        // An address has no such character.
+        Self::of(tenant, format!("{purpose}\0{}", email.normalized()).as_bytes())
+    }
+
+    /// All of a tenant together.
+    pub(crate) fn of_tenant(tenant: TenantId) -> Self {
+        Self::of(tenant, &[])
+    }
+
     /// A user, whatever the address.
     pub(crate) fn of_user(tenant: TenantId, user: PrincipalId) -> Self {
         Self::of(tenant, user.as_uuid().as_bytes())

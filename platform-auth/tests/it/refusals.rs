@@ -148,6 +148,7 @@ async fn sign_ins_under_addresses_that_nobody_has_fill_no_trail_either() {
             .await
             .refused(401, "invalid_credentials");
     }
+    app.auth.settle_mail_requests().await;
     app.clock.advance(MINUTE);
     app.sign_in(&place, "guess@example.com", PASSWORD).await;
 

@@ -66,7 +66,8 @@ async fn a_pg_dump_of_the_database_holds_no_token_seed_or_code_that_was_given_to
     let app = App::mailing_own().await;
     let place = app.place().await;
     let email = json!({ "email": "ada@example.com" });
-    let session = app.user(&place, "ada@example.com").await;
+    let session = app.verified_user(&place, "ada@example.com").await;
+    app.user(&place, "bob@example.com").await;
     let (authenticator, session_after, codes) = Authenticator::set_up(&app, &session).await;
     app.post(&place, "password/reset", &email).await.expect(202);
     app.auth.settle_mail_requests().await;
@@ -194,8 +195,12 @@ async fn the_tables_of_credentials_show_one_tenant_nothing_of_another() {
     let app = App::mailing().await;
     let (ours, theirs) = (app.place().await, app.place().await);
     for place in [&ours, &theirs] {
-        let token = app.user(place, "ada@example.com").await;
+        let token = app.verified_user(place, "ada@example.com").await;
         Authenticator::set_up(&app, &token).await;
+    }
+    // And mail that waits.
+    for place in [&ours, &theirs] {
+        app.user(place, "bob@example.com").await;
     }
 
     let tables = platform_core::testing::assert_tables_isolated(&app.db, ours.id, theirs.id).await;

@@ -270,6 +270,18 @@ impl App {
         answer.token()
     }
 
+    /// The token of a fresh user who has verified the address, of an app that sends mail.
+    pub(crate) async fn verified_user(&self, place: &Place, email: &str) -> String {
+        let token = self.user(place, email).await;
+        let mails = self.mails().await;
+        let to_user = mails
+            .iter()
+            .find(|mail| mail.to == email && mail.text.contains("pot1_"));
+        let body = json!({ "token": to_user.unwrap().token() });
+        self.post_as(&token, "email/verify", &body).await.expect(204);
+        token
+    }
+
     /// The token of an admin.
     pub(crate) async fn admin(&self, place: &Place) -> String {
         self.auth

@@ -11,7 +11,7 @@ use platform_core::{RequestContext, Sources, TenantId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::credentials::set_up_totp;
+use crate::credentials::{set_up_totp, verify_address};
 use crate::echo::Echoes;
 use crate::routes::{Operation, operations};
 use crate::support::{Answer, Api, DataDir, Launch, PASSWORD, Server, buy, eventually, limit_buy};
@@ -48,7 +48,7 @@ const UNTRIED: [&str; 7] = [
 async fn no_operation_and_no_table_shows_one_tenant_to_another() {
     let data = DataDir::new();
     let server = Launch::on(&data).start().await;
-    let victim = Victim::new(&server).await;
+    let victim = Victim::new(&server, &data).await;
     let operations = operations(&server.api()).await;
     let db = data.connect().await;
     a_suspended_tenant_is_shut_out(&server, &operations, &db).await;
@@ -79,7 +79,7 @@ struct Victim {
 }
 
 impl Victim {
-    async fn new(server: &Server) -> Self {
+    async fn new(server: &Server, data: &DataDir) -> Self {
         let api = server.sign_in("acme", "demo@example.com").await;
         let mut market = buy("AAPL", "2");
         market["client_order_id"] = json!("victims-order");
@@ -91,8 +91,8 @@ impl Victim {
         let account = api.get("/api/v1/account").await.expect(200).json();
         let me = api.get("/api/v1/auth/me").await.expect(200).json();
         let page = api.get("/api/v1/orders?limit=1").await.expect(200).json();
-        let (hold, export) = Self::is_looked_after(server, "acme").await;
-        Self::is_looked_after(server, "globex").await;
+        let (hold, export) = Self::is_looked_after(server, data, "acme").await;
+        Self::is_looked_after(server, data, "globex").await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let secrets = BTreeMap::from([
             ("a filled order", filled),
@@ -115,7 +115,7 @@ impl Victim {
     }
 
     /// Rows in the tables that only an admin fills; the ids of a hold on events and of an export of the trail.
-    async fn is_looked_after(server: &Server, tenant: &str) -> (String, String) {
+    async fn is_looked_after(server: &Server, data: &DataDir, tenant: &str) -> (String, String) {
         let admin = server.sign_in(tenant, "admin@example.com").await;
         let users = admin.get("/admin/v1/users").await.expect(200).json();
         let id = users["data"][0]["id"].as_str().unwrap();
@@ -153,6 +153,7 @@ impl Victim {
             .expect(201);
         // One-time tokens, a seed and recovery codes.
         let careful = server.api().register(tenant, "careful@example.com").await;
+        verify_address(&data.path().join("mail"), &careful, "careful@example.com").await;
         set_up_totp(&careful).await;
         (
             hold["id"].as_str().unwrap().to_owned(),

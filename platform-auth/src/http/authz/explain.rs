@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 
 use super::body::DecisionBody;
 use super::grants::invalid;
+use crate::authz::is_resource;
 use crate::{Auth, Question};
 
 /// What is asked.
@@ -74,13 +75,19 @@ fn instant(text: &str) -> Result<Timestamp, Problem> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|_| invalid("at", "a time such as 2026-01-02T03:04:05Z"))
 }
 
-/// Both or neither.
+/// Both or neither, and then such as there may be.
 pub(super) fn resource(kind: Option<String>, id: Option<String>) -> Result<Option<OwnedResource>, Problem> {
     match (kind, id) {
-        (Some(kind), Some(id)) => Ok(Some(OwnedResource {
-            kind: kind.into(),
-            id: id.into(),
-        })),
+        (Some(kind), Some(id)) => {
+            let resource = OwnedResource {
+                kind: kind.into(),
+                id: id.into(),
+            };
+            match is_resource(&resource) {
+                true => Ok(Some(resource)),
+                false => Err(invalid("resource_id", "no resource has such a kind and id")),
+            }
+        }
         (None, None) => Ok(None),
         (None, _) => Err(invalid("resource_kind", "a resource has a kind and an id")),
         (_, None) => Err(invalid("resource_id", "a resource has a kind and an id")),

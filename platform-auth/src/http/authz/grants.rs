@@ -46,7 +46,7 @@ pub(super) struct GrantQuery {
     responses(
         (status = 201, description = "The grant.", body = GrantBody),
         (status = 403, description = "`forbidden`: needs `grants:manage`; `exceeds_own_rights`: the caller does not hold as much, as widely and as long", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`user_disabled`, `too_many`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`user_disabled`, `too_many`, `too_many_held`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_body` with the field to correct; there is no such role, user or group", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),

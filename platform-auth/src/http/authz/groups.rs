@@ -146,7 +146,7 @@ pub(super) async fn delete(
         (status = 201, description = "The membership.", body = MembershipBody),
         (status = 403, description = "`forbidden`: needs `groups:manage`; `exceeds_own_rights`: the caller lacks something that the group has", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`already_member`, `group_cycle`, `groups_too_deep`, `user_disabled`, `too_many`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`already_member`, `group_cycle`, `groups_too_deep`, `user_disabled`, `too_many`, `too_many_held`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_body`: there is no such user or group", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),

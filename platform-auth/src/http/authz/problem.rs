@@ -34,6 +34,7 @@ impl From<AuthzError> for Problem {
             AuthzError::Stale { version } => conflict("stale").with("version", json!(version)),
             AuthzError::InUse => conflict("in_use"),
             AuthzError::TooMany { max } => conflict("too_many").with("max", json!(max)),
+            AuthzError::TooManyHeld { max } => conflict("too_many_held").with("max", json!(max)),
             AuthzError::LastAdmin => conflict("last_admin"),
             AuthzError::Fault(fault) => of_fault(fault),
         }
