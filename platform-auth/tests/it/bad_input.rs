@@ -254,7 +254,7 @@ async fn a_route_has_the_methods_it_says_and_no_other() {
         (Method::PUT, "/api/v1/auth/register"),
         (Method::GET, "/api/v1/auth/logout"),
         (Method::POST, "/api/v1/auth/me"),
-        (Method::POST, "/admin/v1/users"),
+        (Method::PUT, "/admin/v1/users"),
     ] {
         app.send(Call::new(method, path))
             .await
