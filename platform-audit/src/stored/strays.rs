@@ -1,8 +1,5 @@
 //! What is stored without a position.
 
-use std::collections::BTreeSet;
-
-use futures::TryStreamExt as _;
 use platform_core::pg::{DbError, TenantRead};
 use platform_core::uuid::Uuid;
 
@@ -10,8 +7,8 @@ use super::events::Events;
 use crate::verify::RowState;
 use crate::{Finding, ProducerId, Verifier};
 
-/// How many rows are compared at a time.
-const ROWS: i64 = 50_000;
+/// How many ids are compared at a time.
+const IDS: usize = 50_000;
 
 /// How many rows one statement gives.
 const PAGE: i64 = 1_000;
@@ -24,21 +21,26 @@ const STRAYS: usize = 1_000;
 /// Every statement reads one table in the order of an index, and what they give is compared here. One statement over all of the tables
 /// is planned by their statistics, and where there are none, as right after a restore, it compares every row with every other.
 struct Kind {
-    /// The ids behind $2, in their order, $3 at most.
+    /// The rows.
     rows: &'static str,
     /// There is at least one that has no id.
     nameless: &'static str,
-    /// The ids behind $2 and up to $3 for which there is something, each from another place, in the order in which an event goes through
-    /// them: what has left a place when it is looked at has come to a later one.
+    /// Where there may be something for them, in the order in which an event goes through these places: what has left one when it is
+    /// looked at has come to a later one.
     known: &'static [&'static str],
 }
 
-macro_rules! rows_of {
-    ($table:literal) => {
+/// The first $4 ids behind $2 and up to $3, as one value: a row for each takes many times as long.
+macro_rules! ids_of {
+    ($table:literal, $and:literal) => {
         concat!(
-            "select id from platform_audit.",
+            "select coalesce(array_agg(id), '{}') from (
+               select id from platform_audit.",
             $table,
-            " where tenant_id = $1 and ($2::uuid is null or id > $2) and id is not null order by id limit $3"
+            " where tenant_id = $1 and ($2::uuid is null or id > $2) and id <= $3 ",
+            $and,
+            " order by id limit $4
+             ) as page"
         )
     };
 }
@@ -53,75 +55,91 @@ macro_rules! nameless_of {
     };
 }
 
-macro_rules! known_from {
-    ($table:literal, $and:literal) => {
-        concat!(
-            "select id from platform_audit.",
-            $table,
-            " where tenant_id = $1 and ($2::uuid is null or id > $2) and id <= $3 ",
-            $and
-        )
-    };
-}
-
-const LEAVES: &str = known_from!("leaf", "and seq >= 0");
+const LEAVES: &str = ids_of!("leaf", "and seq >= 0");
 
 const EVENTS: Kind = Kind {
-    rows: rows_of!("event"),
+    rows: ids_of!("event", ""),
     nameless: nameless_of!("event"),
     // Most have a position. What has none waits for one, or did until a moment ago.
-    known: &[
-        LEAVES,
-        known_from!("pending", ""),
-        LEAVES,
-        known_from!("rejected", ""),
-    ],
+    known: &[LEAVES, ids_of!("pending", ""), LEAVES, ids_of!("rejected", "")],
 };
 
 const ENTRIES: Kind = Kind {
-    rows: rows_of!("entry"),
+    rows: ids_of!("entry", ""),
     nameless: nameless_of!("entry"),
-    known: &[LEAVES, known_from!("event", "")],
+    known: &[LEAVES, ids_of!("event", "")],
 };
 
-impl Kind {
-    /// The next of the rows for which there is nothing, in the order of their ids, and the last row that was compared; `None` behind the
-    /// last of all.
-    async fn alone(
-        &self,
-        read: &mut TenantRead,
-        behind: Option<Uuid>,
-    ) -> Result<Option<(Vec<Uuid>, Uuid)>, DbError> {
-        let mut alone = BTreeSet::new();
-        let rows = sqlx::query_scalar::<_, Uuid>(self.rows)
-            .bind(read.tenant())
-            .bind(behind)
-            .bind(ROWS)
-            .persistent(false);
-        let mut coming = rows.fetch(&mut *read);
-        while let Some(id) = coming.try_next().await? {
-            alone.insert(id);
+/// Which ids are compared next.
+///
+/// It has an end: where nothing is known of a table, all that is behind an id would be read and sorted for the first few of it.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    behind: Option<Uuid>,
+    width: u128,
+}
+
+impl Span {
+    fn new(behind: Option<Uuid>) -> Self {
+        const DAY_MS: u128 = 86_400_000;
+        Self {
+            behind,
+            width: DAY_MS << 80,
         }
-        drop(coming);
+    }
+
+    fn from(self) -> u128 {
+        self.behind.map_or(0, |id| id.as_u128())
+    }
+
+    fn to(self) -> Uuid {
+        Uuid::from_u128(self.from().saturating_add(self.width))
+    }
+
+    /// What comes behind ids that it had, all of them unless there were as many as are read at a time; `None` when nothing does.
+    fn next(self, had: &[Uuid]) -> Option<Self> {
+        const WIDER: u128 = 8;
+        let to = self.to();
+        match had.last() {
+            // As wide as so many have been.
+            Some(last) if had.len() >= IDS => Some(Self {
+                behind: Some(*last),
+                width: last.as_u128().saturating_sub(self.from()).max(1),
+            }),
+            _ if to.is_max() => None,
+            _ => Some(Self {
+                behind: Some(to),
+                width: match had.len() < IDS / 2 {
+                    true => self.width.saturating_mul(WIDER),
+                    false => self.width,
+                },
+            }),
+        }
+    }
+}
+
+impl Kind {
+    /// The rows of a span for which there is nothing, in the order of their ids, and the span behind it.
+    async fn alone(&self, read: &mut TenantRead, span: Span) -> Result<(Vec<Uuid>, Option<Span>), DbError> {
+        let mut alone = ids(read, self.rows, span.behind, span.to()).await?;
+        let next = span.next(&alone);
+        alone.dedup();
         let Some(last) = alone.last().copied() else {
-            return Ok(None);
+            return Ok((alone, next));
         };
         for known in self.known {
-            if alone.is_empty() {
-                break;
-            }
-            let known = sqlx::query_scalar::<_, Uuid>(*known)
-                .bind(read.tenant())
-                .bind(behind)
-                .bind(last)
-                .persistent(false);
-            // One by one: whoever may write the tables decides how many they are.
-            let mut coming = known.fetch(&mut *read);
-            while let Some(id) = coming.try_next().await? {
-                alone.remove(&id);
+            let mut from = span.behind;
+            // However many there are: whoever may write the tables decides that.
+            while !alone.is_empty() {
+                let page = ids(read, known, from, last).await?;
+                alone.retain(|id| page.binary_search(id).is_err());
+                match page.last().filter(|_| page.len() >= IDS) {
+                    Some(last_of_page) => from = Some(*last_of_page),
+                    None => break,
+                }
             }
         }
-        Ok(Some((alone.into_iter().collect(), last)))
+        Ok((alone, next))
     }
 
     /// Whether there is a row without an id, which no row can be that came by the way of events.
@@ -133,16 +151,38 @@ impl Kind {
     }
 }
 
+/// A page of the ids that a statement gives, in their order.
+async fn ids(
+    read: &mut TenantRead,
+    statement: &'static str,
+    behind: Option<Uuid>,
+    to: Uuid,
+) -> Result<Vec<Uuid>, DbError> {
+    let mut ids: Vec<Uuid> = sqlx::query_scalar(statement)
+        .bind(read.tenant())
+        .bind(behind)
+        .bind(to)
+        .bind(i64::try_from(IDS).unwrap_or(i64::MAX))
+        .persistent(false)
+        .fetch_one(&mut *read)
+        .await?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
 /// Events that have no position and wait for none. What was kept out of the tree is reported as that.
 pub(super) async fn events(
     read: &mut TenantRead,
-    mut behind: Option<Uuid>,
+    behind: Option<Uuid>,
     verifier: &mut Verifier,
 ) -> Result<(), DbError> {
     if EVENTS.is_nameless(read).await? {
         verifier.unsequenced(Uuid::nil());
     }
-    while let Some((alone, last)) = EVENTS.alone(read, behind).await? {
+    let mut next = Some(Span::new(behind));
+    while let Some(span) = next {
+        let alone;
+        (alone, next) = EVENTS.alone(read, span).await?;
         let mut rest = &alone[..];
         while !rest.is_empty() {
             let page = rest.get(..STRAYS).unwrap_or(rest);
@@ -154,7 +194,6 @@ pub(super) async fn events(
             }
             rest = others;
         }
-        behind = Some(last);
     }
     Ok(())
 }
@@ -162,17 +201,19 @@ pub(super) async fn events(
 /// Canonical bytes of events that have neither a position nor a row.
 pub(super) async fn entries(
     read: &mut TenantRead,
-    mut behind: Option<Uuid>,
+    behind: Option<Uuid>,
     verifier: &mut Verifier,
 ) -> Result<(), DbError> {
     if ENTRIES.is_nameless(read).await? {
         verifier.found(Finding::EntryWithoutEvent { id: Uuid::nil() });
     }
-    while let Some((alone, last)) = ENTRIES.alone(read, behind).await? {
+    let mut next = Some(Span::new(behind));
+    while let Some(span) = next {
+        let alone;
+        (alone, next) = ENTRIES.alone(read, span).await?;
         for id in alone {
             verifier.found(Finding::EntryWithoutEvent { id });
         }
-        behind = Some(last);
     }
     Ok(())
 }
@@ -275,4 +316,55 @@ pub(super) async fn rejected(read: &mut TenantRead, verifier: &mut Verifier) -> 
 /// The last of a page behind which there may be more.
 fn full_page<T>(rows: &[T]) -> Option<&T> {
     rows.last().filter(|_| i64::try_from(rows.len()) == Ok(PAGE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the spans are given of these ids, in their order, and how many spans that takes.
+    fn gone_through(behind: Option<Uuid>, ids: &[Uuid]) -> (Vec<Uuid>, usize) {
+        let (mut seen, mut spans) = (Vec::new(), 0);
+        let mut next = Some(Span::new(behind));
+        while let Some(span) = next {
+            let from = ids.partition_point(|id| span.behind.is_some_and(|behind| *id <= behind));
+            let to = ids.partition_point(|id| *id <= span.to());
+            let had = &ids[from..to.min(from + IDS)];
+            seen.extend_from_slice(had);
+            next = span.next(had);
+            spans += 1;
+        }
+        (seen, spans)
+    }
+
+    #[test]
+    fn spans_have_every_id_once_wherever_it_is() {
+        let edges = [0, 1, u128::MAX - 1, u128::MAX].map(Uuid::from_u128);
+        let spread = |count: u128, first: u128, step: u128| -> Vec<Uuid> {
+            (0..count).map(|n| Uuid::from_u128(first + n * step)).collect()
+        };
+        // Of one moment, of thirty years, and from one end to the other.
+        let now = 0x019e_f72a_2da9_u128 << 80;
+        for ids in [
+            vec![],
+            edges.to_vec(),
+            spread(220_000, now, 1),
+            spread(220_000, now, 4_300_000 << 80),
+            spread(220_000, 0, u128::MAX / 220_000),
+            spread(50_000, now, 1 << 80),
+        ] {
+            let (seen, spans) = gone_through(None, &ids);
+
+            assert!(seen == ids, "{} of {}", seen.len(), ids.len());
+            assert!(spans < 60, "{spans}");
+        }
+    }
+
+    #[test]
+    fn spans_begin_behind_an_id() {
+        let ids: Vec<Uuid> = (0..10).map(Uuid::from_u128).collect();
+
+        assert_eq!(gone_through(Some(ids[3]), &ids).0, ids[4..]);
+        assert!(gone_through(Some(Uuid::max()), &ids).0.is_empty());
+    }
 }
