@@ -81,6 +81,8 @@ impl Auth {
         let proof = (proof.unwrap_or(Proof::Password), changed_at);
         let account = candidate.stored.account;
         let opened = inner.open_session(&mut tx, ctx, account, proof).await?;
+        // A session that somebody ended meanwhile does not live on under another id.
+        let opened = opened.filter(|(opened, _)| current.is_none() || opened.begun.replaced.is_some());
         let (opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
         let to = Addressee {
             user: user.id,

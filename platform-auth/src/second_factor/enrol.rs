@@ -167,7 +167,8 @@ impl Auth {
         let proof = (Proof::PasswordAndCode, candidate.changed_at);
         let account = candidate.stored.account;
         let opened = inner.open_session(&mut tx, ctx, account, proof).await?;
-        // The password was changed a moment ago, and with it this session ended.
+        // The password was changed a moment ago, and with it this session ended; or somebody ended it.
+        let opened = opened.filter(|(opened, _)| current.is_none() || opened.begun.replaced.is_some());
         let (opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
         let to = Addressee {
             user: id,
