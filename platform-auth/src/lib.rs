@@ -22,7 +22,7 @@
 //!   ([`AuthConfig::grant`]). A tenant makes [roles of its own](Auth::create_role) of the permissions that modules declare as assignable.
 //! - **Grants** give a role to a user or a [group](Auth::create_group), in the whole tenant or on one resource, for a time. They are
 //!   compiled once and decided in memory ([`RequestContext::authorize`](platform_core::RequestContext::authorize)); revoking one takes
-//!   effect on the next request, on every instance. Nobody gives away more than they hold.
+//!   effect on the next request, as the end of a session does. Nobody gives away more than they hold.
 //! - **Mail** ([`MailConfig`]) brings tokens with which an address is verified or a forgotten password replaced, and tells users of what
 //!   was changed. It is written in the transaction of what it tells of, and sent afterwards, at least once.
 //! - **A second factor** is a one-time code by time (RFC 6238) or one of ten recovery codes, each good once.

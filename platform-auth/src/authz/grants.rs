@@ -52,7 +52,8 @@ impl Auth {
         Ok(grant)
     }
 
-    /// Revokes a grant: the next request of whoever had it does without, on every instance. Revoking it again changes nothing.
+    /// Revokes a grant: the next request of whoever had it does without, at this instance with the answer and at the others within the
+    /// [age](crate::SessionConfig::cache_age) of what they remember. Revoking it again changes nothing.
     ///
     /// # Errors
     /// [`AuthzError::NotFound`] when the tenant has no such grant, [`AuthzError::LastAdmin`] when nobody would be left who administers the

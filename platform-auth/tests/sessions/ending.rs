@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{App, Authenticator, Call, PASSWORD, Place};
-use crate::world::{Person, entered, is_good, remembering, session_of, user};
+use crate::world::{Person, delete, entered, is_good, remembering, session_of, user};
 
 const OTHER_PASSWORD: &str = "battery horse correct";
 
@@ -136,4 +136,27 @@ async fn another_password_ends_the_other_sessions_that_are_remembered() {
     app.post_as(&ada.token, "password", &passwords).await.expect(200);
 
     assert!(!is_good(&app.auth, &other).await);
+}
+
+/// Of ending every session and changing the password one comes first, and either way nothing is left that is live.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_ended_session_lives_on_by_another_password() {
+    let app = remembering().await;
+    let place = app.place().await;
+    let admin = app.admin(&place).await;
+    for round in 0..5 {
+        let ada = user(&app, &place, &format!("ada{round}")).await;
+        let passwords = json!({ "old_password": PASSWORD, "new_password": OTHER_PASSWORD });
+        let end = delete(&format!("/admin/v1/users/{}/sessions", ada.id)).bearer(&admin);
+
+        let (changed, ended) = tokio::join!(app.post_as(&ada.token, "password", &passwords), app.send(end));
+
+        assert_eq!(ended.expect(200).json()["sessions_ended"], 1);
+        assert!(!is_good(&app.auth, &ada.token).await);
+        match changed.status.as_u16() {
+            200 => assert!(!is_good(&app.auth, &changed.token()).await),
+            // The session was over when the request came, or when the password had been verified.
+            status => assert!(matches!(status, 401 | 404), "{}", changed.text),
+        }
+    }
 }
