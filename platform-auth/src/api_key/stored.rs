@@ -210,10 +210,12 @@ pub(super) async fn rotate(
          select tenant_id, $6, subject_id, name, $7, scopes, resources, addresses, $4, $8,
                 least(coalesce($9, $4 + greatest(lifetime, interval '1 minute')), $10), id
          from old
-         returning id, subject_id, exists (
+         returning id, subject_id,
+                   exists (
                      select from platform_auth.subject s
                      where s.tenant_id = api_key.tenant_id and s.id = api_key.subject_id and s.kind = 'service'
-                   ) as of_service, name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
+                   ) as of_service,
+                   name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
                    rotated_at, revoked_at, revoked_by, last_used_at",
     )
     .bind(tx.tenant())
@@ -241,10 +243,12 @@ pub(super) async fn revoke(
     let row: Option<Row> = sqlx::query_as(
         "update platform_auth.api_key set revoked_at = $4, revoked_by = $5
          where tenant_id = $1 and id = $3 and ($2::uuid is null or subject_id = $2) and revoked_at is null
-         returning id, subject_id, exists (
+         returning id, subject_id,
+                   exists (
                      select from platform_auth.subject s
                      where s.tenant_id = api_key.tenant_id and s.id = api_key.subject_id and s.kind = 'service'
-                   ) as of_service, name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
+                   ) as of_service,
+                   name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
                    rotated_at, revoked_at, revoked_by, last_used_at",
     )
     .bind(tx.tenant())
@@ -283,10 +287,12 @@ pub(super) async fn by_id<'c>(
     id: ApiKeyId,
 ) -> Result<Option<ApiKey>, DbError> {
     let row: Option<Row> = sqlx::query_as(
-        "select id, subject_id, exists (
-                     select from platform_auth.subject s
-                     where s.tenant_id = api_key.tenant_id and s.id = api_key.subject_id and s.kind = 'service'
-                   ) as of_service, name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
+        "select id, subject_id,
+                exists (
+                  select from platform_auth.subject s
+                  where s.tenant_id = api_key.tenant_id and s.id = api_key.subject_id and s.kind = 'service'
+                ) as of_service,
+                name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
                 rotated_at, revoked_at, revoked_by, last_used_at
          from platform_auth.api_key
          where tenant_id = $1 and id = $3 and ($2::uuid is null or subject_id = $2)",
@@ -307,10 +313,12 @@ pub(super) async fn list(
     limit: u32,
 ) -> Result<Vec<ApiKey>, DbError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, subject_id, exists (
-                     select from platform_auth.subject s
-                     where s.tenant_id = api_key.tenant_id and s.id = api_key.subject_id and s.kind = 'service'
-                   ) as of_service, name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
+        "select id, subject_id,
+                exists (
+                  select from platform_auth.subject s
+                  where s.tenant_id = api_key.tenant_id and s.id = api_key.subject_id and s.kind = 'service'
+                ) as of_service,
+                name, scopes, resources, addresses, created_at, created_by, not_before, expires_at, rotated_from,
                 rotated_at, revoked_at, revoked_by, last_used_at
          from platform_auth.api_key
          where tenant_id = $1 and ($2::uuid is null or subject_id = $2) and ($3::uuid is null or id > $3)

@@ -15,8 +15,8 @@ use crate::{Auth, AuthzError};
 pub(super) const GRANTS_MAX: u32 = 10_000;
 
 impl Auth {
-    /// Grants a role to a user, a service principal or a group. The caller has to hold every permission of it itself: on the same resource or in the whole
-    /// tenant, and for as long.
+    /// Grants a role to a user, a service principal or a group. The caller has to hold every permission of it itself: on the same resource
+    /// or in the whole tenant, and for as long.
     ///
     /// # Errors
     /// [`AuthzError::Exceeds`] when the caller does not hold as much, [`AuthzError::TooManyHeld`] when somebody would hold more than can
@@ -93,10 +93,12 @@ impl Auth {
         ctx.require(GRANTS_MANAGE)?;
         let mut read = self.inner.db.read(ctx).await?;
         let row: Option<Row> = sqlx::query_as(
-            "select id, subject_id, exists (
+            "select id, subject_id,
+                    exists (
                       select from platform_auth.subject s
                       where s.tenant_id = role_grant.tenant_id and s.id = role_grant.subject_id and s.kind = 'service'
-                    ) as is_service, group_id, role_id, builtin_role, resource_kind, resource_id, valid_from, valid_until,
+                    ) as is_service,
+                    group_id, role_id, builtin_role, resource_kind, resource_id, valid_from, valid_until,
                     granted_at, granted_by, reason, revoked_at, revoked_by
              from platform_auth.role_grant
              where tenant_id = $1 and id = $2",
@@ -130,10 +132,12 @@ impl Auth {
         let (role, builtin) = role_columns(filter.role);
         let mut read = self.inner.db.read(ctx).await?;
         let rows: Vec<Row> = sqlx::query_as(
-            "select id, subject_id, exists (
+            "select id, subject_id,
+                    exists (
                       select from platform_auth.subject s
                       where s.tenant_id = role_grant.tenant_id and s.id = role_grant.subject_id and s.kind = 'service'
-                    ) as is_service, group_id, role_id, builtin_role, resource_kind, resource_id, valid_from, valid_until,
+                    ) as is_service,
+                    group_id, role_id, builtin_role, resource_kind, resource_id, valid_from, valid_until,
                     granted_at, granted_by, reason, revoked_at, revoked_by
              from platform_auth.role_grant
              where tenant_id = $1
@@ -181,10 +185,12 @@ fn role_columns(role: Option<RoleRef>) -> (Option<RoleId>, Option<&'static str>)
 
 async fn by_id(tx: &mut TenantTx, id: GrantId) -> Result<Option<Grant>, DbError> {
     let row: Option<Row> = sqlx::query_as(
-        "select id, subject_id, exists (
-                      select from platform_auth.subject s
-                      where s.tenant_id = role_grant.tenant_id and s.id = role_grant.subject_id and s.kind = 'service'
-                    ) as is_service, group_id, role_id, builtin_role, resource_kind, resource_id, valid_from, valid_until,
+        "select id, subject_id,
+                exists (
+                  select from platform_auth.subject s
+                  where s.tenant_id = role_grant.tenant_id and s.id = role_grant.subject_id and s.kind = 'service'
+                ) as is_service,
+                group_id, role_id, builtin_role, resource_kind, resource_id, valid_from, valid_until,
                 granted_at, granted_by, reason, revoked_at, revoked_by
          from platform_auth.role_grant
          where tenant_id = $1 and id = $2",

@@ -95,10 +95,12 @@ impl Auth {
         let admins = change.admins().await?;
         let removed: Option<Row> = sqlx::query_as(
             "delete from platform_auth.group_member where tenant_id = $1 and group_id = $2 and id = $3
-             returning id, group_id, member_subject_id, exists (
-                      select from platform_auth.subject s
-                      where s.tenant_id = group_member.tenant_id and s.id = group_member.member_subject_id and s.kind = 'service'
-                    ) as is_service, member_group_id, added_at",
+             returning id, group_id, member_subject_id,
+                       exists (
+                         select from platform_auth.subject s
+                         where s.tenant_id = group_member.tenant_id and s.id = group_member.member_subject_id and s.kind = 'service'
+                       ) as is_service,
+                       member_group_id, added_at",
         )
         .bind(change.tx.tenant())
         .bind(group)
@@ -132,10 +134,12 @@ impl Auth {
             return Ok(None);
         }
         let rows: Vec<Row> = sqlx::query_as(
-            "select id, group_id, member_subject_id, exists (
+            "select id, group_id, member_subject_id,
+                    exists (
                       select from platform_auth.subject s
                       where s.tenant_id = group_member.tenant_id and s.id = group_member.member_subject_id and s.kind = 'service'
-                    ) as is_service, member_group_id, added_at from platform_auth.group_member
+                    ) as is_service,
+                    member_group_id, added_at from platform_auth.group_member
              where tenant_id = $1 and group_id = $2 and ($3::uuid is null or id > $3)
              order by id
              limit $4",

@@ -151,7 +151,8 @@ const OPEN: [(&str, &str); 6] = [
 ];
 
 /// Updates of nothing but these columns say nothing about anybody's doing.
-const IGNORED: [(&str, &[&str]); 3] = [
+const IGNORED: [(&str, &[&str]); 4] = [
+    ("platform_auth.api_key", &["last_used_at"]),
     ("platform_auth.mail", &["attempts", "next_attempt_at"]),
     ("platform_auth.session", &["idle_expires_at", "last_seen_at"]),
     ("platform_crypto.tenant_key", &["uses"]),
