@@ -1,13 +1,13 @@
 //! Using a session, ending it, and seeing users.
 
-use platform_core::pg::DbError;
-use platform_core::{Authority, PrincipalId, RequestContext, RequestMeta, Timestamp};
+use platform_core::{Authority, PrincipalId, RequestContext, RequestMeta, Timestamp, error_chain};
 
 use crate::session::{self, EndReason, Found};
 use crate::stored;
 use crate::trail::{self, Asked};
 use crate::{
-    AccessError, Auth, AuthenticateError, Role, SessionId, SessionToken, TENANT_ADMIN, User, UserStatus,
+    AccessError, Auth, AuthenticateError, Fault, Role, SecondFactorRule, SessionId, SessionToken,
+    TENANT_ADMIN, User, UserStatus,
 };
 
 /// The most users that one page holds, and one more to see whether another follows.
@@ -45,8 +45,16 @@ impl Auth {
         // Ends in the background: the request does not wait another round trip for a transaction that only read.
         drop(read);
 
-        let authority = Authority::new(inner.role_permissions(role)).with(granted, now);
-        let principal = inner.principal(found.subject_id, role).with_authority(authority);
+        let authority = Authority::new(inner.role_permissions(token.tenant(), role)).with(granted, now);
+        let rule = SecondFactorRule::of_stored(found.second_factor.as_deref());
+        // Somebody has signed in, and may set the second factor up. Nothing else is allowed before.
+        let authority = match found.is_strong || rule.lets(&authority) {
+            true => authority,
+            false => Authority::default(),
+        };
+        let principal = inner
+            .principal(token.tenant(), found.subject_id, role)
+            .with_authority(authority);
         let ctx = RequestContext::authenticated(token.tenant(), principal, meta.clone())
             .in_session(found.session_id.as_uuid());
         if found.tenant_status != "active" {
@@ -133,15 +141,20 @@ impl Auth {
         if !found.wants_touch(self.inner.config.sessions, now) {
             return;
         }
-        if let Err(error) = self.write_touch(ctx, found, now).await {
-            tracing::warn!(%error, "the use of a session could not be noted");
+        if let Err(fault) = self.write_touch(ctx, found, now).await {
+            tracing::warn!(
+                error = error_chain(&fault),
+                "the use of a session could not be noted"
+            );
         }
     }
 
-    async fn write_touch(&self, ctx: &RequestContext, found: &Found, now: Timestamp) -> Result<(), DbError> {
+    async fn write_touch(&self, ctx: &RequestContext, found: &Found, now: Timestamp) -> Result<(), Fault> {
         let inner = &*self.inner;
         let mut tx = inner.db.begin(ctx).await?;
-        session::touch(&mut tx, found.session_id, inner.config.sessions, now).await?;
-        tx.commit().await
+        let lifetime = inner.session_config(&mut tx).await?;
+        session::touch(&mut tx, found.session_id, lifetime, now).await?;
+        tx.commit().await?;
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use platform_core::{Permission, PermissionInfo};
+use platform_core::{Permission, PermissionInfo, TenantId};
 
 use crate::role::RoleTable;
 use crate::{BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit};
@@ -38,6 +38,9 @@ pub struct AuthConfig {
     pub mail: Option<MailConfig>,
     /// May only sign in who has shown that the mail of the address is read? Off by default. It takes mail: without it nobody could sign in.
     pub verified_email: bool,
+    /// The tenant of the platform itself, whose admins are its operators: none. Permissions whose names begin with `platform:` are given
+    /// to them and to nobody else, whatever [`grant`](Self::grant) says.
+    pub platform_tenant: Option<TenantId>,
     pub(crate) roles: RoleTable,
     pub(crate) declared: Vec<PermissionInfo>,
 }
@@ -100,6 +103,26 @@ impl AuthConfig {
     }
 }
 
+impl SessionConfig {
+    /// The same, and no longer than a tenant wants.
+    pub(crate) fn within(self, idle: Option<Duration>, absolute: Option<Duration>) -> Self {
+        let idle = idle.map_or(self.idle, |idle| idle.min(self.idle));
+        Self {
+            idle,
+            absolute: absolute.map_or(self.absolute, |absolute| absolute.min(self.absolute)),
+            // What is written down less often than that would end while it is used.
+            touch_interval: self.touch_interval.min(idle / 4),
+        }
+    }
+}
+
+impl PasswordConfig {
+    /// The fewest characters and the score that hold, whatever was configured.
+    pub(crate) fn floor(&self) -> (usize, u8) {
+        (self.chars_min.max(8), self.score_min.clamp(2, 4))
+    }
+}
+
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {
@@ -117,6 +140,7 @@ impl Default for AuthConfig {
             refusals: RefusalConfig::default(),
             mail: None,
             verified_email: false,
+            platform_tenant: None,
             roles: RoleTable::default(),
             declared: Vec::new(),
         }

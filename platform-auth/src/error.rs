@@ -9,8 +9,8 @@ use platform_crypto::{KeyError, OpenError, SealError};
 
 use crate::throttle::Held;
 use crate::{
-    AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword, InvalidRegistration,
-    SealClearError,
+    AcceptError, AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword,
+    InvalidRegistration, InviteError, OverseeError, PolicyError, SealClearError,
 };
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
@@ -62,6 +62,9 @@ pub enum RegisterError {
     /// The input has to be corrected.
     #[error("the registration is not valid")]
     Invalid(#[from] InvalidRegistration),
+    /// The tenant takes no address of this domain from who registers.
+    #[error("addresses of this domain cannot register")]
+    EmailDomain,
     /// A user of the tenant has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
@@ -257,6 +260,10 @@ faults!(
     AuthzError,
     EraseUserError,
     HoldUserError,
+    InviteError,
+    AcceptError,
+    OverseeError,
+    PolicyError,
     SealClearError
 );
 

@@ -58,6 +58,7 @@ mod erasure;
 mod error;
 mod hasher;
 mod identity;
+mod invite;
 mod mail;
 mod name;
 mod one_time;
@@ -71,6 +72,8 @@ mod second_factor;
 mod session;
 mod sign_in;
 mod stored;
+mod tenant_policy;
+mod tenants;
 mod throttle;
 mod token;
 mod trail;
@@ -97,6 +100,10 @@ pub use error::{
 };
 pub use hasher::HashError;
 pub use identity::SealedUser;
+pub use invite::{
+    AcceptError, Acceptance, Invitation, InvitationId, InviteError, Invited, NewInvitation, SealedInvitation,
+    USERS_INVITE,
+};
 pub use mail::{Delivered, Mail, MailConfig, MailError, MailId, Mailer, SealedMail};
 #[cfg(feature = "mail")]
 pub use mail::{InvalidSender, InvalidSmtp, MailFolder, Sender, SmtpConfig, SmtpMailer, SmtpTls};
@@ -105,9 +112,13 @@ pub use one_time::OneTimeToken;
 pub use password::{BreachedPasswords, InvalidBreachedList, InvalidPassword};
 pub use refusals::RefusalConfig;
 pub use register::{Ensured, InvalidRegistration, Registered, Registration};
-pub use role::{Role, TENANT_ADMIN, UnknownRole};
+pub use role::{PLATFORM_TENANTS, Role, TENANT_ADMIN, UnknownRole};
 pub use second_factor::{Challenge, Confirmed, CredentialStatus, Enrolment, RecoveryCodes, SealedTotp};
 pub use sign_in::{Credentials, SignIn};
+pub use tenant_policy::{
+    InvalidPolicy, POLICY_MANAGE, PolicyError, PolicySettings, SecondFactorRule, StoredPolicy, TenantPolicy,
+};
+pub use tenants::{FirstAdmin, MadeTenant, NewOverseenTenant, OverseeError, Oversight, TENANT_CHILDREN};
 pub use throttle::{ThrottleConfig, ThrottleLimit};
 pub use token::{InvalidToken, SessionToken};
 pub use user::{User, UserStatus};

@@ -21,7 +21,7 @@ use crate::trail::{self, Asked};
 use crate::user::Account;
 use crate::{
     Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role,
-    SignedIn, User, UserStatus,
+    SignedIn, TenantPolicy, User, UserStatus,
 };
 
 /// What a new user enters, unchecked.
@@ -97,7 +97,8 @@ impl Auth {
     /// mail is sent, a token is with which it is.
     ///
     /// # Errors
-    /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailTaken`] tells whoever asks that the
+    /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailDomain`] says that the tenant takes no
+    /// such address; [`RegisterError::EmailTaken`] tells whoever asks that the
     /// address is known, which a registration that signs in at once cannot hide; [`RegisterError::Fault`] means try again.
     pub async fn register(
         &self,
@@ -105,7 +106,8 @@ impl Auth {
         registration: Registration,
     ) -> Result<Registered, RegisterError> {
         let inner = &*self.inner;
-        if !inner.config.registration {
+        let policy = inner.tenant_policy(ctx.tenant()).await?;
+        if !policy.registration_open {
             let asked = Asked::to("register", "registration is closed");
             let refused = |more| trail::refused(&asked, "registration_closed", more);
             inner
@@ -113,11 +115,14 @@ impl Auth {
                 .await?;
             return Err(RegisterError::Closed);
         }
-        let checked = inner.check(registration).await?;
+        let checked = inner.check(registration, &policy).await?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
+        if !policy.may_register(&checked.email) {
+            return Err(RegisterError::EmailDomain);
+        }
         let email = checked.email.clone();
-        match inner.register(ctx, checked, tenant.clone()).await {
-            Err(RegisterError::EmailTaken) if inner.config.verified_email => {
+        match inner.register(ctx, checked, tenant.clone(), &policy).await {
+            Err(RegisterError::EmailTaken) if policy.verified_email => {
                 self.tell_owner(ctx, email, tenant);
                 Ok(Registered::VerificationRequired)
             }
@@ -146,7 +151,8 @@ impl Auth {
             first_name: None,
             last_name: None,
         };
-        let checked = inner.check(registration).await?;
+        let policy = inner.tenant_policy(tenant).await?;
+        let checked = inner.check(registration, &policy).await?;
         if let Some(known) = inner.candidate(&ctx, &checked.email).await? {
             return Ok(Ensured::Existing(known.stored.account.id));
         }
@@ -173,11 +179,29 @@ impl Auth {
 }
 
 impl Inner {
+    /// Finds out what is wrong with somebody who is to be made in a tenant that there is not yet.
+    pub(crate) async fn could_be_made(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        password: SecretString,
+    ) -> Result<(), RegisterError> {
+        let registration = Registration {
+            email: email.to_owned(),
+            password,
+            first_name: None,
+            last_name: None,
+        };
+        let policy = self.tenant_policy(tenant).await?;
+        self.check(registration, &policy).await.map(drop)
+    }
+
     async fn register(
         &self,
         ctx: &RequestContext,
         checked: Checked,
         tenant: Tenant,
+        policy: &TenantPolicy,
     ) -> Result<Registered, RegisterError> {
         let phc = self.hasher.hash(checked.password.clone()).await?;
         let account = self.new_account(Role::User);
@@ -186,7 +210,7 @@ impl Inner {
         self.store(&mut tx, ctx, account, &checked, &phc).await?;
         let user = account.identified(checked.identity());
         self.ask_to_verify(&mut tx, ctx, &user, &tenant).await?;
-        if self.config.verified_email {
+        if policy.verified_email {
             let event = trail::registered(account, &checked.email, None);
             self.audit.record(&mut tx, ctx, event).await?;
             tx.commit().await?;
@@ -237,7 +261,7 @@ impl Inner {
     }
 
     /// Makes the key of the person, seals under it what was entered, and stores the user. Roll `tx` back after an error.
-    async fn store(
+    pub(crate) async fn store(
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
@@ -274,7 +298,7 @@ impl From<TagError> for RegisterError {
 }
 
 /// A registration that can be stored.
-struct Checked {
+pub(crate) struct Checked {
     email: EmailAddress,
     password: NewPassword,
     first_name: Option<PersonName>,
@@ -282,14 +306,26 @@ struct Checked {
 }
 
 impl Checked {
-    fn identity(&self) -> Identity {
+    pub(crate) fn email(&self) -> &EmailAddress {
+        &self.email
+    }
+
+    pub(crate) fn password(&self) -> NewPassword {
+        self.password.clone()
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
         Identity::new(&self.email, self.first_name.as_ref(), self.last_name.as_ref())
     }
 }
 
 impl Inner {
     /// Checks everything that was entered, so that all of it can be corrected at once.
-    async fn check(&self, registration: Registration) -> Result<Checked, RegisterError> {
+    pub(crate) async fn check(
+        &self,
+        registration: Registration,
+        policy: &TenantPolicy,
+    ) -> Result<Checked, RegisterError> {
         let name = |text: Option<String>| text.as_deref().map(PersonName::parse).transpose();
         let email = EmailAddress::parse(&registration.email);
         let first_name = name(registration.first_name);
@@ -297,9 +333,12 @@ impl Inner {
         let known = |name: &Result<Option<PersonName>, _>| name.clone().ok().flatten();
         let names = [known(&first_name), known(&last_name)];
         let about = About::new(email.as_ref().ok(), names.each_ref().map(Option::as_ref));
-        let proposed = ProposedPassword::new(registration.password, self.config.passwords.chars_min);
+        let proposed = ProposedPassword::new(registration.password, policy.password_chars_min);
         let password = match proposed {
-            Ok(proposed) => self.hasher.judge(&self.policy, proposed, about).await?,
+            Ok(proposed) => {
+                let rule = self.policy.at_least(policy.password_score_min);
+                self.hasher.judge(&rule, proposed, about).await?
+            }
             Err(invalid) => Err(invalid),
         };
         match (email, password, first_name, last_name) {

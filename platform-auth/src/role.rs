@@ -6,10 +6,24 @@ use std::str::FromStr;
 use platform_core::{Permission, PermissionSet};
 use serde::Serialize;
 
-use crate::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
+use crate::{GRANTS_MANAGE, GROUPS_MANAGE, POLICY_MANAGE, ROLES_MANAGE, TENANT_CHILDREN, USERS_INVITE};
 
 /// Administer the tenant: see its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
+
+/// Look after the tenants of the platform: make, suspend, resume and close them. Only in the
+/// [platform's own tenant](crate::AuthConfig::platform_tenant).
+pub const PLATFORM_TENANTS: Permission = Permission::new("platform:tenants");
+
+/// What begins like this reaches beyond a tenant. No role gives it but that of the admins of the platform's own tenant.
+const OF_PLATFORM: &str = "platform:";
+
+/// What operators hold beside what an admin does. The metrics and the health of a service are checked by `platform_core`.
+const OPERATOR: [Permission; 3] = [
+    PLATFORM_TENANTS,
+    Permission::new("platform:metrics"),
+    Permission::new("platform:health"),
+];
 
 /// What a user is to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -58,6 +72,8 @@ pub(crate) struct RoleTable(BTreeMap<Role, BTreeSet<Permission>>);
 pub(crate) struct CompiledRoles {
     user: PermissionSet,
     admin: PermissionSet,
+    /// An admin of the platform's own tenant.
+    operator: PermissionSet,
 }
 
 impl RoleTable {
@@ -71,10 +87,12 @@ impl RoleTable {
     }
 
     pub(crate) fn compile(&self) -> CompiledRoles {
-        let of = |role| self.0.get(&role).into_iter().flatten().copied().collect();
+        let of = |role| self.0.get(&role).into_iter().flatten().copied();
+        let within = |permission: &Permission| !permission.name().starts_with(OF_PLATFORM);
         CompiledRoles {
-            user: of(Role::User),
-            admin: of(Role::Admin),
+            user: of(Role::User).filter(within).collect(),
+            admin: of(Role::Admin).filter(within).collect(),
+            operator: of(Role::Admin).chain(OPERATOR).collect(),
         }
     }
 }
@@ -82,7 +100,15 @@ impl RoleTable {
 impl Default for RoleTable {
     fn default() -> Self {
         let mut table = Self(BTreeMap::new());
-        for permission in [TENANT_ADMIN, ROLES_MANAGE, GROUPS_MANAGE, GRANTS_MANAGE] {
+        for permission in [
+            TENANT_ADMIN,
+            ROLES_MANAGE,
+            GROUPS_MANAGE,
+            GRANTS_MANAGE,
+            POLICY_MANAGE,
+            TENANT_CHILDREN,
+            USERS_INVITE,
+        ] {
             table.grant(Role::Admin, permission);
         }
         table
@@ -94,6 +120,14 @@ impl CompiledRoles {
         match role {
             Role::User => self.user.clone(),
             Role::Admin => self.admin.clone(),
+        }
+    }
+
+    /// What a role gives in the platform's own tenant.
+    pub(crate) fn of_platform(&self, role: Role) -> PermissionSet {
+        match role {
+            Role::User => self.user.clone(),
+            Role::Admin => self.operator.clone(),
         }
     }
 }

@@ -46,6 +46,12 @@ pub(crate) struct Found {
     pub(crate) tenant_status: String,
     /// How often has it changed who may do what in the tenant? What was compiled at another version is stale.
     pub(crate) authz_version: i64,
+    /// Has the user proved more than to know the password?
+    pub(crate) is_strong: bool,
+    /// Whom the tenant asks for that.
+    pub(crate) second_factor: Option<String>,
+    /// How long the tenant lets a session go unused.
+    pub(crate) policy_idle_s: Option<i32>,
 }
 
 /// Why a session ended.
@@ -60,6 +66,8 @@ pub(crate) enum EndReason {
     PasswordReset,
     /// Its user set up, or gave up, the second factor in another session.
     FactorChanged,
+    /// Its tenant ended.
+    TenantClosed,
 }
 
 /// Keeps the password and the second factor of a user from being changed until the transaction ends; says when the password was.
@@ -123,11 +131,13 @@ pub(crate) async fn open(
 pub(crate) async fn find(read: &mut TenantRead, token: &SessionToken) -> Result<Option<Found>, DbError> {
     let found = sqlx::query_as(
         "select s.id as session_id, s.subject_id, s.last_seen_at, s.idle_expires_at, s.expires_at, s.ended_at,
-                u.role, u.status, t.status as tenant_status, coalesce(a.version, 0) as authz_version
+                u.role, u.status, t.status as tenant_status, coalesce(a.version, 0) as authz_version,
+                cardinality(s.amr) > 1 as is_strong, p.second_factor, p.session_idle_s as policy_idle_s
          from platform_auth.session s
          join platform_auth.subject u on u.tenant_id = s.tenant_id and u.id = s.subject_id
          join platform_core.tenant t on t.id = s.tenant_id
          left join platform_auth.authz_version a on a.tenant_id = s.tenant_id
+         left join platform_auth.tenant_policy p on p.tenant_id = s.tenant_id
          where s.tenant_id = $1 and s.token_hash = $2",
     )
     .bind(read.tenant())
@@ -201,6 +211,19 @@ pub(crate) async fn end_others(
     Ok(ended.rows_affected())
 }
 
+/// Ends every session of the tenant, and says how many.
+pub(crate) async fn end_all(tx: &mut TenantTx, reason: EndReason, now: Timestamp) -> Result<u64, DbError> {
+    let ended = sqlx::query(
+        "update platform_auth.session set ended_at = $2, end_reason = $3 where tenant_id = $1 and ended_at is null",
+    )
+    .bind(tx.tenant())
+    .bind(now)
+    .bind(reason.as_str())
+    .execute(&mut *tx)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
 /// How the user of a session proved to be that; `None` when the session is not a live one of the user.
 pub(crate) async fn proof_of(
     tx: &mut TenantTx,
@@ -244,7 +267,9 @@ impl Found {
         self.ended_at.is_none() && now < self.idle_expires_at && now < self.expires_at
     }
 
-    pub(crate) fn wants_touch(&self, lifetime: SessionConfig, now: Timestamp) -> bool {
+    pub(crate) fn wants_touch(&self, service: SessionConfig, now: Timestamp) -> bool {
+        let idle = self.policy_idle_s.and_then(|s| u64::try_from(s).ok());
+        let lifetime = service.within(idle.map(Duration::from_secs), None);
         self.last_seen_at <= earlier(now, lifetime.touch_interval)
     }
 }
@@ -257,6 +282,7 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
             Self::FactorChanged => "factor_changed",
+            Self::TenantClosed => "tenant_closed",
         }
     }
 }

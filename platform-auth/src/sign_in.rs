@@ -164,7 +164,7 @@ impl Inner {
         tenant: Tenant,
     ) -> Result<SignIn, SignInError> {
         let account = candidate.stored.account;
-        if self.config.verified_email && !candidate.is_verified {
+        if !candidate.is_verified && self.tenant_policy(ctx.tenant()).await?.verified_email {
             let event = trail::sign_in_stopped(account.id, "email_unverified");
             self.audit.record_refusal(&self.db, ctx, event).await?;
             return Err(SignInError::EmailUnverified);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use platform_core::{Permission, PermissionInfo};
 
-use crate::TENANT_ADMIN;
+use crate::{PLATFORM_TENANTS, POLICY_MANAGE, TENANT_ADMIN, TENANT_CHILDREN, USERS_INVITE};
 
 /// Make roles, change and delete them.
 pub const ROLES_MANAGE: Permission = Permission::new("roles:manage");
@@ -16,7 +16,7 @@ pub const GROUPS_MANAGE: Permission = Permission::new("groups:manage");
 pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 4] = [
+pub(crate) const OWN: [PermissionInfo; 8] = [
     PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
     PermissionInfo::assignable(
@@ -27,6 +27,16 @@ pub(crate) const OWN: [PermissionInfo; 4] = [
         GRANTS_MANAGE,
         "Grant roles and revoke them, and ask why somebody may do something",
     ),
+    PermissionInfo::assignable(POLICY_MANAGE, "See and change what the tenant asks of its users"),
+    PermissionInfo::assignable(
+        TENANT_CHILDREN,
+        "Make tenants below this one, suspend and resume them",
+    ),
+    PermissionInfo::assignable(
+        USERS_INVITE,
+        "Invite people, see who is invited, and revoke invitations",
+    ),
+    PermissionInfo::platform_only(PLATFORM_TENANTS, "Look after the tenants of the platform"),
 ];
 
 /// Every permission that some module checks, by name.

@@ -18,18 +18,18 @@ use crate::{Auth, AuthzError, Fault, Role};
 
 /// A transaction that changes who may do what in a tenant. While it is open nobody else changes that, and what the caller may do itself
 /// is what it may do now, not what it could when it signed in.
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     auth: &'a Auth,
     pub(super) ctx: &'a RequestContext,
-    pub(super) tx: TenantTx,
-    pub(super) now: Timestamp,
+    pub(crate) tx: TenantTx,
+    pub(crate) now: Timestamp,
     /// What the caller may do; `None` for a job of the service, which may give everything away.
     authority: Option<Authority>,
 }
 
 impl<'a> Change<'a> {
     /// Begins a change for which the caller needs a permission.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         auth: &'a Auth,
         ctx: &'a RequestContext,
         needed: Permission,
@@ -96,7 +96,7 @@ impl<'a> Change<'a> {
     }
 
     /// Records the change and makes it durable.
-    pub(super) async fn commit(mut self, event: Event) -> Result<(), AuthzError> {
+    pub(crate) async fn commit(mut self, event: Event) -> Result<(), AuthzError> {
         self.auth
             .inner
             .audit
@@ -119,7 +119,8 @@ impl<'a> Change<'a> {
     }
 }
 
-async fn raise_version(tx: &mut TenantTx) -> Result<(), DbError> {
+/// Has everybody else who changes who may do what in the tenant wait until the transaction ends.
+pub(crate) async fn raise_version(tx: &mut TenantTx) -> Result<(), DbError> {
     sqlx::query(
         "insert into platform_auth.authz_version (tenant_id, version) values ($1, 1)
          on conflict (tenant_id) do update set version = authz_version.version + 1",
@@ -171,7 +172,7 @@ impl Inner {
             return Ok(Authority::default());
         };
         let compiled = self.compile(&mut *tx, ctx.tenant(), id, now).await?;
-        Ok(Authority::new(self.role_permissions(role)).with(compiled.granted, now))
+        Ok(Authority::new(self.role_permissions(ctx.tenant(), role)).with(compiled.granted, now))
     }
 
     /// The permissions that there are.

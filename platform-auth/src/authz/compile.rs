@@ -99,7 +99,7 @@ impl Inner {
             .await
             .map_err(DbError::from)?;
         let version = version(&rows);
-        let granted = Granted::new(self.holdings(rows)?);
+        let granted = Granted::new(self.holdings(tenant, rows)?);
         Ok(Compiled { version, granted })
     }
 
@@ -119,10 +119,10 @@ impl Inner {
             .fetch_all(executor)
             .await
             .map_err(DbError::from)?;
-        self.holdings(rows)
+        self.holdings(tenant, rows)
     }
 
-    fn holdings(&self, rows: Vec<Row>) -> Result<Vec<Holding>, Fault> {
+    fn holdings(&self, tenant: TenantId, rows: Vec<Row>) -> Result<Vec<Holding>, Fault> {
         if rows.len() > usize::try_from(2 * GRANTS_MAX).unwrap_or(usize::MAX) {
             return Err(Fault::TooMuchGranted);
         }
@@ -137,7 +137,10 @@ impl Inner {
         for row in rows.into_iter().filter(Row::is_grant) {
             let permissions = match (row.role_id, &row.builtin_role) {
                 (Some(role), _) => of_role.get(&role).cloned(),
-                (None, Some(word)) => word.parse().ok().map(|role: Role| self.role_permissions(role)),
+                (None, Some(word)) => word
+                    .parse()
+                    .ok()
+                    .map(|role: Role| self.role_permissions(tenant, role)),
                 (None, None) => None,
             };
             let Some(window) = Window::new(row.valid_from, row.valid_until) else {

@@ -23,7 +23,8 @@ impl Admins {
 }
 
 pub(super) async fn admins(auth: &Auth, tx: &mut TenantTx, now: Timestamp) -> Result<Admins, DbError> {
-    let holds = |role: &Role| auth.inner.role_permissions(*role).holds(TENANT_ADMIN);
+    let tenant = tx.tenant();
+    let holds = |role: &Role| auth.inner.role_permissions(tenant, *role).holds(TENANT_ADMIN);
     let builtin: Vec<_> = [Role::User, Role::Admin]
         .iter()
         .filter(|role| holds(role))

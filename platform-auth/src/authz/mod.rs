@@ -16,14 +16,16 @@ mod last_admin;
 mod member;
 mod name;
 mod nesting;
+mod offer;
 mod role;
 mod rows;
 mod trail;
 
 pub(crate) use self::cache::AuthorityCache;
 pub(crate) use self::catalogue::Catalogue;
-#[cfg(feature = "http")]
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
+pub(crate) use self::change::{Change, raise_version};
+pub(crate) use self::offer::Offered;
 
 pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE};
 pub use self::error::AuthzError;

@@ -9,6 +9,7 @@
 //! | `POST /auth/email/verify` | a visitor of the tenant | 204 |
 //! | `POST /auth/password/reset` | a visitor of the tenant | 202 |
 //! | `POST /auth/password/reset/confirm` | a visitor of the tenant | 204 |
+//! | `POST /auth/invitations/accept` | a visitor of the tenant | 201, a token and the user |
 //! | `POST /auth/password` | who has signed in | 200, a new token and the user |
 //! | `GET /auth/credentials` | who has signed in | 200, what the user signs in with |
 //! | `POST /auth/totp` | who has signed in | 201, a seed |
@@ -18,11 +19,15 @@
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `GET /auth/me` | who has signed in | 200, the user |
 //! | `GET /users` | an admin | 200, a page of users |
+//! | `POST /invitations`, `GET`, `DELETE /invitations/{id}` | `users:invite` | 201, 200, 204 |
+//! | `GET /policy`, `PUT /policy` | `policy:manage` | 200, what the tenant asks of its users |
 //! | `POST /users/{id}/erasure` | `subjects:erase` | 200 when the user is erased |
 //! | `GET /users/{id}/erasure` | `subjects:erase` | 200, how far it is |
 //! | `POST /users/{id}/holds` | `subjects:hold` | 201, a legal hold |
 //! | `GET /users/{id}/holds` | `subjects:hold` | 200, the legal holds |
 //! | `DELETE /users/{id}/holds/{hold_id}` | `subjects:hold` | 200, the hold that was released |
+//! | `GET /tenants`, `GET /tenants/{id}`, `POST /tenants` | `tenant:children` | 200, 201, tenants below this one |
+//! | `POST /tenants/{id}/suspend`, `/resume` | `tenant:children` | 200 |
 //! | `GET /permissions` | `roles:manage` or `grants:manage` | 200, the permissions that there are |
 //! | `GET /roles`, `GET /roles/{id}` | `roles:manage` or `grants:manage` | 200, roles of the tenant's own |
 //! | `POST /roles`, `PUT`, `DELETE /roles/{id}` | `roles:manage` | 201, 200, 204 |
@@ -33,7 +38,9 @@
 //! | `GET /grants`, `GET /grants/{id}`, `GET /explain` | `grants:manage` | 200 |
 //!
 //! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for the header `Authorization: Bearer`, and
-//! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`.
+//! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`, and under `/platform/v1` those for the
+//! operators of the platform, who have `platform:tenants`: `GET` and `POST /tenants`, `GET /tenants/{id}`, and `POST` to `/suspend`,
+//! `/resume` and `/close` of one.
 
 mod account;
 mod authenticate;
@@ -41,9 +48,12 @@ mod authz;
 mod body;
 mod credential;
 mod erasure;
+mod invitations;
 mod module;
+mod policy;
 mod problem;
 mod second_factor;
+mod tenants;
 mod users;
 
 pub use authz::{
@@ -56,6 +66,12 @@ pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
 };
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
+pub use invitations::{AcceptBody, InvitationBody, InvitedBody, InvitedRoleBody, NewInvitationBody};
+pub use policy::{EffectivePolicyBody, PolicyBody, PolicyChangeBody, PolicySettingsBody};
+
+pub use tenants::{
+    FirstAdminBody, InviteAdminBody, MadeTenantBody, NewTenantBody, OverseenTenantBody, WhyBody,
+};
 
 pub use second_factor::{
     ChallengeBody, CodeBody, EnrolBody, EnrolledBody, EnrolmentBody, PasswordAndCodeBody, RecoveryCodesBody,
@@ -95,6 +111,7 @@ impl Auth {
             .routes(routes!(credential::reset_password))
             .routes(routes!(credential::change_password))
             .routes(routes!(credential::credentials))
+            .routes(routes!(invitations::accept))
             .routes(routes!(second_factor::login))
             .routes(routes!(second_factor::enrol))
             .routes(routes!(second_factor::confirm))
@@ -110,7 +127,16 @@ impl Auth {
             .routes(routes!(erasure::erase, erasure::erasure))
             .routes(routes!(erasure::place_hold, erasure::list_holds))
             .routes(routes!(erasure::release_hold))
+            .routes(routes!(policy::one, policy::replace))
+            .routes(routes!(invitations::create, invitations::list))
+            .routes(routes!(invitations::revoke))
             .merge(authz::routes())
+            .merge(tenants::routes_of_parents())
             .with_state(self.clone())
+    }
+
+    /// The routes for the platform's operators, below a base such as `/platform/v1`, with their part of the OpenAPI document.
+    pub fn platform_routes(&self) -> OpenApiRouter {
+        tenants::routes_of_operators().with_state(self.clone())
     }
 }

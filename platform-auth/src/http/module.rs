@@ -11,7 +11,7 @@ use crate::authz::OWN_PERMISSIONS;
 use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and send mail, and offers the handle [`Auth`].
+/// routes under `/api/v1`, `/admin/v1` and `/platform/v1`, the workers that record counted refusals and send mail, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -32,7 +32,8 @@ impl Module for Auth {
         self.inner.declare(cx.permissions());
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
-            .nest("/admin/v1", self.admin_routes());
+            .nest("/admin/v1", self.admin_routes())
+            .nest("/platform/v1", self.platform_routes());
         Ok(Parts {
             routes: Some(routes),
             workers: [Some(self.counting()), self.delivering()]

@@ -21,6 +21,11 @@ impl From<RegisterError> for Problem {
                 "users of this service do not register themselves",
             ),
             RegisterError::Invalid(invalid) => of_registration(&invalid),
+            RegisterError::EmailDomain => Self::invalid_body().field(
+                "email",
+                "domain_not_allowed",
+                "addresses of this domain cannot register, ask for an invitation",
+            ),
             RegisterError::EmailTaken => Self::new(
                 StatusCode::CONFLICT,
                 "email_taken",

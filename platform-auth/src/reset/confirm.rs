@@ -48,8 +48,9 @@ impl Auth {
     ) -> Result<(), CredentialError> {
         let inner = &*self.inner;
         let token = token_of(ctx, token)?;
-        let proposed = ProposedPassword::new(password, inner.config.passwords.chars_min)?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
+        let policy = inner.tenant_policy(ctx.tenant()).await?;
+        let proposed = ProposedPassword::new(password, policy.password_chars_min)?;
         // Before anything is hashed: a stranger's token costs one query.
         let mut read = inner.db.read(ctx).await?;
         let now = inner.sources.now();
@@ -65,7 +66,11 @@ impl Auth {
         let user = user.ok_or(CredentialError::InvalidToken)?;
         let password = inner
             .hasher
-            .judge(&inner.policy, proposed, About::of_user(&user))
+            .judge(
+                &inner.policy.at_least(policy.password_score_min),
+                proposed,
+                About::of_user(&user),
+            )
             .await??;
         let phc = inner.hasher.hash(password).await?;
 
