@@ -1,12 +1,13 @@
 //! What an embedder may set.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use platform_core::{Permission, PermissionInfo, TenantId};
 
 use crate::role::RoleTable;
-use crate::{BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit};
+use crate::{BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit, TxtResolver};
 
 /// The settings of sign-in; the defaults are safe.
 ///
@@ -41,6 +42,8 @@ pub struct AuthConfig {
     /// The tenant of the platform itself, whose admins are its operators: none. Permissions whose names begin with `platform:` are given
     /// to them and to nobody else, whatever [`grant`](Self::grant) says.
     pub platform_tenant: Option<TenantId>,
+    /// Who looks for the records that prove whose a host name is: nobody. Without one only operators give tenants names.
+    pub txt_resolver: Option<Arc<dyn TxtResolver>>,
     pub(crate) roles: RoleTable,
     pub(crate) declared: Vec<PermissionInfo>,
 }
@@ -141,6 +144,7 @@ impl Default for AuthConfig {
             mail: None,
             verified_email: false,
             platform_tenant: None,
+            txt_resolver: None,
             roles: RoleTable::default(),
             declared: Vec::new(),
         }

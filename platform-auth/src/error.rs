@@ -9,8 +9,8 @@ use platform_crypto::{KeyError, OpenError, SealError};
 
 use crate::throttle::Held;
 use crate::{
-    AcceptError, AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword,
-    InvalidRegistration, InviteError, OverseeError, PolicyError, SealClearError,
+    AcceptError, AuthzError, EraseUserError, HashError, HoldUserError, HostError, InvalidEmail,
+    InvalidPassword, InvalidRegistration, InviteError, OverseeError, PolicyError, SealClearError,
 };
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
@@ -260,6 +260,7 @@ faults!(
     AuthzError,
     EraseUserError,
     HoldUserError,
+    HostError,
     InviteError,
     AcceptError,
     OverseeError,

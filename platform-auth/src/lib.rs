@@ -17,6 +17,12 @@
 //!   effect on the next request, on every instance. Nobody gives away more than they hold.
 //! - **Mail** ([`MailConfig`]) brings tokens with which an address is verified or a forgotten password replaced, and tells users of what
 //!   was changed. It is written in the transaction of what it tells of, and sent afterwards, at least once.
+//! - **A tenant's policy** ([`Auth::set_policy`]) asks for more than the service does, and never for less: shorter sessions, verified
+//!   addresses, second factors, better passwords.
+//! - **Invitations** ([`Auth::invite`]) make users with the roles that they name, and no more than their sender holds.
+//! - **Tenants** are [made](Auth::create_tenant), [suspended, resumed and closed](Auth::change_tenant) by the operators of the platform,
+//!   who are the admins of [one tenant](AuthConfig::platform_tenant), and by the admins of the tenants above. Each has host names of its
+//!   own that it has [proven](Auth::verify_host).
 //! - **A second factor** is a one-time code by time (RFC 6238) or one of ten recovery codes, each good once.
 //!
 //! There are no passkeys and no API keys.
@@ -45,6 +51,7 @@
 //! | feature | gives |
 //! |---|---|
 //! | `http` (default) | routes with their OpenAPI document, the authentication of requests, the runtime module |
+//! | `dns` | TXT records from the system's name servers (`hickory-resolver`), which prove whose a host name is |
 //! | `mail` | mail by SMTP (`lettre`, with the TLS of `rustls` and `ring`), or into a folder |
 
 mod access;
@@ -57,6 +64,7 @@ mod email;
 mod erasure;
 mod error;
 mod hasher;
+mod hosts;
 mod identity;
 mod invite;
 mod mail;
@@ -99,6 +107,12 @@ pub use error::{
     TenantRefused,
 };
 pub use hasher::HashError;
+#[cfg(feature = "dns")]
+pub use hosts::{DnsResolver, NoSystemResolver};
+pub use hosts::{
+    HOSTS_MANAGE, HostChallenge, HostError, HostName, InvalidHostName, TenantHost, TxtResolver,
+    TxtUnavailable,
+};
 pub use identity::SealedUser;
 pub use invite::{
     AcceptError, Acceptance, Invitation, InvitationId, InviteError, Invited, NewInvitation, SealedInvitation,

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use platform_core::{Permission, PermissionSet};
 use serde::Serialize;
 
-use crate::{GRANTS_MANAGE, GROUPS_MANAGE, POLICY_MANAGE, ROLES_MANAGE, TENANT_CHILDREN, USERS_INVITE};
+use crate::{
+    GRANTS_MANAGE, GROUPS_MANAGE, HOSTS_MANAGE, POLICY_MANAGE, ROLES_MANAGE, TENANT_CHILDREN, USERS_INVITE,
+};
 
 /// Administer the tenant: see its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
@@ -108,6 +110,7 @@ impl Default for RoleTable {
             POLICY_MANAGE,
             TENANT_CHILDREN,
             USERS_INVITE,
+            HOSTS_MANAGE,
         ] {
             table.grant(Role::Admin, permission);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use platform_core::{Permission, PermissionInfo};
 
-use crate::{PLATFORM_TENANTS, POLICY_MANAGE, TENANT_ADMIN, TENANT_CHILDREN, USERS_INVITE};
+use crate::{HOSTS_MANAGE, PLATFORM_TENANTS, POLICY_MANAGE, TENANT_ADMIN, TENANT_CHILDREN, USERS_INVITE};
 
 /// Make roles, change and delete them.
 pub const ROLES_MANAGE: Permission = Permission::new("roles:manage");
@@ -16,7 +16,7 @@ pub const GROUPS_MANAGE: Permission = Permission::new("groups:manage");
 pub const GRANTS_MANAGE: Permission = Permission::new("grants:manage");
 
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 8] = [
+pub(crate) const OWN: [PermissionInfo; 9] = [
     PermissionInfo::assignable(TENANT_ADMIN, "Administer the tenant: see its users"),
     PermissionInfo::assignable(ROLES_MANAGE, "Make roles, change and delete them"),
     PermissionInfo::assignable(
@@ -35,6 +35,10 @@ pub(crate) const OWN: [PermissionInfo; 8] = [
     PermissionInfo::assignable(
         USERS_INVITE,
         "Invite people, see who is invited, and revoke invitations",
+    ),
+    PermissionInfo::assignable(
+        HOSTS_MANAGE,
+        "Say which host names stand for the tenant, and prove it",
     ),
     PermissionInfo::platform_only(PLATFORM_TENANTS, "Look after the tenants of the platform"),
 ];

@@ -20,6 +20,7 @@
 //! | `GET /auth/me` | who has signed in | 200, the user |
 //! | `GET /users` | an admin | 200, a page of users |
 //! | `POST /invitations`, `GET`, `DELETE /invitations/{id}` | `users:invite` | 201, 200, 204 |
+//! | `GET /hosts`, `POST /hosts`, `POST /hosts/{host}/verify`, `DELETE /hosts/{host}` | `hosts:manage` | 200, 201, 200, 204 |
 //! | `GET /policy`, `PUT /policy` | `policy:manage` | 200, what the tenant asks of its users |
 //! | `POST /users/{id}/erasure` | `subjects:erase` | 200 when the user is erased |
 //! | `GET /users/{id}/erasure` | `subjects:erase` | 200, how far it is |
@@ -40,7 +41,7 @@
 //! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for the header `Authorization: Bearer`, and
 //! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`, and under `/platform/v1` those for the
 //! operators of the platform, who have `platform:tenants`: `GET` and `POST /tenants`, `GET /tenants/{id}`, and `POST` to `/suspend`,
-//! `/resume` and `/close` of one.
+//! `/resume`, `/close`, `/invitations` and `/hosts` of one.
 
 mod account;
 mod authenticate;
@@ -48,6 +49,7 @@ mod authz;
 mod body;
 mod credential;
 mod erasure;
+mod hosts;
 mod invitations;
 mod module;
 mod policy;
@@ -66,6 +68,7 @@ pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
 };
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
+pub use hosts::{HostChallengeBody, NewTenantHostBody, TenantHostBody, TenantHostListBody};
 pub use invitations::{AcceptBody, InvitationBody, InvitedBody, InvitedRoleBody, NewInvitationBody};
 pub use policy::{EffectivePolicyBody, PolicyBody, PolicyChangeBody, PolicySettingsBody};
 
@@ -130,6 +133,9 @@ impl Auth {
             .routes(routes!(policy::one, policy::replace))
             .routes(routes!(invitations::create, invitations::list))
             .routes(routes!(invitations::revoke))
+            .routes(routes!(hosts::list, hosts::claim))
+            .routes(routes!(hosts::verify))
+            .routes(routes!(hosts::remove))
             .merge(authz::routes())
             .merge(tenants::routes_of_parents())
             .with_state(self.clone())
@@ -137,6 +143,9 @@ impl Auth {
 
     /// The routes for the platform's operators, below a base such as `/platform/v1`, with their part of the OpenAPI document.
     pub fn platform_routes(&self) -> OpenApiRouter {
-        tenants::routes_of_operators().with_state(self.clone())
+        tenants::routes_of_operators()
+            .routes(routes!(hosts::list_of, hosts::add_of))
+            .routes(routes!(hosts::remove_of))
+            .with_state(self.clone())
     }
 }

@@ -217,7 +217,7 @@ fn of_registration(invalid: &InvalidRegistration) -> Problem {
         })
 }
 
-fn too_many_attempts(retry_after: Duration) -> Problem {
+pub(super) fn too_many_attempts(retry_after: Duration) -> Problem {
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
         "too_many_attempts",

@@ -3,7 +3,7 @@
 use platform_core::Forbidden;
 use platform_core::pg::{TenantError, TenantStatus, TransitionError};
 
-use crate::{Fault, InviteError, RegisterError};
+use crate::{Fault, HostError, InviteError, RegisterError};
 
 /// Another tenant was not shown, made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum OverseeError {
     /// The first admin cannot be made. Where the tenant was made before that turned out, it is there without one.
     #[error("the first admin cannot be made")]
     Admin(#[source] RegisterError),
+    /// The host name could not be added or removed.
+    #[error(transparent)]
+    Host(HostError),
     /// Nobody could be invited.
     #[error(transparent)]
     Invite(InviteError),
@@ -81,6 +84,15 @@ impl From<TransitionError> for OverseeError {
             TransitionError::SetAbove => Self::SetAbove,
             TransitionError::Db(error) => error.into(),
             _ => Self::NotFound,
+        }
+    }
+}
+
+impl From<HostError> for OverseeError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Fault(fault) => Self::Fault(fault),
+            other => Self::Host(other),
         }
     }
 }
@@ -119,6 +131,8 @@ impl OverseeError {
             Self::TooDeep => "too_deep",
             Self::TooMany { .. } => "too_many",
             Self::Admin(_) => "invalid_admin",
+            Self::Host(HostError::Taken) => "host_taken",
+            Self::Host(_) => "host",
             Self::Invite(_) => "not_invited",
             Self::Fault(_) => "fault",
         }

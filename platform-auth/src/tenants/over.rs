@@ -38,7 +38,7 @@ impl Oversight {
 impl Inner {
     /// Refuses whoever does not look after other tenants in this capacity. The permission alone does not make an operator: a service that
     /// gave it to the admins of every tenant has not made operators of them.
-    pub(super) fn may_oversee(&self, ctx: &RequestContext, over: Oversight) -> Result<(), Forbidden> {
+    pub(crate) fn may_oversee(&self, ctx: &RequestContext, over: Oversight) -> Result<(), Forbidden> {
         let needed = over.permission();
         ctx.require(needed)?;
         let is_job = ctx.principal().kind() == PrincipalKind::System;
@@ -49,7 +49,7 @@ impl Inner {
     }
 
     /// The tenant, if it is one that the caller looks after. One above, beside or elsewhere is like none.
-    pub(super) async fn overseen(
+    pub(crate) async fn overseen(
         &self,
         ctx: &RequestContext,
         over: Oversight,
@@ -62,7 +62,7 @@ impl Inner {
     }
 
     /// The context in which something is done to another tenant: the same caller, who may do nothing else there.
-    pub(super) fn under(&self, ctx: &RequestContext, tenant: TenantId) -> RequestContext {
+    pub(crate) fn under(&self, ctx: &RequestContext, tenant: TenantId) -> RequestContext {
         match ctx.principal().id() {
             Some(id) => {
                 let principal = match ctx.principal().kind() {
@@ -80,7 +80,7 @@ impl Inner {
     }
 
     /// Records in the caller's own trail what is about to be done to another tenant. A job of the service has no trail of its own.
-    pub(super) async fn announce(
+    pub(crate) async fn announce(
         &self,
         ctx: &RequestContext,
         verb: &'static str,
@@ -94,7 +94,7 @@ impl Inner {
     }
 
     /// Records there that it was not done, and why.
-    pub(super) async fn take_back(
+    pub(crate) async fn take_back(
         &self,
         ctx: &RequestContext,
         verb: &'static str,

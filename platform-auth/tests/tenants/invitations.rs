@@ -33,14 +33,19 @@ async fn accept(app: &App, place: &Place, token: &str) -> Answer {
 
 fn ids(page: &Value) -> Vec<String> {
     let data = page["data"].as_array().unwrap();
-    data.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    data.iter()
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
 async fn who_is_invited_becomes_a_user_with_the_roles_of_the_invitation() {
     let (app, place, admin) = world().await;
     let role = json!({ "name": "Deputy", "permissions": ["grants:manage"] });
-    let role = post(&app, &admin, "/admin/v1/roles", role).await.expect(201).json();
+    let role = post(&app, &admin, "/admin/v1/roles", role)
+        .await
+        .expect(201)
+        .json();
     let body = json!({ "email": "Ada@example.com", "roles": [role["id"]] });
     let (id, token) = invite(&app, &admin, body).await;
     let open = get(&app, &admin, INVITATIONS).await.expect(200).json();
@@ -63,11 +68,12 @@ async fn who_is_invited_becomes_a_user_with_the_roles_of_the_invitation() {
     for action in ["auth.invitation_accept", "auth.register", "access.role_grant"] {
         assert!(!recorded(&app, &place, action).await.is_empty(), "{action}");
     }
-    let left: (bool,) = sqlx::query_as("select email_sealed is null from platform_auth.invitation where id = $1::uuid")
-        .bind(id)
-        .fetch_one(&mut app.superuser().await)
-        .await
-        .unwrap();
+    let left: (bool,) =
+        sqlx::query_as("select email_sealed is null from platform_auth.invitation where id = $1::uuid")
+            .bind(id)
+            .fetch_one(&mut app.superuser().await)
+            .await
+            .unwrap();
     assert!(left.0);
 }
 
@@ -95,9 +101,15 @@ async fn of_many_who_accept_at_once_one_does() {
 
     let answers = join_all((0..32).map(|_| accept(&app, &place, &token))).await;
 
-    let accepted = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
+    let accepted = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::CREATED)
+        .count();
     assert_eq!(accepted, 1);
-    for answer in answers.iter().filter(|answer| answer.status != StatusCode::CREATED) {
+    for answer in answers
+        .iter()
+        .filter(|answer| answer.status != StatusCode::CREATED)
+    {
         answer.refused(422, "invalid_invitation");
     }
     assert_eq!(recorded(&app, &place, "auth.invitation_accept").await.len(), 1);
@@ -135,17 +147,25 @@ async fn every_token_that_does_not_hold_is_answered_alike() {
     accept(&app, &place, &used).await.expect(201);
     let (_, of_user) = invite(&app, &admin, json!({ "email": "ADA@example.com" })).await;
     let (id, revoked) = invite(&app, &admin, json!({ "email": "bob@example.com" })).await;
-    call(&app, &admin, Method::DELETE, &format!("{INVITATIONS}/{id}"), None).await.expect(204);
+    call(&app, &admin, Method::DELETE, &format!("{INVITATIONS}/{id}"), None)
+        .await
+        .expect(204);
     let unknown = accept(&app, &place, "pot1_nonsense").await;
     unknown.refused(422, "invalid_invitation");
 
     for token in [&foreign, &used, &of_user, &revoked, &admin, &"x".repeat(10_000)] {
-        assert_eq!(accept(&app, &place, token).await.anonymised(), unknown.anonymised());
+        assert_eq!(
+            accept(&app, &place, token).await.anonymised(),
+            unknown.anonymised()
+        );
     }
     let body = json!({ "email": "eve@example.com", "expires_in_s": 3600 });
     let (_, late) = invite(&app, &admin, body).await;
     app.clock.advance(Duration::from_secs(3600));
-    assert_eq!(accept(&app, &place, &late).await.anonymised(), unknown.anonymised());
+    assert_eq!(
+        accept(&app, &place, &late).await.anonymised(),
+        unknown.anonymised()
+    );
     // The one that another tenant has sent is good there.
     accept(&app, &globex, &foreign).await.expect(201);
 }
@@ -167,21 +187,33 @@ async fn what_has_to_be_corrected_leaves_the_invitation_open() {
 async fn nobody_invites_to_more_than_they_hold() {
     let (app, place, admin) = world().await;
     let role = json!({ "name": "Host", "permissions": ["users:invite"] });
-    let role = post(&app, &admin, "/admin/v1/roles", role).await.expect(201).json();
+    let role = post(&app, &admin, "/admin/v1/roles", role)
+        .await
+        .expect(201)
+        .json();
     let body = json!({ "email": "host@example.com", "roles": [role["id"]] });
     let (_, token) = invite(&app, &admin, body).await;
     let host = accept(&app, &place, &token).await.expect(201).token();
     let other = json!({ "name": "Granter", "permissions": ["grants:manage"] });
-    let other = post(&app, &admin, "/admin/v1/roles", other).await.expect(201).json();
+    let other = post(&app, &admin, "/admin/v1/roles", other)
+        .await
+        .expect(201)
+        .json();
 
     let more = json!({ "email": "ada@example.com", "role": "admin" });
-    post(&app, &host, INVITATIONS, more).await.refused(403, "exceeds_own_rights");
+    post(&app, &host, INVITATIONS, more)
+        .await
+        .refused(403, "exceeds_own_rights");
     let more = json!({ "email": "ada@example.com", "roles": [other["id"]] });
-    post(&app, &host, INVITATIONS, more).await.refused(403, "exceeds_own_rights");
+    post(&app, &host, INVITATIONS, more)
+        .await
+        .refused(403, "exceeds_own_rights");
     let same = json!({ "email": "ada@example.com", "roles": [role["id"]] });
     post(&app, &host, INVITATIONS, same).await.expect(201);
     let ada = app.user(&place, "eve@example.com").await;
-    post(&app, &ada, INVITATIONS, json!({ "email": "x@example.com" })).await.refused(403, "forbidden");
+    post(&app, &ada, INVITATIONS, json!({ "email": "x@example.com" }))
+        .await
+        .refused(403, "forbidden");
     get(&app, &ada, INVITATIONS).await.refused(403, "forbidden");
 }
 
@@ -189,22 +221,46 @@ async fn nobody_invites_to_more_than_they_hold() {
 async fn an_invitation_gives_nothing_that_who_sent_it_does_not_hold_any_more() {
     let (app, place, admin) = world().await;
     let role = json!({ "name": "Host", "permissions": ["users:invite", "grants:manage"] });
-    let role = post(&app, &admin, "/admin/v1/roles", role).await.expect(201).json();
+    let role = post(&app, &admin, "/admin/v1/roles", role)
+        .await
+        .expect(201)
+        .json();
     let body = json!({ "email": "host@example.com", "roles": [role["id"]] });
     let (_, token) = invite(&app, &admin, body).await;
     let accepted = accept(&app, &place, &token).await;
     let (host, id) = (accepted.expect(201).token(), accepted.user_id());
     let body = json!({ "email": "ada@example.com", "roles": [role["id"]] });
     let (_, token) = invite(&app, &host, body).await;
-    let grants = get(&app, &admin, &format!("/admin/v1/grants?user_id={id}")).await.json();
+    let grants = get(&app, &admin, &format!("/admin/v1/grants?user_id={id}"))
+        .await
+        .json();
     let grant = grants["data"][0]["id"].as_str().unwrap();
 
-    call(&app, &admin, Method::DELETE, &format!("/admin/v1/grants/{grant}"), None).await.expect(200);
+    call(
+        &app,
+        &admin,
+        Method::DELETE,
+        &format!("/admin/v1/grants/{grant}"),
+        None,
+    )
+    .await
+    .expect(200);
 
-    accept(&app, &place, &token).await.refused(422, "invalid_invitation");
+    accept(&app, &place, &token)
+        .await
+        .refused(422, "invalid_invitation");
     let (_, open) = invite(&app, &admin, json!({ "email": "bob@example.com" })).await;
-    app.by_hand("platform_auth.subject", format!("update platform_auth.subject set status = 'disabled' where tenant_id = '{}' and role = 'admin'", place.id)).await;
-    accept(&app, &place, &open).await.refused(422, "invalid_invitation");
+    app.by_hand(
+        "platform_auth.subject",
+        format!(
+            "update platform_auth.subject set status = 'disabled' where tenant_id = '{}' and role = 'admin'",
+            place.id
+        ),
+    )
+    .await;
+    accept(&app, &place, &open)
+        .await
+        .refused(422, "invalid_invitation");
 }
 
 #[tokio::test]
@@ -221,7 +277,9 @@ async fn so_many_invitations_may_be_open_and_expired_ones_do_not_count() {
     assert_eq!(refused.json()["max"], 100);
     let first = get(&app, &admin, &format!("{INVITATIONS}?limit=60")).await.json();
     let cursor = first["next_cursor"].as_str().unwrap();
-    let rest = get(&app, &admin, &format!("{INVITATIONS}?limit=60&cursor={cursor}")).await.json();
+    let rest = get(&app, &admin, &format!("{INVITATIONS}?limit=60&cursor={cursor}"))
+        .await
+        .json();
     assert_eq!((ids(&first).len(), ids(&rest).len()), (60, 40));
     app.clock.advance(Duration::from_secs(3600));
     let admin = app.sign_in(&place, "admin@example.com", PASSWORD).await.token();
@@ -243,8 +301,14 @@ async fn bad_input_invites_nobody() {
     let nobody = app.test.sources().uuid_v7();
     for (body, field) in [
         (json!({ "email": "ada" }), "email"),
-        (json!({ "email": "ada@example.com", "expires_in_s": 3599 }), "expires_in_s"),
-        (json!({ "email": "ada@example.com", "expires_in_s": 2_592_001 }), "expires_in_s"),
+        (
+            json!({ "email": "ada@example.com", "expires_in_s": 3599 }),
+            "expires_in_s",
+        ),
+        (
+            json!({ "email": "ada@example.com", "expires_in_s": 2_592_001 }),
+            "expires_in_s",
+        ),
         (json!({ "email": "ada@example.com", "role": "owner" }), "role"),
         (json!({ "email": "ada@example.com", "roles": [nobody] }), "role"),
         (json!({ "email": "ada@example.com", "roles": ["x"] }), "roles[0]"),
@@ -255,7 +319,9 @@ async fn bad_input_invites_nobody() {
     }
     let many: Vec<_> = (0..11).map(|_| app.test.sources().uuid_v7()).collect();
     let many = json!({ "email": "ada@example.com", "roles": many });
-    post(&app, &admin, INVITATIONS, many).await.refused(409, "too_many");
+    post(&app, &admin, INVITATIONS, many)
+        .await
+        .refused(409, "too_many");
     assert!(recorded(&app, &place, "auth.invitation_create").await.is_empty());
 }
 
@@ -267,13 +333,29 @@ async fn an_invitation_of_another_tenant_is_like_none() {
     let (id, token) = invite(&app, &admin, json!({ "email": "ada@example.com" })).await;
     let nobody = app.test.sources().uuid_v7();
 
-    let unknown = call(&app, &theirs, Method::DELETE, &format!("{INVITATIONS}/{nobody}"), None).await;
-    let foreign = call(&app, &theirs, Method::DELETE, &format!("{INVITATIONS}/{id}"), None).await;
+    let unknown = call(
+        &app,
+        &theirs,
+        Method::DELETE,
+        &format!("{INVITATIONS}/{nobody}"),
+        None,
+    )
+    .await;
+    let foreign = call(
+        &app,
+        &theirs,
+        Method::DELETE,
+        &format!("{INVITATIONS}/{id}"),
+        None,
+    )
+    .await;
 
     unknown.refused(404, "not_found");
     assert_eq!(foreign.anonymised(), unknown.anonymised());
     assert!(ids(&get(&app, &theirs, INVITATIONS).await.json()).is_empty());
-    app.send(Call::get(INVITATIONS).at(&place)).await.refused(401, "unauthenticated");
+    app.send(Call::get(INVITATIONS).at(&place))
+        .await
+        .refused(401, "unauthenticated");
     accept(&app, &place, &token).await.expect(201);
 }
 
@@ -298,21 +380,47 @@ async fn a_tenant_can_be_made_by_inviting_its_first_admin() {
     let slug = fresh_slug(&world.app);
     let body = json!({ "slug": slug, "name": "Acme", "admin": { "email": "ada@example.com" } });
 
-    let made = post(&world.app, &world.operator, TENANTS, body).await.expect(201).json();
+    let made = post(&world.app, &world.operator, TENANTS, body)
+        .await
+        .expect(201)
+        .json();
 
-    let place = Place { id: made["tenant"]["id"].as_str().unwrap().parse().unwrap(), slug };
+    let place = Place {
+        id: made["tenant"]["id"].as_str().unwrap().parse().unwrap(),
+        slug,
+    };
     let token = made["invited"]["token"].as_str().unwrap();
     let ada = accept(&world.app, &place, token).await;
     assert_eq!(ada.expect(201).json()["user"]["role"], Role::Admin.as_str());
     get(&world.app, &ada.token(), "/admin/v1/users").await.expect(200);
 
     let path = format!("{TENANTS}/{}/invitations", place.id);
-    let again = post(&world.app, &world.operator, &path, json!({ "email": "bob@example.com" })).await;
+    let again = post(
+        &world.app,
+        &world.operator,
+        &path,
+        json!({ "email": "bob@example.com" }),
+    )
+    .await;
     let token = again.expect(201).json()["token"].as_str().unwrap().to_owned();
     accept(&world.app, &place, &token).await.expect(201);
-    post(&world.app, &ada.token(), &path, json!({ "email": "eve@example.com" })).await.refused(403, "forbidden");
+    post(
+        &world.app,
+        &ada.token(),
+        &path,
+        json!({ "email": "eve@example.com" }),
+    )
+    .await
+    .refused(403, "forbidden");
     world.act(&place, "close").await.expect(200);
-    post(&world.app, &world.operator, &path, json!({ "email": "eve@example.com" })).await.refused(409, "tenant_status");
+    post(
+        &world.app,
+        &world.operator,
+        &path,
+        json!({ "email": "eve@example.com" }),
+    )
+    .await
+    .refused(409, "tenant_status");
 }
 
 #[tokio::test]
@@ -322,7 +430,9 @@ async fn an_invitation_of_a_suspended_tenant_waits() {
     let (_, token) = invite(&world.app, &admin, json!({ "email": "ada@example.com" })).await;
 
     world.act(&place, "suspend").await.expect(200);
-    accept(&world.app, &place, &token).await.refused(403, "tenant_suspended");
+    accept(&world.app, &place, &token)
+        .await
+        .refused(403, "tenant_suspended");
     world.act(&place, "resume").await.expect(200);
     accept(&world.app, &place, &token).await.expect(201);
 }

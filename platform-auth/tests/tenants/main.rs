@@ -7,6 +7,7 @@
 mod authenticator;
 mod catalog;
 mod children;
+mod hosts;
 mod invitations;
 mod lifecycle;
 mod operators;

@@ -27,6 +27,7 @@ impl From<OverseeError> for Problem {
             OverseeError::TooDeep => conflict("too_deep"),
             OverseeError::TooMany { max } => conflict("too_many").with("max", json!(max)),
             OverseeError::Admin(error) => of_admin(error),
+            OverseeError::Host(error) => error.into(),
             OverseeError::Invite(error) => error.into(),
             OverseeError::Fault(fault) => of_fault(fault),
         }
