@@ -66,6 +66,8 @@ pub(super) static KEYS: &[Key] = &[
         "PLATFORM_AUTH_BREACHED_PASSWORDS_FILE",
     ),
     key("auth.verified_email", "PLATFORM_AUTH_VERIFIED_EMAIL").or("false"),
+    key("platform.tenant", "PLATFORM_PLATFORM_TENANT"),
+    key("platform.verify_hosts", "PLATFORM_PLATFORM_VERIFY_HOSTS").or("true"),
     key("mail.mode", "PLATFORM_MAIL_MODE").or("auto"),
     key("mail.folder", "PLATFORM_MAIL_FOLDER"),
     key("mail.from", "PLATFORM_MAIL_FROM"),
