@@ -14,6 +14,7 @@ mod first_run;
 mod isolation;
 mod keys;
 mod matrix;
+mod operators;
 mod postgres_killed;
 mod refusals;
 mod restart;
