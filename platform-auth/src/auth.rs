@@ -19,6 +19,7 @@ use crate::refusals::Ledger;
 use crate::reset::Requests;
 use crate::role::CompiledRoles;
 use crate::session::{self, EndReason, NewSession, Proof, Sessions};
+use crate::tenant_policy::PolicyCache;
 use crate::throttle::Throttle;
 use crate::trail::Begun;
 use crate::user::Account;
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) used_keys: UsedKeys,
     /// What is remembered of sessions between requests.
     pub(crate) sessions: Sessions,
+    /// What tenants ask of their users.
+    pub(crate) policies: PolicyCache,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -108,6 +111,7 @@ impl Auth {
                 api_keys: api_key::new_cache(),
                 used_keys: UsedKeys::default(),
                 sessions,
+                policies: PolicyCache::new(),
             }),
         }
     }
@@ -123,13 +127,21 @@ impl fmt::Debug for Auth {
 
 impl Inner {
     /// A user with what the built-in role gives, and nothing that was granted beside it.
-    pub(crate) fn principal(&self, user: PrincipalId, role: Role) -> Principal {
-        Principal::user(user, self.role_permissions(role))
+    pub(crate) fn principal(&self, tenant: TenantId, user: PrincipalId, role: Role) -> Principal {
+        Principal::user(user, self.role_permissions(tenant, role))
     }
 
-    /// What a built-in role gives.
-    pub(crate) fn role_permissions(&self, role: Role) -> PermissionSet {
-        self.roles.permissions(role)
+    /// What a built-in role gives in a tenant. The platform's own is the one where it may reach beyond it.
+    pub(crate) fn role_permissions(&self, tenant: TenantId, role: Role) -> PermissionSet {
+        match self.is_platform(tenant) {
+            true => self.roles.of_platform(role),
+            false => self.roles.permissions(role),
+        }
+    }
+
+    /// Is it the tenant of the platform itself?
+    pub(crate) fn is_platform(&self, tenant: TenantId) -> bool {
+        self.config.platform_tenant == Some(tenant)
     }
 
     /// The tenant, if it takes requests.
@@ -153,13 +165,14 @@ impl Inner {
         (proof, password_changed_at): (Proof, Timestamp),
     ) -> Result<Option<(Opened, RequestContext)>, Fault> {
         let now = self.sources.now();
+        let lifetime = self.session_config(tx).await?;
         let token = SessionToken::generate(ctx.tenant(), &self.sources);
         let new = NewSession {
             id: SessionId::generate(&self.sources),
             user: account.id,
             token: &token,
             now,
-            lifetime: self.session_config(ctx.tenant()).await?,
+            lifetime,
             meta: ctx.meta(),
             proof,
         };
@@ -178,7 +191,7 @@ impl Inner {
             None => None,
         };
         let (id, expires_at) = (new.id, new.expires_at());
-        let principal = self.principal(account.id, account.role);
+        let principal = self.principal(ctx.tenant(), account.id, account.role);
         let of_user = RequestContext::authenticated(ctx.tenant(), principal, ctx.meta().clone())
             .in_session(id.as_uuid());
         Ok(Some((

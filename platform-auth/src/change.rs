@@ -51,7 +51,8 @@ impl Auth {
         change: PasswordChange,
     ) -> Result<SignedIn, CredentialError> {
         let inner = &*self.inner;
-        let proposed = ProposedPassword::new(change.new, inner.config.passwords.chars_min)?;
+        let policy = inner.tenant_policy(ctx.tenant()).await?;
+        let proposed = ProposedPassword::new(change.new, policy.password_chars_min)?;
         let proved = inner.prove(ctx, change.old, "password").await?;
         let Proved {
             candidate,
@@ -59,7 +60,8 @@ impl Auth {
             tenant,
         } = proved;
         let about = About::of_user(&user);
-        let password = inner.hasher.judge(&inner.policy, proposed, about).await??;
+        let rule = inner.policy.at_least(policy.password_score_min);
+        let password = inner.hasher.judge(&rule, proposed, about).await??;
         let phc = inner.hasher.hash(password).await?;
 
         let now = inner.sources.now();

@@ -1,13 +1,15 @@
 //! What an embedder may set.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
-use platform_core::{Permission, PermissionInfo};
+use platform_core::{Permission, PermissionInfo, TenantId};
 
 use crate::role::RoleTable;
 use crate::{
     ApiKeyConfig, BreachedPasswords, MailConfig, RefusalConfig, Role, ThrottleConfig, ThrottleLimit,
+    TxtResolver,
 };
 
 /// The settings of sign-in; the defaults are safe.
@@ -53,6 +55,11 @@ pub struct AuthConfig {
     /// pages of other hosts of the same site. They may sign in with a cookie and use it for what changes something. None.
     #[cfg(feature = "http")]
     pub origins: Vec<platform_core::http::Origin>,
+    /// The tenant of the platform itself, whose admins are its operators: none. Permissions whose names begin with `platform:` are given
+    /// to them and to nobody else, whatever [`grant`](Self::grant) says.
+    pub platform_tenant: Option<TenantId>,
+    /// Who looks for the records that prove whose a host name is: nobody. Without one only operators give tenants names.
+    pub txt_resolver: Option<Arc<dyn TxtResolver>>,
     pub(crate) roles: RoleTable,
     pub(crate) declared: Vec<PermissionInfo>,
 }
@@ -121,6 +128,27 @@ impl AuthConfig {
     }
 }
 
+impl SessionConfig {
+    /// The same, and no longer than a tenant wants.
+    pub(crate) fn within(self, idle: Option<Duration>, absolute: Option<Duration>) -> Self {
+        let idle = idle.map_or(self.idle, |idle| idle.min(self.idle));
+        Self {
+            idle,
+            absolute: absolute.map_or(self.absolute, |absolute| absolute.min(self.absolute)),
+            // What is written down less often than that would end while it is used.
+            touch_interval: self.touch_interval.min(idle / 4),
+            ..self
+        }
+    }
+}
+
+impl PasswordConfig {
+    /// The fewest characters and the score that hold, whatever was configured.
+    pub(crate) fn floor(&self) -> (usize, u8) {
+        (self.chars_min.max(8), self.score_min.clamp(2, 4))
+    }
+}
+
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {
@@ -152,6 +180,8 @@ impl Default for AuthConfig {
             verified_email: false,
             #[cfg(feature = "http")]
             origins: Vec::new(),
+            platform_tenant: None,
+            txt_resolver: None,
             roles: RoleTable::default(),
             declared: Vec::new(),
         }

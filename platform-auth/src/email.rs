@@ -67,6 +67,11 @@ impl EmailAddress {
     pub fn normalized(&self) -> &str {
         &self.normalized
     }
+
+    /// What stands after the `@`, as it is looked up.
+    pub(crate) fn domain(&self) -> &str {
+        self.normalized.split_once('@').map_or("", |(_, domain)| domain)
+    }
 }
 
 /// Masked: an address is personal data and does not reach a log by accident.

@@ -9,8 +9,9 @@ use platform_crypto::{KeyError, OpenError, SealError};
 
 use crate::throttle::Held;
 use crate::{
-    ApiKeyError, AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword,
-    InvalidRegistration, SealClearError, SessionError,
+    AcceptError, ApiKeyError, AuthzError, EraseUserError, HashError, HoldUserError, HostError, InvalidEmail,
+    InvalidPassword, InvalidRegistration, InviteError, OverseeError, PolicyError, SealClearError,
+    SessionError,
 };
 
 /// The service could not do its part; nothing was changed and nothing is wrong with the request.
@@ -65,6 +66,9 @@ pub enum RegisterError {
     /// The input has to be corrected.
     #[error("the registration is not valid")]
     Invalid(#[from] InvalidRegistration),
+    /// The tenant takes no address of this domain from who registers.
+    #[error("addresses of this domain cannot register")]
+    EmailDomain,
     /// A user of the tenant has this e-mail address.
     #[error("the e-mail address is taken")]
     EmailTaken,
@@ -277,6 +281,11 @@ faults!(
     AuthzError,
     EraseUserError,
     HoldUserError,
+    HostError,
+    InviteError,
+    AcceptError,
+    OverseeError,
+    PolicyError,
     SealClearError,
     SessionError
 );

@@ -25,6 +25,12 @@
 //!   effect on the next request, as the end of a session does. Nobody gives away more than they hold.
 //! - **Mail** ([`MailConfig`]) brings tokens with which an address is verified or a forgotten password replaced, and tells users of what
 //!   was changed. It is written in the transaction of what it tells of, and sent afterwards, at least once.
+//! - **A tenant's policy** ([`Auth::set_policy`]) asks for more than the service does, and never for less: shorter sessions, verified
+//!   addresses, second factors, better passwords.
+//! - **Invitations** ([`Auth::invite`]) make users with the roles that they name, and no more than their sender holds.
+//! - **Tenants** are [made](Auth::create_tenant), [suspended, resumed and closed](Auth::change_tenant) by the operators of the platform,
+//!   who are the admins of [one tenant](AuthConfig::platform_tenant), and by the admins of the tenants above. Each has host names of its
+//!   own that it has [proven](Auth::verify_host).
 //! - **A second factor** is a one-time code by time (RFC 6238) or one of ten recovery codes, each good once.
 //! - **API keys** ([`Auth::create_api_key`]) let programs act for a user, or as a [service principal](ServicePrincipal) of their own: with
 //!   what the owner may do at that moment, and of it no more than the key's scopes and resources leave, from the networks that it names.
@@ -56,6 +62,7 @@
 //! | feature | gives |
 //! |---|---|
 //! | `http` (default) | routes with their OpenAPI document, the authentication of requests, the runtime module |
+//! | `dns` | TXT records from the system's name servers (`hickory-resolver`), which prove whose a host name is |
 //! | `mail` | mail by SMTP (`lettre`, with the TLS of `rustls` and `ring`), or into a folder |
 
 mod access;
@@ -70,7 +77,9 @@ mod email;
 mod erasure;
 mod error;
 mod hasher;
+mod hosts;
 mod identity;
+mod invite;
 mod mail;
 mod manage;
 mod name;
@@ -86,6 +95,8 @@ mod second_factor;
 mod session;
 mod sign_in;
 mod stored;
+mod tenant_policy;
+mod tenants;
 mod throttle;
 mod token;
 mod trail;
@@ -116,7 +127,17 @@ pub use error::{
     TenantRefused,
 };
 pub use hasher::HashError;
+#[cfg(feature = "dns")]
+pub use hosts::{DnsResolver, NoSystemResolver};
+pub use hosts::{
+    HOSTS_MANAGE, HostChallenge, HostError, HostName, InvalidHostName, TenantHost, TxtResolver,
+    TxtUnavailable,
+};
 pub use identity::SealedUser;
+pub use invite::{
+    AcceptError, Acceptance, Invitation, InvitationId, InviteError, Invited, NewInvitation, SealedInvitation,
+    USERS_INVITE,
+};
 pub use mail::{Delivered, Mail, MailConfig, MailError, MailId, Mailer, SealedMail};
 #[cfg(feature = "mail")]
 pub use mail::{InvalidSender, InvalidSmtp, MailFolder, Sender, SmtpConfig, SmtpMailer, SmtpTls};
@@ -126,10 +147,14 @@ pub use one_time::OneTimeToken;
 pub use password::{BreachedPasswords, InvalidBreachedList, InvalidPassword};
 pub use refusals::RefusalConfig;
 pub use register::{Ensured, InvalidRegistration, Registered, Registration};
-pub use role::{Role, TENANT_ADMIN, UnknownRole};
+pub use role::{PLATFORM_TENANTS, Role, TENANT_ADMIN, UnknownRole};
 pub use second_factor::{Challenge, Confirmed, CredentialStatus, Enrolment, RecoveryCodes, SealedTotp};
 pub use session::{SessionError, SessionInfo, StepUp};
 pub use sign_in::{Credentials, SignIn};
+pub use tenant_policy::{
+    InvalidPolicy, POLICY_MANAGE, PolicyError, PolicySettings, SecondFactorRule, StoredPolicy, TenantPolicy,
+};
+pub use tenants::{FirstAdmin, MadeTenant, NewOverseenTenant, OverseeError, Oversight, TENANT_CHILDREN};
 pub use throttle::{ThrottleConfig, ThrottleLimit};
 pub use token::{InvalidToken, SessionToken};
 pub use user::{User, UserStatus};

@@ -38,7 +38,9 @@ impl Auth {
         // Before any work is done for whoever may not ask for it.
         ctx.require(USERS_MANAGE).map_err(AuthzError::from)?;
         let inner = &*self.inner;
-        let checked = inner.check(registration).await?;
+        let policy = inner.tenant_policy(ctx.tenant()).await;
+        let policy = policy.map_err(RegisterError::from)?;
+        let checked = inner.check(registration, &policy).await?;
         let tenant = inner
             .open_tenant(ctx.tenant())
             .await
@@ -50,7 +52,7 @@ impl Auth {
         inner.warm_keys(ctx).await.map_err(RegisterError::from)?;
         let mut change = Change::begin(self, ctx, USERS_MANAGE).await?;
         if role != Role::User {
-            change.may_give_now(inner.role_permissions(role).iter())?;
+            change.may_give_now(inner.role_permissions(ctx.tenant(), role).iter())?;
         }
         inner.store(&mut change.tx, ctx, account, &checked, &phc).await?;
         let user = account.identified(checked.identity());
@@ -94,7 +96,7 @@ impl Auth {
             return Ok(());
         }
         if role != Role::User {
-            change.may_give_now(self.inner.role_permissions(role).iter())?;
+            change.may_give_now(self.inner.role_permissions(ctx.tenant(), role).iter())?;
         }
         let admins = change.admins().await?;
         sqlx::query("update platform_auth.subject set role = $3 where tenant_id = $1 and id = $2")

@@ -21,7 +21,7 @@ use crate::trail::{self, Asked};
 use crate::user::Account;
 use crate::{
     Auth, EmailAddress, InvalidEmail, InvalidName, InvalidPassword, PersonName, RegisterError, Role,
-    SignedIn, User, UserStatus,
+    SignedIn, TenantPolicy, User, UserStatus,
 };
 
 /// What a new user enters, unchecked.
@@ -101,16 +101,17 @@ impl Auth {
     /// has the address. A registration that cannot be stored after that is logged, and whoever gets no mail registers again.
     ///
     /// # Errors
-    /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailTaken`] tells whoever asks that the
-    /// address is known, which a registration that signs in at once cannot hide; [`RegisterError::TooManyAttempts`] says how long to wait;
-    /// [`RegisterError::Fault`] means try again.
+    /// [`RegisterError::Invalid`] names everything that has to be corrected; [`RegisterError::EmailDomain`] says that the tenant takes no
+    /// such address; [`RegisterError::EmailTaken`] tells whoever asks that the address is known, which a registration that signs in at once
+    /// cannot hide; [`RegisterError::TooManyAttempts`] says how long to wait; [`RegisterError::Fault`] means try again.
     pub async fn register(
         &self,
         ctx: &RequestContext,
         registration: Registration,
     ) -> Result<Registered, RegisterError> {
         let inner = &*self.inner;
-        if !inner.config.registration {
+        let policy = inner.tenant_policy(ctx.tenant()).await?;
+        if !policy.registration_open {
             let asked = Asked::to("register", "registration is closed");
             let refused = |more| trail::refused(&asked, "registration_closed", more);
             inner
@@ -119,13 +120,16 @@ impl Auth {
             return Err(RegisterError::Closed);
         }
         inner.count_registration(ctx).await?;
-        let checked = inner.check(registration).await?;
+        let checked = inner.check(registration, &policy).await?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
-        if inner.config.verified_email {
-            return self.register_later(ctx, checked, tenant).await;
+        if !policy.may_register(&checked.email) {
+            return Err(RegisterError::EmailDomain);
+        }
+        if policy.verified_email {
+            return self.register_later(ctx, checked, tenant, policy).await;
         }
         let phc = inner.hasher.hash(checked.password.clone()).await?;
-        inner.register(ctx, &checked, &phc, tenant).await
+        inner.register(ctx, &checked, &phc, tenant, &policy).await
     }
 
     /// Makes sure that the tenant has a user with this e-mail address, and tells whether there was one before: for the first
@@ -149,7 +153,8 @@ impl Auth {
             first_name: None,
             last_name: None,
         };
-        let checked = inner.check(registration).await?;
+        let policy = inner.tenant_policy(tenant).await?;
+        let checked = inner.check(registration, &policy).await?;
         if let Some(known) = inner.candidate(&ctx, &checked.email).await? {
             return Ok(Ensured::Existing(known.stored.account.id));
         }
@@ -176,6 +181,23 @@ impl Auth {
 }
 
 impl Inner {
+    /// Finds out what is wrong with somebody who is to be made in a tenant that there is not yet.
+    pub(crate) async fn could_be_made(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        password: SecretString,
+    ) -> Result<(), RegisterError> {
+        let registration = Registration {
+            email: email.to_owned(),
+            password,
+            first_name: None,
+            last_name: None,
+        };
+        let policy = self.tenant_policy(tenant).await?;
+        self.check(registration, &policy).await.map(drop)
+    }
+
     /// Stores a user and, where the address need not be verified first, opens a session.
     pub(crate) async fn register(
         &self,
@@ -183,6 +205,7 @@ impl Inner {
         checked: &Checked,
         phc: &str,
         tenant: Tenant,
+        policy: &TenantPolicy,
     ) -> Result<Registered, RegisterError> {
         let account = self.new_account(Role::User);
         self.warm_keys(ctx).await?;
@@ -190,7 +213,7 @@ impl Inner {
         self.store(&mut tx, ctx, account, checked, phc).await?;
         let user = account.identified(checked.identity());
         self.ask_to_verify(&mut tx, ctx, &user, &tenant).await?;
-        if self.config.verified_email {
+        if policy.verified_email {
             let event = trail::registered(account, &checked.email, None);
             self.audit.record(&mut tx, ctx, event).await?;
             tx.commit().await?;
@@ -301,7 +324,11 @@ impl Checked {
 
 impl Inner {
     /// Checks everything that was entered, so that all of it can be corrected at once.
-    pub(crate) async fn check(&self, registration: Registration) -> Result<Checked, RegisterError> {
+    pub(crate) async fn check(
+        &self,
+        registration: Registration,
+        policy: &TenantPolicy,
+    ) -> Result<Checked, RegisterError> {
         let name = |text: Option<String>| text.as_deref().map(PersonName::parse).transpose();
         let email = EmailAddress::parse(&registration.email);
         let first_name = name(registration.first_name);
@@ -309,9 +336,12 @@ impl Inner {
         let known = |name: &Result<Option<PersonName>, _>| name.clone().ok().flatten();
         let names = [known(&first_name), known(&last_name)];
         let about = About::new(email.as_ref().ok(), names.each_ref().map(Option::as_ref));
-        let proposed = ProposedPassword::new(registration.password, self.config.passwords.chars_min);
+        let proposed = ProposedPassword::new(registration.password, policy.password_chars_min);
         let password = match proposed {
-            Ok(proposed) => self.hasher.judge(&self.policy, proposed, about).await?,
+            Ok(proposed) => {
+                let rule = self.policy.at_least(policy.password_score_min);
+                self.hasher.judge(&rule, proposed, about).await?
+            }
             Err(invalid) => Err(invalid),
         };
         match (email, password, first_name, last_name) {

@@ -9,7 +9,7 @@ use crate::auth::Inner;
 use crate::register::Checked;
 use crate::throttle::AccountKey;
 use crate::trail::Wanted;
-use crate::{Auth, Fault, HashError, RegisterError, Registered};
+use crate::{Auth, Fault, HashError, RegisterError, Registered, TenantPolicy};
 
 impl Inner {
     /// Counts a registration from the start, before anything is judged, hashed or stored for it.
@@ -33,6 +33,7 @@ impl Auth {
         ctx: &RequestContext,
         checked: Checked,
         tenant: Tenant,
+        policy: Arc<TenantPolicy>,
     ) -> Result<Registered, RegisterError> {
         let inner = &self.inner;
         let account = AccountKey::of_mail(ctx.tenant(), &checked.email, "register");
@@ -50,7 +51,9 @@ impl Auth {
         };
         let ctx = ctx.clone();
         self.later(place, ctx.tenant(), move |inner| async move {
-            inner.settle_registration(&ctx, &checked, &phc, &tenant).await
+            inner
+                .settle_registration(&ctx, (&checked, &phc), &tenant, &policy)
+                .await
         });
         Ok(Registered::VerificationRequired)
     }
@@ -62,11 +65,11 @@ impl Inner {
     async fn settle_registration(
         &self,
         ctx: &RequestContext,
-        checked: &Checked,
-        phc: &str,
+        (checked, phc): (&Checked, &str),
         tenant: &Tenant,
+        policy: &TenantPolicy,
     ) -> Result<(), Fault> {
-        match self.register(ctx, checked, phc, tenant.clone()).await {
+        match self.register(ctx, checked, phc, tenant.clone(), policy).await {
             Err(RegisterError::EmailTaken) => {}
             Err(RegisterError::Fault(fault)) => return Err(fault),
             Ok(_) | Err(_) => return Ok(()),

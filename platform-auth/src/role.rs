@@ -7,12 +7,26 @@ use platform_core::{Permission, PermissionSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    API_KEYS_MANAGE, GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SERVICE_PRINCIPALS_MANAGE, SESSIONS_MANAGE,
-    USERS_MANAGE,
+    API_KEYS_MANAGE, GRANTS_MANAGE, GROUPS_MANAGE, HOSTS_MANAGE, POLICY_MANAGE, ROLES_MANAGE,
+    SERVICE_PRINCIPALS_MANAGE, SESSIONS_MANAGE, TENANT_CHILDREN, USERS_INVITE, USERS_MANAGE,
 };
 
 /// Administer the tenant: see, disable and enable its users.
 pub const TENANT_ADMIN: Permission = Permission::new("tenant:admin");
+
+/// Look after the tenants of the platform: make, suspend, resume and close them. Only in the
+/// [platform's own tenant](crate::AuthConfig::platform_tenant).
+pub const PLATFORM_TENANTS: Permission = Permission::new("platform:tenants");
+
+/// What begins like this reaches beyond a tenant. No role gives it but that of the admins of the platform's own tenant.
+const OF_PLATFORM: &str = "platform:";
+
+/// What operators hold beside what an admin does. The metrics and the health of a service are checked by `platform_core`.
+const OPERATOR: [Permission; 3] = [
+    PLATFORM_TENANTS,
+    Permission::new("platform:metrics"),
+    Permission::new("platform:health"),
+];
 
 /// What a user is to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,6 +75,8 @@ pub(crate) struct RoleTable(BTreeMap<Role, BTreeSet<Permission>>);
 pub(crate) struct CompiledRoles {
     user: PermissionSet,
     admin: PermissionSet,
+    /// An admin of the platform's own tenant.
+    operator: PermissionSet,
 }
 
 impl RoleTable {
@@ -74,10 +90,12 @@ impl RoleTable {
     }
 
     pub(crate) fn compile(&self) -> CompiledRoles {
-        let of = |role| self.0.get(&role).into_iter().flatten().copied().collect();
+        let of = |role| self.0.get(&role).into_iter().flatten().copied();
+        let within = |permission: &Permission| !permission.name().starts_with(OF_PLATFORM);
         CompiledRoles {
-            user: of(Role::User),
-            admin: of(Role::Admin),
+            user: of(Role::User).filter(within).collect(),
+            admin: of(Role::Admin).filter(within).collect(),
+            operator: of(Role::Admin).chain(OPERATOR).collect(),
         }
     }
 }
@@ -94,6 +112,10 @@ impl Default for RoleTable {
             SERVICE_PRINCIPALS_MANAGE,
             API_KEYS_MANAGE,
             SESSIONS_MANAGE,
+            POLICY_MANAGE,
+            TENANT_CHILDREN,
+            USERS_INVITE,
+            HOSTS_MANAGE,
         ] {
             table.grant(Role::Admin, permission);
         }
@@ -106,6 +128,14 @@ impl CompiledRoles {
         match role {
             Role::User => self.user.clone(),
             Role::Admin => self.admin.clone(),
+        }
+    }
+
+    /// What a role gives in the platform's own tenant.
+    pub(crate) fn of_platform(&self, role: Role) -> PermissionSet {
+        match role {
+            Role::User => self.user.clone(),
+            Role::Admin => self.operator.clone(),
         }
     }
 }

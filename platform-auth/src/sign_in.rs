@@ -168,6 +168,7 @@ impl Inner {
         password: TriedPassword,
     ) -> Result<Result<SignIn, Failed>, SignInError> {
         let tenant = self.open_tenant(ctx.tenant()).await??;
+        let policy = self.tenant_policy(ctx.tenant()).await?;
         let candidate = self.candidate(ctx, email).await?;
 
         let stored = candidate.as_ref().map(|candidate| candidate.phc.clone());
@@ -175,7 +176,7 @@ impl Inner {
         let failure = match (candidate, &verdict) {
             (None, _) => SignInFailure::UnknownUser,
             (Some(known), Verdict::Wrong) => SignInFailure::WrongPassword(known.stored.account.id),
-            (Some(known), _) if self.config.verified_email && !known.is_verified => {
+            (Some(known), _) if policy.verified_email && !known.is_verified => {
                 return Ok(Err(Failed::Unverified(known.stored.account.id)));
             }
             (Some(known), _) if known.stored.account.status == UserStatus::Disabled => {

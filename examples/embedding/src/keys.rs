@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platform_audit::AuditLog;
-use platform_auth::{SealedMail, SealedTotp, SealedUser};
+use platform_auth::{SealedInvitation, SealedMail, SealedTotp, SealedUser};
 use platform_core::pg::Db;
 use platform_crypto::{FileErasureStore, Keyring, LocalRoot};
 
@@ -26,6 +26,7 @@ pub async fn open(db: &Db, folder: &Path) -> anyhow::Result<Keyring> {
         .sealed::<SealedUser>()
         .sealed::<SealedTotp>()
         .sealed::<SealedMail>()
+        .sealed::<SealedInvitation>()
         .open()
         .await?;
     Ok(keyring)

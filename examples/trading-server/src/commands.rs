@@ -11,14 +11,14 @@ use platform_core::runtime::{Outcome, ShutdownConfig, signals};
 use platform_core::secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
-use crate::cli::{self, KeysTask};
+use crate::cli::{self, KeysTask, TenantTask};
 use crate::compose::{self, Beside, Handles};
 use crate::config::Settings;
 use crate::database::{Database, self_check};
 use crate::exit::Exit;
 use crate::ready::Ready;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::tenants::{create_tenant as create_tenant_row, make_up_password};
+use crate::tenants::{create_tenant as create_tenant_row, look_after, make_up_password};
 use crate::{demo, keyring, keys as tasks, market, trail};
 
 /// Starts everything and serves until it is told to stop.
@@ -208,14 +208,39 @@ pub async fn create_tenant(
             ));
         }
         let password = password.expose_secret();
+        let is_platform = settings.platform.tenant.as_ref().map(ToString::to_string);
+        let operator = match is_platform.as_ref() == Some(slug) {
+            true => "its admins are the operators of the platform once the server has started anew\n",
+            false => "",
+        };
         say(&format!(
-            "tenant {slug} ({tenant})\nadmin {email} password {password}, shown this once\n"
+            "tenant {slug} ({tenant})\nadmin {email} password {password}, shown this once\n{operator}"
         ));
         Ok(Exit::Clean)
     }
     .await;
     database.stop().await;
     made
+}
+
+/// Does a task of the operator's on tenants, says what it did and ends.
+///
+/// # Errors
+/// [`Refusal`] when it was not done.
+pub async fn tenant(settings: &Settings, path: Option<OsString>, task: &TenantTask) -> Result<Exit, Refusal> {
+    let database = Database::for_operating(settings, path).await?;
+    let done = async {
+        database.migrate().await?;
+        let (_, board) = market::open(&settings.market)?;
+        let ready = Ready::open(&database, settings, &board).await?;
+        let done = look_after(task, &ready.db, &ready.handles).await;
+        ready.close().await;
+        say(&done?);
+        Ok(Exit::Clean)
+    }
+    .await;
+    database.stop().await;
+    done
 }
 
 /// Does a task of the operator's on keys, says what it did and ends.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use platform_audit::{AUDIT_EXPORT, AUDIT_HOLD, AUDIT_READ, AuditLog, Sequencer};
-use platform_auth::{Auth, AuthConfig, MailConfig, Role};
+use platform_auth::{Auth, AuthConfig, MailConfig, Role, TxtResolver};
 use platform_core::axum::Router;
 use platform_core::http::{HttpConfig, RateLimit};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
 use platform_core::runtime::{MetricsAccess, Parts, Platform, Worker, metrics_worker};
-use platform_core::{PermissionInfo, Sources};
+use platform_core::{PermissionInfo, Sources, TenantId};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
@@ -26,6 +26,17 @@ use crate::{docs, market, sequencing};
 
 /// The name of the API in its document.
 const TITLE: &str = "Trading server";
+
+/// What the settings name and somebody has to look for first.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// How mail is sent, if it is.
+    pub mail: Option<MailConfig>,
+    /// The tenant of the platform itself, if there is one.
+    pub platform_tenant: Option<TenantId>,
+    /// Who asks the DNS, if somebody does.
+    pub txt_resolver: Option<Arc<dyn TxtResolver>>,
+}
 
 /// The handles of a running server.
 #[derive(Debug, Clone)]
@@ -43,13 +54,13 @@ pub struct Handles {
 }
 
 impl Handles {
-    /// The handles over one database, its trail, its keys and one market, with a way for mail if there is one.
+    /// The handles over one database, its trail, its keys and one market, with what was found outside.
     pub fn new(
         db: &Db,
         audit: &AuditLog,
         keyring: &Keyring,
         board: &QuoteBoard,
-        (settings, mail): (&Settings, Option<MailConfig>),
+        (settings, outside): (&Settings, Outside),
     ) -> Self {
         let tenants = Tenants::new(db);
         let mut config = AuthConfig::default()
@@ -70,7 +81,9 @@ impl Handles {
                 AUDIT_HOLD,
                 "Place and release holds on the audit trail",
             ));
-        config.mail = mail;
+        config.mail = outside.mail;
+        config.platform_tenant = outside.platform_tenant;
+        config.txt_resolver = outside.txt_resolver;
         config.verified_email = settings.auth.verified_email;
         config.sessions.cache_age = settings.auth.session_cache;
         config.origins.clone_from(&settings.auth.cookie_origins);
@@ -173,7 +186,7 @@ pub fn document(settings: &Settings) -> Result<String, Refusal> {
         &trail.log,
         &Keyring::unconnected(&db),
         &board,
-        (settings, None),
+        (settings, Outside::default()),
     );
     let platform = platform(&db, &trail, &handles, feed, settings, Beside::default())?;
     platform.openapi().to_pretty_json().or_refuse(Exit::Internal)

@@ -51,6 +51,7 @@ async fn run() -> Exit {
         Command::Migrate => commands::migrate(&settings, path).await,
         Command::Check => commands::check(&settings, path).await,
         Command::CreateTenant(new) => commands::create_tenant(&settings, path, &new).await,
+        Command::Tenant { task } => commands::tenant(&settings, path, &task).await,
         Command::Keys { task } => commands::keys(&settings, path, &task).await,
         Command::Audit { task } => trading_server::audit::run(&settings, path, &task).await,
         Command::Openapi => commands::openapi(&settings),

@@ -1,15 +1,19 @@
 //! What a command works with.
 
-use platform_core::Sources;
-use platform_core::pg::Db;
+use std::sync::Arc;
+
+use platform_auth::{DnsResolver, TxtResolver};
+use platform_core::pg::{Db, Tenants};
+use platform_core::{Sources, TenantId, error_chain};
 use trading::QuoteBoard;
 
-use crate::compose::Handles;
-use crate::config::Settings;
+use crate::compose::{Handles, Outside};
+use crate::config::{PlatformSettings, Settings};
 use crate::database::{Database, self_check};
+use crate::exit::Exit;
 use crate::keyring::{self, Opened};
 use crate::mail;
-use crate::refusal::Refusal;
+use crate::refusal::{OrRefuse as _, Refusal};
 use crate::trail::{self, Trail};
 
 /// A database that was checked, with its trail, its keys, and every handle over them.
@@ -42,8 +46,12 @@ impl Ready {
         }
         let trail = trail::open(&db, &settings.audit).await?;
         let keyring = keyring::open(&db, &settings.keys, &trail.log).await?;
-        let mail = mail::open(&settings.mail)?;
-        let handles = Handles::new(&db, &trail.log, &keyring.keyring, board, (settings, mail));
+        let outside = Outside {
+            mail: mail::open(&settings.mail)?,
+            platform_tenant: platform_tenant(&db, &settings.platform).await?,
+            txt_resolver: txt_resolver(&settings.platform),
+        };
+        let handles = Handles::new(&db, &trail.log, &keyring.keyring, board, (settings, outside));
         Ok(Self {
             db,
             trail,
@@ -56,5 +64,37 @@ impl Ready {
     pub async fn close(self) {
         self.trail.farewell(&self.db).await;
         self.db.close().await;
+    }
+}
+
+/// The tenant that the settings name as the platform's own. One that is not made yet has no operators: make it and start again.
+async fn platform_tenant(db: &Db, settings: &PlatformSettings) -> Result<Option<TenantId>, Refusal> {
+    let Some(slug) = &settings.tenant else {
+        return Ok(None);
+    };
+    let found = Tenants::new(db)
+        .by_slug(slug)
+        .await
+        .or_refuse(Exit::Unavailable)?;
+    if found.is_none() {
+        tracing::warn!("there is no tenant {slug} yet, and so no operator of the platform");
+    }
+    Ok(found.map(|tenant| tenant.id))
+}
+
+/// A machine without name servers verifies no host names, and does everything else.
+fn txt_resolver(settings: &PlatformSettings) -> Option<Arc<dyn TxtResolver>> {
+    if !settings.verify_hosts {
+        return None;
+    }
+    match DnsResolver::of_system() {
+        Ok(resolver) => Some(Arc::new(resolver)),
+        Err(error) => {
+            tracing::warn!(
+                error = error_chain(&error),
+                "host names cannot be verified: {error}"
+            );
+            None
+        }
     }
 }

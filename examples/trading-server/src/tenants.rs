@@ -2,10 +2,12 @@
 
 use anyhow::anyhow;
 use platform_audit::tenant_created;
-use platform_core::pg::{Db, NewTenant, Slug, Tenant, TenantError, Tenants};
+use platform_auth::{OverseeError, Oversight};
+use platform_core::pg::{Db, NewTenant, Slug, Tenant, TenantError, TenantVerb, Tenants};
 use platform_core::secrecy::SecretString;
 use platform_core::{RequestContext, Sources, TenantId};
 
+use crate::cli::TenantTask;
 use crate::compose::Handles;
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
@@ -101,4 +103,45 @@ pub fn make_up_password(sources: &Sources) -> SecretString {
         .iter()
         .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
     letters.collect::<String>().into()
+}
+
+/// Lists tenants, or does something to one of them, and says what.
+///
+/// # Errors
+/// [`Refusal`] when there is no such tenant, or it cannot be done to one of its status.
+pub async fn look_after(task: &TenantTask, db: &Db, handles: &Handles) -> Result<String, Refusal> {
+    let (verb, named_tenant) = match task {
+        TenantTask::List => return listed(db).await,
+        TenantTask::Suspend(tenant) => (TenantVerb::Suspend, tenant),
+        TenantTask::Resume(tenant) => (TenantVerb::Resume, tenant),
+        TenantTask::Close(tenant) => (TenantVerb::Close, tenant),
+    };
+    let tenant = named(db, &named_tenant.slug).await?;
+    let ctx = RequestContext::system(tenant.id, "look after a tenant on the command line", db.sources());
+    let done = (verb, named_tenant.reason.as_deref());
+    let changed = handles
+        .auth
+        .change_tenant(&ctx, Oversight::Platform, tenant.id, done)
+        .await;
+    let changed = changed.map_err(|error| {
+        let exit = match &error {
+            OverseeError::Fault(_) => Exit::Unavailable,
+            OverseeError::InvalidReason => Exit::Usage,
+            _ => Exit::Findings,
+        };
+        Refusal::new(exit, error)
+    })?;
+    Ok(format!(
+        "tenant {} is {} now\n",
+        changed.slug,
+        changed.status.as_str()
+    ))
+}
+
+async fn listed(db: &Db) -> Result<String, Refusal> {
+    let lines = all(db).await?.into_iter().map(|tenant| {
+        let (slug, status, id, name) = (tenant.slug, tenant.status.as_str(), tenant.id, tenant.name);
+        format!("{slug}\t{status}\t{id}\t{name}\n")
+    });
+    Ok(lines.collect())
 }

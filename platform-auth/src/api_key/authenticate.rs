@@ -97,7 +97,12 @@ impl Inner {
             .await?;
         // Ends in the background: the request does not wait another round trip for a transaction that only read.
         drop(read);
-        Ok(Some(Arc::new(KnownKey::new(self, &found, granted)?)))
+        Ok(Some(Arc::new(KnownKey::new(
+            self,
+            token.tenant(),
+            &found,
+            granted,
+        )?)))
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use platform_core::pg::TenantTx;
 use platform_core::{
-    Authority, OwnedResource, Permission, PrincipalId, PrincipalKind, RequestContext, Timestamp, Window,
+    Authority, OwnedResource, Permission, PrincipalId, PrincipalKind, RequestContext, TenantId, Timestamp,
+    Window,
 };
 
 use super::check::{self, Checked};
@@ -14,7 +15,7 @@ use super::{
     IssuedApiKey, NewApiKey, trail,
 };
 use crate::auth::Inner;
-use crate::{Auth, SERVICE_PRINCIPALS_MANAGE};
+use crate::{ApiKeyConfig, Auth, Fault, SERVICE_PRINCIPALS_MANAGE};
 
 /// How long keys that work no longer are kept at least.
 const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -48,7 +49,8 @@ impl Auth {
         let inner = &*self.inner;
         let owner = may_make(ctx, owner)?;
         let now = inner.sources.now();
-        let checked = new.checked(inner.config.api_keys, now)?;
+        let config = inner.api_key_config(ctx.tenant()).await?;
+        let checked = new.checked(config, now)?;
         let permissions = inner.scopes(&checked.scopes)?;
         let mut tx = inner.db.begin(ctx).await?;
         let maker = inner.maker(&mut tx, ctx, owner, now).await?;
@@ -88,7 +90,7 @@ impl Auth {
         let inner = &*self.inner;
         let owner = may_make(ctx, owner)?;
         let now = inner.sources.now();
-        let config = inner.config.api_keys;
+        let config = inner.api_key_config(ctx.tenant()).await?;
         let (old_expires_at, expires_at) = rotation.checked(config, now)?;
         let mut tx = inner.db.begin(ctx).await?;
         let maker = inner.maker(&mut tx, ctx, owner, now).await?;
@@ -125,6 +127,18 @@ impl Auth {
         tx.commit().await?;
         drop(changing);
         Ok(IssuedApiKey { token, key })
+    }
+}
+
+impl Inner {
+    /// What the service says of keys, and of how long they last what the tenant says where that is less.
+    async fn api_key_config(&self, tenant: TenantId) -> Result<ApiKeyConfig, Fault> {
+        let (service, policy) = (self.config.api_keys, self.tenant_policy(tenant).await?);
+        let lifetime_max = policy.api_key_lifetime_max.unwrap_or(service.lifetime_max);
+        Ok(ApiKeyConfig {
+            lifetime_max: lifetime_max.min(service.lifetime_max),
+            ..service
+        })
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use platform_core::{
-    Authority, Granted, Limit, PermissionSet, Principal, PrincipalId, PrincipalKind, Timestamp, Window,
+    Authority, Granted, Limit, PermissionSet, Principal, PrincipalId, PrincipalKind, TenantId, Timestamp,
+    Window,
 };
 
 use super::stored::Found;
@@ -53,12 +54,17 @@ pub(super) enum Refused {
 }
 
 impl KnownKey {
-    pub(super) fn new(inner: &Inner, found: &Found, granted: Granted) -> Result<Self, Fault> {
+    pub(super) fn new(
+        inner: &Inner,
+        tenant: TenantId,
+        found: &Found,
+        granted: Granted,
+    ) -> Result<Self, Fault> {
         let (resources, addresses) = found.limits()?;
         let listed = resources.as_ref().map_or(0, Vec::len) + addresses.as_ref().map_or(0, Vec::len);
         let weight = u32::try_from(4 + listed + found.scopes.len() + granted.size()).unwrap_or(u32::MAX);
         let always = match found.role.parse::<Role>() {
-            Ok(role) => inner.role_permissions(role),
+            Ok(role) => inner.role_permissions(tenant, role),
             // That of a service gives nothing.
             Err(_) => PermissionSet::default(),
         };

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use platform_core::{Permission, PermissionInfo};
 
 use super::SERVICE_PRINCIPALS_MANAGE;
-use crate::{API_KEYS_MANAGE, TENANT_ADMIN};
+use crate::{
+    API_KEYS_MANAGE, HOSTS_MANAGE, PLATFORM_TENANTS, POLICY_MANAGE, TENANT_ADMIN, TENANT_CHILDREN,
+    USERS_INVITE,
+};
 
 /// Make roles, change and delete them.
 pub const ROLES_MANAGE: Permission = Permission::new("roles:manage");
@@ -23,7 +26,7 @@ pub const USERS_MANAGE: Permission = Permission::new("users:manage");
 pub const SESSIONS_MANAGE: Permission = Permission::new("sessions:manage");
 
 /// What this crate checks itself.
-pub(crate) const OWN: [PermissionInfo; 8] = [
+pub(crate) const OWN: [PermissionInfo; 13] = [
     PermissionInfo::assignable(
         TENANT_ADMIN,
         "Administer the tenant: see, disable and enable its users",
@@ -50,6 +53,20 @@ pub(crate) const OWN: [PermissionInfo; 8] = [
         SESSIONS_MANAGE,
         "See which sessions the users of the tenant have, and end them",
     ),
+    PermissionInfo::assignable(POLICY_MANAGE, "See and change what the tenant asks of its users"),
+    PermissionInfo::assignable(
+        TENANT_CHILDREN,
+        "Make tenants below this one, suspend and resume them",
+    ),
+    PermissionInfo::assignable(
+        USERS_INVITE,
+        "Invite people, see who is invited, and revoke invitations",
+    ),
+    PermissionInfo::assignable(
+        HOSTS_MANAGE,
+        "Say which host names stand for the tenant, and prove it",
+    ),
+    PermissionInfo::platform_only(PLATFORM_TENANTS, "Look after the tenants of the platform"),
 ];
 
 /// Every permission that some module checks, by name.

@@ -23,7 +23,7 @@ pub(crate) struct Change<'a> {
     auth: &'a Auth,
     pub(super) ctx: &'a RequestContext,
     pub(crate) tx: TenantTx,
-    pub(super) now: Timestamp,
+    pub(crate) now: Timestamp,
     /// What the caller may do; `None` for a job of the service, which may give everything away.
     authority: Option<Authority>,
 }
@@ -214,7 +214,10 @@ impl Inner {
         };
         // A service is in no built-in role.
         let role = subject.role.parse::<Role>();
-        let always = role.map_or_else(|_| PermissionSet::default(), |role| self.role_permissions(role));
+        let always = role.map_or_else(
+            |_| PermissionSet::default(),
+            |role| self.role_permissions(ctx.tenant(), role),
+        );
         let granted = self.granted_now(&mut *tx, ctx.tenant(), id, now).await?;
         let limit = ctx.principal().authority().limit();
         Ok(Authority::new(always).limited_to(limit).with(granted, now))

@@ -125,7 +125,7 @@ impl Inner {
             .map_err(DbError::from)?;
         Ok(Compiled {
             version: version(&rows),
-            granted: self.holdings(rows).map(Granted::new),
+            granted: self.holdings(tenant, rows).map(Granted::new),
         })
     }
 
@@ -145,20 +145,20 @@ impl Inner {
             .fetch_all(executor)
             .await
             .map_err(DbError::from)?;
-        Ok(self.holdings(rows))
+        Ok(self.holdings(tenant, rows))
     }
 
     /// `None` when there are too many.
-    pub(crate) fn holdings(&self, rows: Vec<GrantRow>) -> Option<Vec<Holding>> {
+    pub(crate) fn holdings(&self, tenant: TenantId, rows: Vec<GrantRow>) -> Option<Vec<Holding>> {
         let grants = rows.iter().filter(|row| row.is_grant()).count();
         if u32::try_from(grants).is_ok_and(|grants| grants <= GRANTS_MAX) {
-            Some(self.compiled_of(rows, grants))
+            Some(self.compiled_of(tenant, rows, grants))
         } else {
             None
         }
     }
 
-    fn compiled_of(&self, rows: Vec<GrantRow>, grants: usize) -> Vec<Holding> {
+    fn compiled_of(&self, tenant: TenantId, rows: Vec<GrantRow>, grants: usize) -> Vec<Holding> {
         let catalogue = self.catalogue();
         let mut of_role: HashMap<_, PermissionSet> = HashMap::new();
         for row in &rows {
@@ -170,7 +170,10 @@ impl Inner {
         for row in rows.into_iter().filter(GrantRow::is_grant) {
             let permissions = match (row.role_id, &row.builtin_role) {
                 (Some(role), _) => of_role.get(&role).cloned(),
-                (None, Some(word)) => word.parse().ok().map(|role: Role| self.role_permissions(role)),
+                (None, Some(word)) => word
+                    .parse()
+                    .ok()
+                    .map(|role: Role| self.role_permissions(tenant, role)),
                 (None, None) => None,
             };
             let Some(window) = Window::new(row.valid_from, row.valid_until) else {

@@ -2,7 +2,7 @@
 
 use platform_core::pg::{DbError, TenantRead};
 use platform_core::{
-    OwnedResource, Permission, PermissionInfo, PrincipalId, RequestContext, Timestamp, Window,
+    OwnedResource, Permission, PermissionInfo, PrincipalId, RequestContext, TenantId, Timestamp, Window,
 };
 
 use super::grant::is_resource;
@@ -89,13 +89,14 @@ impl Auth {
             .ok_or(AuthzError::NotFound)?;
         let candidates = self.candidates(&mut read, question.user, info).await?;
         read.finish().await?;
-        Ok(self.decided(&user, info.permission(), candidates, question))
+        let asked = (ctx.tenant(), info.permission());
+        Ok(self.decided(&user, asked, candidates, question))
     }
 
     fn decided(
         &self,
         (role, status): &(String, String),
-        permission: Permission,
+        (tenant, permission): (TenantId, Permission),
         mut candidates: Vec<Candidate>,
         question: &Question,
     ) -> Decision {
@@ -103,7 +104,7 @@ impl Auth {
             return Decision::without_grant(Effect::Deny, DecisionReason::Disabled);
         }
         if let Ok(role) = role.parse::<Role>()
-            && self.inner.role_permissions(role).holds(permission)
+            && self.inner.role_permissions(tenant, role).holds(permission)
         {
             return Decision {
                 role: Some(RoleRef::BuiltIn(role)),
@@ -132,10 +133,10 @@ impl Auth {
         user: PrincipalId,
         info: PermissionInfo,
     ) -> Result<Vec<Candidate>, DbError> {
-        let permission = info.permission();
+        let (permission, tenant) = (info.permission(), read.tenant());
         let builtin: Vec<_> = [Role::User, Role::Admin]
             .into_iter()
-            .filter(|role| self.inner.role_permissions(*role).holds(permission))
+            .filter(|role| self.inner.role_permissions(tenant, *role).holds(permission))
             .map(Role::as_str)
             .collect();
         let rows: Vec<Row> = sqlx::query_as(

@@ -27,7 +27,7 @@ impl Auth {
         rows::known_role(&mut change.tx, new.role).await?;
         rows::known_principal(&mut change.tx, new.principal).await?;
         let given = match new.role {
-            RoleRef::BuiltIn(role) => self.inner.role_permissions(role).iter().collect(),
+            RoleRef::BuiltIn(role) => self.inner.role_permissions(ctx.tenant(), role).iter().collect(),
             RoleRef::Custom(id) => role::permissions(&mut change, id).await?,
         };
         change.may_give(given, new.on.as_ref(), window)?;
@@ -219,7 +219,7 @@ async fn count(change: &mut Change<'_>, principal: GrantPrincipal) -> Result<i64
     Ok(count)
 }
 
-async fn insert(tx: &mut TenantTx, grant: &Grant) -> Result<(), DbError> {
+pub(super) async fn insert(tx: &mut TenantTx, grant: &Grant) -> Result<(), DbError> {
     let (user, group) = columns(Some(grant.principal));
     let (role, builtin) = role_columns(Some(grant.role));
     sqlx::query(

@@ -35,14 +35,14 @@ impl Admins {
 }
 
 pub(crate) async fn admins(auth: &Auth, tx: &mut TenantTx, now: Timestamp) -> Result<Admins, DbError> {
-    let catalogue = auth.inner.catalogue();
+    let (catalogue, tenant) = (auth.inner.catalogue(), tx.tenant());
     let names = NEEDED.map(|permission| permission.name());
     // Where a service keeps a permission to itself, no role of the tenant's own gives it.
     let assignable = names.map(|name| catalogue.get(name).is_some_and(|info| info.is_assignable()));
     let builtin: Vec<_> = [Role::User, Role::Admin]
         .into_iter()
         .flat_map(|role| NEEDED.map(|permission| (role, permission)))
-        .filter(|(role, permission)| auth.inner.role_permissions(*role).holds(*permission))
+        .filter(|(role, permission)| auth.inner.role_permissions(tenant, *role).holds(*permission))
         .collect();
     let builtin_names: Vec<_> = builtin.iter().map(|(_, permission)| permission.name()).collect();
     let builtin_roles: Vec<_> = builtin.iter().map(|(role, _)| role.as_str()).collect();

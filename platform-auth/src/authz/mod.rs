@@ -17,6 +17,7 @@ mod last_admin;
 mod member;
 mod name;
 mod nesting;
+mod offer;
 mod role;
 mod rows;
 mod service;
@@ -25,13 +26,13 @@ mod trail;
 
 pub(crate) use self::cache::{AuthorityCache, Compiled};
 pub(crate) use self::catalogue::Catalogue;
-#[cfg(feature = "http")]
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
 pub(crate) use self::change::{Change, raise_version};
 pub(crate) use self::compile::{GrantRow, ROWS_MAX, held_by, held_rows};
 #[cfg(feature = "http")]
 pub(crate) use self::grant::is_resource;
 pub(crate) use self::last_admin::admins;
+pub(crate) use self::offer::Offered;
 
 pub use self::catalogue::{GRANTS_MANAGE, GROUPS_MANAGE, ROLES_MANAGE, SESSIONS_MANAGE, USERS_MANAGE};
 pub use self::error::AuthzError;

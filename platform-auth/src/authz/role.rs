@@ -60,7 +60,11 @@ impl Auth {
         may_see_roles(ctx)?;
         let held_by = |info: PermissionInfo| {
             let mut roles = vec![Role::User, Role::Admin];
-            roles.retain(|role| self.inner.role_permissions(*role).holds(info.permission()));
+            roles.retain(|role| {
+                self.inner
+                    .role_permissions(ctx.tenant(), *role)
+                    .holds(info.permission())
+            });
             (info, roles)
         };
         Ok(self.inner.catalogue().iter().map(held_by).collect())
@@ -229,6 +233,13 @@ pub(super) async fn permissions(change: &mut Change<'_>, id: RoleId) -> Result<V
     let role = by_id(&mut change.tx, tenant, id).await?;
     let names = role.map(|role| role.permissions).unwrap_or_default();
     Ok(compile::known(&names, &change.inner().catalogue()))
+}
+
+/// The names of the permissions of a role.
+pub(super) async fn stored_permissions(tx: &mut TenantTx, id: RoleId) -> Result<Vec<String>, DbError> {
+    let tenant = tx.tenant();
+    let role = by_id(&mut *tx, tenant, id).await?;
+    Ok(role.map(|role| role.permissions).unwrap_or_default())
 }
 
 /// Who makes roles sees them, and who grants them.

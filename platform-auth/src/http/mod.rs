@@ -9,6 +9,7 @@
 //! | `POST /auth/email/verify` | a visitor of the tenant | 204 |
 //! | `POST /auth/password/reset` | a visitor of the tenant | 202 |
 //! | `POST /auth/password/reset/confirm` | a visitor of the tenant | 204 |
+//! | `POST /auth/invitations/accept` | a visitor of the tenant | 201, a token and the user |
 //! | `POST /auth/password` | who has signed in | 200, a new token and the user |
 //! | `GET /auth/credentials` | who has signed in | 200, what the user signs in with |
 //! | `POST /auth/totp` | who has signed in | 201, a seed |
@@ -31,11 +32,16 @@
 //! | `GET /users/{id}/sessions` | `sessions:manage` | 200, a page of the user's sessions |
 //! | `DELETE /users/{id}/sessions` | `sessions:manage` | 200, how many ended |
 //! | `DELETE /users/{id}/sessions/{session_id}` | `sessions:manage` | 204 |
+//! | `POST /invitations`, `GET`, `DELETE /invitations/{id}` | `users:invite` | 201, 200, 204 |
+//! | `GET /hosts`, `POST /hosts`, `POST /hosts/{host}/verify`, `DELETE /hosts/{host}` | `hosts:manage` | 200, 201, 200, 204 |
+//! | `GET /policy`, `PUT /policy` | `policy:manage` | 200, what the tenant asks of its users |
 //! | `POST /users/{id}/erasure` | `subjects:erase` | 200 when the user is erased |
 //! | `GET /users/{id}/erasure` | `subjects:erase` | 200, how far it is |
 //! | `POST /users/{id}/holds` | `subjects:hold` | 201, a legal hold |
 //! | `GET /users/{id}/holds` | `subjects:hold` | 200, the legal holds |
 //! | `DELETE /users/{id}/holds/{hold_id}` | `subjects:hold` | 200, the hold that was released |
+//! | `GET /tenants`, `GET /tenants/{id}`, `POST /tenants` | `tenant:children` | 200, 201, tenants below this one |
+//! | `POST /tenants/{id}/suspend`, `/resume` | `tenant:children` | 200 |
 //! | `GET /permissions` | `roles:manage` or `grants:manage` | 200, the permissions that there are |
 //! | `GET /roles`, `GET /roles/{id}` | `roles:manage` or `grants:manage` | 200, roles of the tenant's own |
 //! | `POST /roles`, `PUT`, `DELETE /roles/{id}` | `roles:manage` | 201, 200, 204 |
@@ -56,7 +62,9 @@
 //! body. A token that takes the place of another comes the way that one came.
 //!
 //! [`Auth`] implements [`Authenticate`](platform_core::http::Authenticate) for that cookie and for the header `Authorization: Bearer`, and
-//! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`.
+//! [`Module`](platform_core::runtime::Module) with the routes under `/api/v1` and `/admin/v1`, and under `/platform/v1` those for the
+//! operators of the platform, who have `platform:tenants`: `GET` and `POST /tenants`, `GET /tenants/{id}`, and `POST` to `/suspend`,
+//! `/resume`, `/close`, `/invitations` and `/hosts` of one.
 
 mod account;
 mod api_keys;
@@ -66,12 +74,16 @@ mod body;
 mod cookie;
 mod credential;
 mod erasure;
+mod hosts;
+mod invitations;
 mod module;
+mod policy;
 mod presented;
 mod problem;
 mod second_factor;
 mod sessions;
 mod site;
+mod tenants;
 mod user_sessions;
 mod users;
 
@@ -90,6 +102,13 @@ pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, VerificationRequiredBody, VerifyBody,
 };
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
+pub use hosts::{HostChallengeBody, NewTenantHostBody, TenantHostBody, TenantHostListBody};
+pub use invitations::{AcceptBody, InvitationBody, InvitedBody, InvitedRoleBody, NewInvitationBody};
+pub use policy::{EffectivePolicyBody, PolicyBody, PolicyChangeBody, PolicySettingsBody};
+
+pub use tenants::{
+    FirstAdminBody, InviteAdminBody, MadeTenantBody, NewTenantBody, OverseenTenantBody, WhyBody,
+};
 
 pub use second_factor::{
     ChallengeBody, CodeBody, EnrolBody, EnrolledBody, EnrolmentBody, PasswordAndCodeBody, RecoveryCodesBody,
@@ -132,6 +151,7 @@ impl Auth {
             .routes(routes!(credential::reset_password))
             .routes(routes!(credential::change_password))
             .routes(routes!(credential::credentials))
+            .routes(routes!(invitations::accept))
             .routes(routes!(second_factor::login))
             .routes(routes!(second_factor::enrol))
             .routes(routes!(second_factor::confirm))
@@ -158,8 +178,23 @@ impl Auth {
             .routes(routes!(erasure::erase, erasure::erasure))
             .routes(routes!(erasure::place_hold, erasure::list_holds))
             .routes(routes!(erasure::release_hold))
+            .routes(routes!(policy::one, policy::replace))
+            .routes(routes!(invitations::create, invitations::list))
+            .routes(routes!(invitations::revoke))
+            .routes(routes!(hosts::list, hosts::claim))
+            .routes(routes!(hosts::verify))
+            .routes(routes!(hosts::remove))
             .merge(authz::routes())
             .merge(api_keys::admin_routes())
+            .merge(tenants::routes_of_parents())
+            .with_state(self.clone())
+    }
+
+    /// The routes for the platform's operators, below a base such as `/platform/v1`, with their part of the OpenAPI document.
+    pub fn platform_routes(&self) -> OpenApiRouter {
+        tenants::routes_of_operators()
+            .routes(routes!(hosts::list_of, hosts::add_of))
+            .routes(routes!(hosts::remove_of))
             .with_state(self.clone())
     }
 }

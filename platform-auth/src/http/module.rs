@@ -11,8 +11,8 @@ use crate::authz::OWN_PERMISSIONS;
 use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1` and `/admin/v1`, the workers that record counted refusals and the use of API keys, send mail and hear of
-/// sessions that ended elsewhere, and offers the handle [`Auth`].
+/// routes under `/api/v1`, `/admin/v1` and `/platform/v1`, the workers that record counted refusals and the use of API keys, send mail and
+/// hear of sessions that ended elsewhere, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -34,7 +34,8 @@ impl Module for Auth {
         self.inner.sessions.metrics.register(cx.metrics());
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
-            .nest("/admin/v1", self.admin_routes());
+            .nest("/admin/v1", self.admin_routes())
+            .nest("/platform/v1", self.platform_routes());
         Ok(Parts {
             routes: Some(routes),
             workers: [

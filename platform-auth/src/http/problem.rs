@@ -22,6 +22,11 @@ impl From<RegisterError> for Problem {
                 "users of this service do not register themselves",
             ),
             RegisterError::Invalid(invalid) => of_registration(&invalid),
+            RegisterError::EmailDomain => Self::invalid_body().field(
+                "email",
+                "domain_not_allowed",
+                "addresses of this domain cannot register, ask for an invitation",
+            ),
             RegisterError::EmailTaken => Self::new(
                 StatusCode::CONFLICT,
                 "email_taken",
@@ -245,7 +250,7 @@ pub(super) fn session_required() -> Problem {
     )
 }
 
-fn too_many_attempts(retry_after: Duration) -> Problem {
+pub(super) fn too_many_attempts(retry_after: Duration) -> Problem {
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
         "too_many_attempts",

@@ -10,6 +10,8 @@ use crate::one_time::OneTimeToken;
 pub(crate) enum Letter<'a> {
     /// Here is a token that shows that you read this.
     VerifyEmail(&'a OneTimeToken),
+    /// You are invited, and here is a token with which you become a user.
+    Invitation(&'a OneTimeToken),
     /// Somebody registered with the address that you have here already.
     AlreadyRegistered,
     /// Here is a token with which you set a new password.
@@ -40,6 +42,7 @@ impl Letter<'_> {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::VerifyEmail(_) => "verify_email",
+            Self::Invitation(_) => "invitation",
             Self::AlreadyRegistered => "already_registered",
             Self::ResetPassword(_) => "reset_password",
             Self::PasswordChanged => "password_changed",
@@ -62,6 +65,13 @@ impl Letter<'_> {
                      Unless you are signed in there, you are asked to choose the password of your account.\n\n\
                      If it was not you, you need not do anything.\n",
                     shown(token, link_base, "/verify-email")
+                ),
+            ),
+            Self::Invitation(token) => (
+                "you are invited",
+                format!(
+                    "You are invited to {tenant}. If you know why, accept{}\n\nIf you do not, you need not do anything.\n",
+                    shown(token, link_base, "/accept-invitation")
                 ),
             ),
             Self::AlreadyRegistered => (

@@ -89,8 +89,8 @@ fn code(reply: Option<u16>) -> String {
 pub struct MailConfig {
     /// Who sends.
     pub mailer: Arc<dyn Mailer>,
-    /// Where the pages are on which a user shows a token, such as `https://app.example.com`: `/verify-email#token=…` and
-    /// `/reset-password#token=…` are added. Without it a mail has the token alone.
+    /// Where the pages are on which a user shows a token, such as `https://app.example.com`: `/verify-email#token=…`,
+    /// `/reset-password#token=…` and `/accept-invitation#token=…` are added. Without it a mail has the token alone.
     pub link_base: Option<String>,
     /// How long a mail that cannot be sent is tried again: 24 hours, and never longer than the token in it is good.
     pub keep: Duration,

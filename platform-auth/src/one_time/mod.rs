@@ -101,6 +101,11 @@ impl fmt::Debug for OneTimeToken {
     }
 }
 
+/// A token for what is not stored here, such as an invitation.
+pub(crate) fn draw(tenant: TenantId, sources: &Sources) -> OneTimeToken {
+    OneTimeToken(TokenText::generate(PREFIX, tenant, sources))
+}
+
 /// A token that was issued, and how long it is good.
 #[derive(Debug)]
 pub(crate) struct Issued {

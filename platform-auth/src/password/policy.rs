@@ -63,12 +63,17 @@ impl About {
 impl Policy {
     pub(crate) fn new(config: &PasswordConfig) -> Self {
         Self {
-            score_min: match config.score_min {
-                0..=2 => Score::Two,
-                3 => Score::Three,
-                4.. => Score::Four,
-            },
+            score_min: score(config.score_min),
             breached: config.breached.clone().map(Arc::new),
+        }
+    }
+
+    /// The same rule, and no less than a score: what a tenant asks for beyond the service.
+    pub(crate) fn at_least(&self, score_min: u8) -> Self {
+        let asked = score(score_min);
+        Self {
+            score_min: self.score_min.max(asked),
+            breached: self.breached.clone(),
         }
     }
 
@@ -90,6 +95,14 @@ impl Policy {
             return Ok(Err(InvalidPassword::Breached));
         }
         Ok(Ok(NewPassword(password.0)))
+    }
+}
+
+const fn score(min: u8) -> Score {
+    match min {
+        0..=2 => Score::Two,
+        3 => Score::Three,
+        4.. => Score::Four,
     }
 }
 

@@ -90,12 +90,17 @@ impl Auth {
         shown: Shown,
     ) -> Result<(), CredentialError> {
         let inner = &*self.inner;
-        let proposed = ProposedPassword::new(password, inner.config.passwords.chars_min)?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
+        let policy = inner.tenant_policy(ctx.tenant()).await?;
+        let proposed = ProposedPassword::new(password, policy.password_chars_min)?;
         let user = inner.user_of_token(ctx, token, shown.purpose()).await?;
         let password = inner
             .hasher
-            .judge(&inner.policy, proposed, About::of_user(&user))
+            .judge(
+                &inner.policy.at_least(policy.password_score_min),
+                proposed,
+                About::of_user(&user),
+            )
             .await??;
         let phc = inner.hasher.hash(password).await?;
 

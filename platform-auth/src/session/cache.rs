@@ -17,7 +17,7 @@ use super::marks::{Marks, Slot};
 use super::metrics::SessionMetrics;
 use super::stored::earlier;
 use super::touch::Touches;
-use crate::{SessionConfig, SessionId, SessionToken};
+use crate::{SecondFactorRule, SessionConfig, SessionId, SessionToken};
 
 /// How many sessions and entries of grants are kept in all. What has not been used for the longest goes first.
 const ENTRIES_MAX: u64 = 400_000;
@@ -51,6 +51,10 @@ pub(crate) struct Known {
     pub(super) session: SessionId,
     pub(super) user: PrincipalId,
     pub(super) permissions: PermissionSet,
+    /// Who has to have proved more than to know a password.
+    pub(super) rule: SecondFactorRule,
+    /// How long the tenant lets it last.
+    pub(super) lifetime: SessionConfig,
     pub(super) granted: Granted,
     /// Of which version of the tenant that is.
     pub(super) version: i64,
@@ -184,13 +188,18 @@ impl Known {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
-    pub(super) fn wants_touch(&self, lifetime: SessionConfig, now: Timestamp) -> bool {
-        self.seen().last <= earlier(now, lifetime.touch_interval)
+    pub(super) fn wants_touch(&self, now: Timestamp) -> bool {
+        self.seen().last <= earlier(now, self.lifetime.touch_interval)
     }
 
     /// Who asks, and what they may do at this instant.
     pub(crate) fn context(&self, meta: &RequestMeta, now: Timestamp) -> RequestContext {
         let authority = Authority::new(self.permissions.clone()).with(self.granted.clone(), now);
+        // Somebody has signed in, and may set the second factor up. Nothing else is allowed before.
+        let authority = match self.methods.len() > 1 || self.rule.lets(&authority) {
+            true => authority,
+            false => Authority::default(),
+        };
         let principal = Principal::user(self.user, PermissionSet::default()).with_authority(authority);
         let authentication = Authentication::new(self.auth_time, Arc::clone(&self.methods), now);
         RequestContext::authenticated(self.tenant, principal, meta.clone())

@@ -1,6 +1,7 @@
 //! Asking the database about a session: one question, with what was granted to its user where that is not known yet.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use platform_core::pg::DbError;
 use platform_core::{Granted, PrincipalId, RequestContext, RequestMeta, Timestamp};
@@ -10,7 +11,7 @@ use super::flight::{Enter, told};
 use super::marks::Slot;
 use crate::auth::Inner;
 use crate::authz::{Compiled, GrantRow, ROWS_MAX, held_by, held_rows};
-use crate::{AuthenticateError, Fault, Role, SessionId, UserStatus};
+use crate::{AuthenticateError, Fault, Role, SecondFactorRule, SessionId, UserStatus};
 
 /// How often a question of somebody else is waited for, before one of one's own is asked. An answer to the second was asked for later than
 /// the request came.
@@ -21,11 +22,12 @@ const SESSION: &str = concat!(
     "with recursive found as (
        select s.id as session_id, s.subject_id, s.last_seen_at, s.idle_expires_at, s.expires_at, s.ended_at, s.amr,
               coalesce(s.auth_time, s.created_at) as auth_time, u.role, u.status, t.status as tenant_status,
-              coalesce(a.version, 0) as version
+              coalesce(a.version, 0) as version, p.second_factor, p.session_idle_s
        from platform_auth.session s
        join platform_auth.subject u on u.tenant_id = s.tenant_id and u.id = s.subject_id
        join platform_core.tenant t on t.id = s.tenant_id
        left join platform_auth.authz_version a on a.tenant_id = s.tenant_id
+       left join platform_auth.tenant_policy p on p.tenant_id = s.tenant_id
        where s.tenant_id = $1 and s.token_hash = $2
      ),
      wanted as (select subject_id from found where version > 0 and version <> $5 and ended_at is null),
@@ -36,12 +38,12 @@ const SESSION: &str = concat!(
         "g.subject_id = (select subject_id from wanted)"
     ),
     "select f.session_id, f.subject_id, f.last_seen_at, f.idle_expires_at, f.expires_at, f.ended_at, f.amr, f.auth_time,
-            f.role, f.status, f.tenant_status,
+            f.role, f.status, f.tenant_status, f.second_factor, f.session_idle_s,
             f.version, null::uuid as role_id, null::text as builtin_role, null::text as resource_kind, null::text as resource_id,
             null::timestamptz as valid_from, null::timestamptz as valid_until, null::text[] as permissions
      from found f
      union all
-     select null, null, null, null, null, null, null, null, null, null, null, h.*
+     select null, null, null, null, null, null, null, null, null, null, null, null, null, h.*
      from (",
     held_rows!(),
     ") h"
@@ -74,6 +76,8 @@ struct Row {
     role: Option<String>,
     status: Option<String>,
     tenant_status: Option<String>,
+    second_factor: Option<String>,
+    session_idle_s: Option<i32>,
     #[sqlx(flatten)]
     granted: GrantRow,
 }
@@ -168,7 +172,9 @@ impl Inner {
             tenant: key.tenant,
             session: found.session,
             user: found.user,
-            permissions: self.role_permissions(role),
+            permissions: self.role_permissions(key.tenant, role),
+            rule: found.rule,
+            lifetime: self.config.sessions.within(found.idle, None),
             granted,
             version: found.version,
             methods: found.methods,
@@ -197,7 +203,7 @@ impl Inner {
         let rows = rows.into_iter().map(|row| row.granted).collect();
         let compiled = Compiled {
             version: found.version,
-            granted: self.holdings(rows).map(Granted::new),
+            granted: self.holdings(key.tenant, rows).map(Granted::new),
         };
         self.authorities.put(key.tenant, found.user, compiled.clone());
         compiled.decidable()
@@ -227,6 +233,8 @@ struct Found {
     auth_time: Timestamp,
     expires_at: Timestamp,
     seen: Seen,
+    rule: SecondFactorRule,
+    idle: Option<Duration>,
 }
 
 impl Found {
@@ -242,6 +250,11 @@ impl Found {
             ended: row.ended_at.is_some(),
             version: row.granted.version?,
             methods,
+            rule: SecondFactorRule::of_stored(row.second_factor.as_deref()),
+            idle: row
+                .session_idle_s
+                .and_then(|s| u64::try_from(s).ok())
+                .map(Duration::from_secs),
             auth_time: row.auth_time?,
             expires_at: row.expires_at?,
             seen: Seen {

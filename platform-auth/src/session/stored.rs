@@ -43,6 +43,8 @@ pub(crate) enum EndReason {
     EndedByAdmin,
     /// An administrator disabled its user.
     UserDisabled,
+    /// Its tenant ended.
+    TenantClosed,
 }
 
 /// Keeps the password and the second factor of a user from being changed until the transaction ends; says when the password was.
@@ -201,6 +203,19 @@ impl Sessions {
     }
 }
 
+/// Ends every session of the tenant, and says how many.
+pub(crate) async fn end_all(tx: &mut TenantTx, reason: EndReason, now: Timestamp) -> Result<u64, DbError> {
+    let ended = sqlx::query(
+        "update platform_auth.session set ended_at = $2, end_reason = $3 where tenant_id = $1 and ended_at is null",
+    )
+    .bind(tx.tenant())
+    .bind(now)
+    .bind(reason.as_str())
+    .execute(&mut *tx)
+    .await?;
+    Ok(ended.rows_affected())
+}
+
 /// How the user of a session proved to be that; `None` when the session is not a live one of the user.
 pub(crate) async fn proof_of(
     tx: &mut TenantTx,
@@ -229,6 +244,7 @@ impl EndReason {
             Self::EndedByUser => "ended_by_user",
             Self::EndedByAdmin => "ended_by_admin",
             Self::UserDisabled => "user_disabled",
+            Self::TenantClosed => "tenant_closed",
         }
     }
 }

@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use platform_core::pg::DbError;
 use platform_core::{RequestContext, TenantId, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::cache::{Known, Seen};
 use super::stored;
-use crate::{Auth, Fault, SessionConfig, SessionId};
+use crate::{Auth, Fault, SessionId};
 
 /// How many are written down at a time in the background. Whoever comes when there are as many writes for itself.
 const BACKGROUND_MAX: usize = 16;
@@ -68,16 +67,14 @@ impl Auth {
     /// may be are written down already.
     pub(crate) async fn touch(&self, ctx: &RequestContext, known: &Arc<Known>, now: Timestamp) {
         let sessions = &self.inner.sessions;
-        // What is configured for everybody decides when it is worth a look; the statement decides by the tenant's own.
-        let config = self.inner.config.sessions;
-        if !known.wants_touch(config, now) {
+        if !known.wants_touch(now) {
             return;
         }
         let Some(claim) = sessions.touches.claim(known) else {
             return;
         };
-        let is_urgent =
-            !sessions.remember() || known.seen().idle_expires_at <= stored::later(now, config.touch_interval);
+        let is_urgent = !sessions.remember()
+            || known.seen().idle_expires_at <= stored::later(now, known.lifetime.touch_interval);
         let place = match is_urgent {
             true => None,
             false => Arc::clone(&sessions.touches.places).try_acquire_owned().ok(),
@@ -106,11 +103,7 @@ impl Auth {
     }
 
     async fn write_touch(self, ctx: RequestContext, known: Arc<Known>, claim: Claim, now: Timestamp) {
-        let written = async {
-            let lifetime = self.inner.session_config(ctx.tenant()).await?;
-            Ok::<_, Fault>(self.touched(&ctx, &known, lifetime, now).await?)
-        };
-        match written.await {
+        match self.touched(&ctx, &known, now).await {
             Ok(Some(idle_expires_at)) => {
                 self.inner.sessions.metrics.touched.inc();
                 known.set_seen(Seen {
@@ -134,10 +127,10 @@ impl Auth {
         &self,
         ctx: &RequestContext,
         known: &Known,
-        lifetime: SessionConfig,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, DbError> {
+    ) -> Result<Option<Timestamp>, Fault> {
         let mut tx = self.inner.db.begin(ctx).await?;
+        let lifetime = self.inner.session_config(&mut tx).await?;
         let rests_until = stored::touch(&mut tx, known.session, lifetime, now).await?;
         tx.commit().await?;
         Ok(rests_until)

@@ -126,6 +126,7 @@ async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
         ("get /api/v1/auth/me", true),
         ("post /api/v1/auth/email/verification", false),
         ("post /api/v1/auth/email/verify", false),
+        ("post /api/v1/auth/invitations/accept", false),
         ("post /api/v1/auth/login", false),
         ("post /api/v1/auth/login/second-factor", false),
         ("post /api/v1/auth/logout", true),

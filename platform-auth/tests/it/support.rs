@@ -12,7 +12,9 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_audit::AuditLog;
-use platform_auth::{Auth, AuthConfig, MailConfig, Role, SealedMail, SealedTotp, SealedUser};
+use platform_auth::{
+    Auth, AuthConfig, MailConfig, Role, SealedInvitation, SealedMail, SealedTotp, SealedUser,
+};
 use platform_core::embedded::{Binaries, SearchPath};
 use platform_core::http::{HttpConfig, HttpStack};
 use platform_core::metrics::Metrics;
@@ -164,6 +166,7 @@ impl App {
             .sealed::<SealedUser>()
             .sealed::<SealedTotp>()
             .sealed::<SealedMail>()
+            .sealed::<SealedInvitation>()
             .open()
             .await
             .unwrap();
@@ -178,6 +181,7 @@ impl App {
         let (routes, _) = OpenApiRouter::new()
             .nest("/api/v1", auth.api_routes())
             .nest("/admin/v1", auth.admin_routes())
+            .nest("/platform/v1", auth.platform_routes())
             .split_for_parts();
         let router = HttpStack::new(http, sources, &Metrics::new())
             .authenticate_with(Arc::new(auth.clone()))

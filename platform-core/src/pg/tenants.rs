@@ -68,11 +68,21 @@ pub enum TenantStatus {
 }
 
 impl TenantStatus {
-    const fn as_str(self) -> &'static str {
+    /// The word that is stored and sent.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
             Self::Closed => "closed",
+        }
+    }
+
+    /// Whatever is not known may not be used.
+    pub(super) fn of_stored(word: &str) -> Self {
+        match word {
+            "active" => Self::Active,
+            "suspended" => Self::Suspended,
+            _ => Self::Closed,
         }
     }
 }
@@ -175,6 +185,14 @@ impl Tenants {
         Self { db: db.clone() }
     }
 
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.db.sources().now()
+    }
+
     /// Makes the tenant whose scope `tx` has: generate a [`TenantId`], begin a transaction under it, and call this, so that the
     /// tenant and everything made with it commit together.
     ///
@@ -233,7 +251,8 @@ impl Tenants {
         Ok(())
     }
 
-    /// Sets whether the tenant of `tx` may be used.
+    /// Sets whether the tenant of `tx` may be used, whatever it was before: for restoring and for tests. Otherwise there is
+    /// [`transition_in`](Self::transition_in).
     ///
     /// # Errors
     /// [`DbError`] when the database fails.
@@ -333,7 +352,7 @@ impl Tenants {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: TenantId,
     slug: String,
     name: String,
@@ -343,12 +362,8 @@ struct Row {
 }
 
 impl Row {
-    fn into_tenant(self) -> Tenant {
-        let status = match self.status.as_str() {
-            "active" => TenantStatus::Active,
-            "suspended" => TenantStatus::Suspended,
-            _ => TenantStatus::Closed,
-        };
+    pub(super) fn into_tenant(self) -> Tenant {
+        let status = TenantStatus::of_stored(&self.status);
         Tenant {
             id: self.id,
             slug: Slug(self.slug),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod keys;
+mod tenants;
 
 use std::ffi::OsString;
 
@@ -12,6 +13,7 @@ use crate::telemetry::redact;
 
 pub use audit::{AuditHoldTask, AuditTask, ExportForm, ReportForm, Verification};
 pub use keys::{HoldTask, KeyPurpose, KeysTask, OfTenant};
+pub use tenants::{NamedTenant, TenantTask};
 
 /// A multi-tenant brokerage with simulated and replayed markets.
 ///
@@ -64,6 +66,12 @@ pub enum Command {
     Check,
     /// Make a tenant and its first administrator, whose password is made up and printed once
     CreateTenant(NewTenant),
+    /// List tenants, suspend, resume and close them
+    Tenant {
+        /// What to do with them.
+        #[command(subcommand)]
+        task: TenantTask,
+    },
     /// Look after the keys that personal fields are sealed under, and erase people
     Keys {
         /// What to do with them.

@@ -138,7 +138,7 @@ const SPOOL_EXPECTED: &str = "a folder of this instance's own";
 /// Whatever records an event seals it, and the sequencer takes no event without a seal.
 fn needs_the_trail(command: &Command) -> bool {
     match command {
-        Command::Serve | Command::Check | Command::CreateTenant(_) => true,
+        Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Tenant { .. } => true,
         Command::Keys { task } => !matches!(task, KeysTask::NewRoot { .. }),
         Command::Audit { task } => task.needs_the_trail(),
         Command::Migrate | Command::Openapi => false,

@@ -11,7 +11,7 @@ use super::settings::{
     Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis, Replay,
     Settings, Shutdown,
 };
-use super::{Inputs, MailWay, auditing, file, mail, problem, sealing, url};
+use super::{Inputs, MailWay, auditing, file, mail, platform, problem, sealing, url};
 use crate::cli::Command;
 
 /// Reads every section. Where `reader` has noted a problem the settings hold stand-ins and must not be used.
@@ -25,6 +25,7 @@ pub(super) fn settings(reader: &mut Reader, inputs: &Inputs<'_>) -> Settings {
         keys: sealing::keys(reader, &data_dir, database.is_embedded(), &inputs.command),
         audit: auditing::audit(reader, &data_dir, database.is_embedded(), &inputs.command),
         auth: mail::credentials(reader),
+        platform: platform::platform(reader),
         mail: mail::mail(reader, &data_dir, database.is_embedded()),
         data_dir,
         pg_bin_dir,
@@ -281,7 +282,11 @@ fn database_contradictions(reader: &mut Reader, settings: &Settings, command: &C
     let Settings { database, http, .. } = settings;
     let urls = reader.is_sound(&["database.url", "database.owner_url"]);
     let needs_application_role = match command {
-        Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Keys { .. } => true,
+        Command::Serve
+        | Command::Check
+        | Command::CreateTenant(_)
+        | Command::Tenant { .. }
+        | Command::Keys { .. } => true,
         Command::Audit { task } => !task.is_offline(),
         Command::Migrate | Command::Openapi => false,
     };

@@ -69,6 +69,8 @@ pub(super) static KEYS: &[Key] = &[
     key("auth.session_cache_ms", "PLATFORM_AUTH_SESSION_CACHE_MS").or("1000"),
     key("auth.cookie_origins", "PLATFORM_AUTH_COOKIE_ORIGINS").or(""),
     key("auth.api_key_days_max", "PLATFORM_AUTH_API_KEY_DAYS_MAX").or("365"),
+    key("platform.tenant", "PLATFORM_PLATFORM_TENANT"),
+    key("platform.verify_hosts", "PLATFORM_PLATFORM_VERIFY_HOSTS").or("true"),
     key("mail.mode", "PLATFORM_MAIL_MODE").or("auto"),
     key("mail.folder", "PLATFORM_MAIL_FOLDER"),
     key("mail.from", "PLATFORM_MAIL_FROM"),

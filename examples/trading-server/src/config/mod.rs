@@ -26,6 +26,7 @@ mod keys;
 mod layers;
 mod mail;
 mod nearest;
+mod platform;
 mod problem;
 mod reader;
 mod sealing;
@@ -38,6 +39,7 @@ use crate::cli::{Command, Flags};
 
 pub use auditing::{Audit, AuditPlace};
 pub use mail::{Credentials, Mail, MailTls, MailWay, Smtp};
+pub use platform::PlatformSettings;
 pub use problem::{Problem, Problems};
 pub use sealing::{ErasurePlace, Keys, Place, RootKey, Vault, VaultLogin};
 pub use settings::{

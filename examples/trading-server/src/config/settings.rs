@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{Audit, Credentials, Keys, Mail};
+use super::{Audit, Credentials, Keys, Mail, PlatformSettings};
 
 /// The checked configuration of the server. Its `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub audit: Audit,
     /// What is asked of users' credentials.
     pub auth: Credentials,
+    /// Who looks after all tenants.
+    pub platform: PlatformSettings,
     /// How mail is sent.
     pub mail: Mail,
     /// Redis or Valkey.

@@ -134,6 +134,13 @@ impl Victim {
         admin.post(&members, &member).await.expect(201);
         let grant = json!({ "principal": { "kind": "group", "id": group["id"] }, "role": role["id"] });
         admin.post("/admin/v1/grants", &grant).await.expect(201);
+        let policy = json!({ "version": 0, "settings": { "password_chars_min": 9 } });
+        let set = admin.call(Method::PUT, "/admin/v1/policy", Some(&policy)).await;
+        set.expect(200);
+        let invitation = json!({ "email": "invited@example.com" });
+        admin.post("/admin/v1/invitations", &invitation).await.expect(201);
+        let host = json!({ "host": format!("{tenant}.example.com") });
+        admin.post("/admin/v1/hosts", &host).await.expect(201);
         let hold = admin
             .post("/admin/v1/audit/holds", &hold)
             .await

@@ -15,6 +15,7 @@ mod first_run;
 mod isolation;
 mod keys;
 mod matrix;
+mod operators;
 mod postgres_killed;
 mod refusals;
 mod restart;

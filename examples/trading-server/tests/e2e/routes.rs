@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::support::Api;
 
 /// The operations that anybody may call. A new one is a decision: this list may shrink, and grows only with a reason.
-pub(crate) const PUBLIC: [&str; 12] = [
+pub(crate) const PUBLIC: [&str; 13] = [
+    // A token that came by mail is all there is to show.
+    "accept_invitation",
     "batch_quotes",
     "get_quote",
     "list_quotes",

@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 25] = [
+const PROTECTED: [(&str, &str); 28] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -76,6 +76,24 @@ const PROTECTED: [(&str, &str); 25] = [
         "insert into platform_auth.api_key (tenant_id, id, subject_id, name, key_hash, scopes, created_at, expires_at)
          select tenant_id, gen_random_uuid(), id, 'test', decode(repeat('00', 32), 'hex'), '{all}', now(), now() + interval '1 hour'
          from platform_auth.subject where tenant_id = $1",
+    ),
+    (
+        "platform_auth.tenant_policy",
+        "insert into platform_auth.tenant_policy (tenant_id, version, updated_at) select id, 1, now() from platform_core.tenant
+         where id = $1 on conflict (tenant_id) do update set version = tenant_policy.version + 1",
+    ),
+    (
+        "platform_auth.invitation",
+        "insert into platform_auth.invitation
+           (tenant_id, id, subject_id, token_hash, builtin_role, invited_at, expires_at)
+         select id, gen_random_uuid(), gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), 'user', now(), now() + interval '1 day'
+         from platform_core.tenant where id = $1",
+    ),
+    (
+        "platform_auth.host_claim",
+        "insert into platform_auth.host_claim (tenant_id, host, challenge, claimed_at, expires_at)
+         select id, gen_random_uuid() || '.example.com', repeat('x', 32), now(), now() + interval '1 day'
+         from platform_core.tenant where id = $1",
     ),
     (
         "platform_core.tenant",
@@ -153,6 +171,7 @@ const OPEN: [(&str, &str); 6] = [
 /// Updates of nothing but these columns say nothing about anybody's doing.
 const IGNORED: [(&str, &[&str]); 4] = [
     ("platform_auth.api_key", &["last_used_at"]),
+    ("platform_auth.host_claim", &["checked_at"]),
     ("platform_auth.mail", &["attempts", "next_attempt_at"]),
     ("platform_auth.session", &["idle_expires_at", "last_seen_at"]),
     ("platform_crypto.tenant_key", &["uses"]),

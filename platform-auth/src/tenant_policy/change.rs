@@ -1,0 +1,167 @@
+//! Seeing and changing what a tenant asks of its users, and looking it up where it takes effect.
+
+use std::sync::Arc;
+
+use platform_audit::{Changes, Event};
+use platform_core::pg::{TenantTx, TxEnd};
+use platform_core::{Authority, RequestContext, TenantId};
+
+use super::{
+    POLICY_MANAGE, PolicyError, PolicySettings, SecondFactorRule, StoredPolicy, TenantPolicy, stored,
+};
+use crate::auth::Inner;
+use crate::authz::OWN_PERMISSIONS;
+use crate::{Auth, Fault, SessionConfig};
+
+/// What a policy is called in the trail.
+const POLICY: &str = "tenant_policy";
+
+impl Auth {
+    /// What the tenant has set, and what holds because of it.
+    ///
+    /// # Errors
+    /// [`PolicyError::Forbidden`] without [`POLICY_MANAGE`].
+    pub async fn policy(&self, ctx: &RequestContext) -> Result<(StoredPolicy, TenantPolicy), PolicyError> {
+        ctx.require(POLICY_MANAGE)?;
+        let inner = &*self.inner;
+        let mut read = inner.db.read(ctx).await?;
+        let tenant = read.tenant();
+        let stored = stored::find(&mut read, tenant).await?;
+        read.finish().await?;
+        let effective = stored.effective(&inner.config);
+        Ok((stored, effective))
+    }
+
+    /// Sets what the tenant asks of its users, all of it at once. It holds on this instance as soon as it is committed, and on others
+    /// within a second; a session that goes on keeps the end that it was given at the sign-in.
+    ///
+    /// # Errors
+    /// [`PolicyError::Stale`] when it has changed since `version` was read, [`PolicyError::Invalid`] for what the service does not allow;
+    /// it needs [`POLICY_MANAGE`].
+    pub async fn set_policy(
+        &self,
+        ctx: &RequestContext,
+        version: i64,
+        settings: PolicySettings,
+    ) -> Result<(StoredPolicy, TenantPolicy), PolicyError> {
+        ctx.require(POLICY_MANAGE)?;
+        let inner = &*self.inner;
+        let settings = settings.checked(&inner.config)?;
+        let (by, now) = (ctx.principal().id(), inner.sources.now());
+        let mut tx = inner.db.begin(ctx).await?;
+        let tenant = tx.tenant();
+        let before = stored::find(&mut tx, tenant).await?;
+        if before.version != version {
+            return Err(PolicyError::Stale {
+                version: before.version,
+            });
+        }
+        if !stored::replace(&mut tx, version, &settings, (by, now)).await? {
+            let version = stored::find(&mut tx, tenant).await?.version;
+            return Err(PolicyError::Stale { version });
+        }
+        let after = StoredPolicy {
+            version: version + 1,
+            settings,
+            updated_at: Some(now),
+            updated_by: by,
+        };
+        inner.audit.record(&mut tx, ctx, changed(&before, &after)).await?;
+        // Whether a session that began with a password alone may do anything is remembered with it.
+        inner.sessions.forget_after(&mut tx, tenant.as_uuid());
+        let forget = inner.policies.changed();
+        tx.on_end(move |end| {
+            if end != TxEnd::RolledBack {
+                forget();
+            }
+        });
+        tx.commit().await?;
+        let effective = after.effective(&inner.config);
+        Ok((after, effective))
+    }
+}
+
+impl Inner {
+    /// What holds in a tenant, at most a second old. Call it with no transaction open: it may begin one.
+    pub(crate) async fn tenant_policy(&self, tenant: TenantId) -> Result<Arc<TenantPolicy>, Fault> {
+        let now = self.sources.now();
+        if let Some(policy) = self.policies.get(tenant, now) {
+            return Ok(policy);
+        }
+        let reading = self.policies.begin(now);
+        let ctx = RequestContext::system(tenant, "look up the policy", &self.sources);
+        let mut read = self.db.read(&ctx).await?;
+        let stored = stored::find(&mut read, tenant).await?;
+        drop(read);
+        let policy = Arc::new(stored.effective(&self.config));
+        self.policies.put(tenant, Arc::clone(&policy), reading);
+        Ok(policy)
+    }
+
+    /// How long the sessions of the transaction's tenant last. Read in the transaction itself: one that held its connection while it
+    /// waited for a second one would wait for others that do the same.
+    pub(crate) async fn session_config(&self, tx: &mut TenantTx) -> Result<SessionConfig, Fault> {
+        let tenant = tx.tenant();
+        if let Some(policy) = self.policies.get(tenant, self.sources.now()) {
+            return Ok(policy.sessions);
+        }
+        Ok(stored::find(tx, tenant).await?.effective(&self.config).sessions)
+    }
+}
+
+impl SecondFactorRule {
+    /// May a session that began with a password alone do anything?
+    pub(crate) fn lets(self, authority: &Authority) -> bool {
+        match self {
+            Self::Optional => true,
+            Self::All => false,
+            Self::Admins => !OWN_PERMISSIONS
+                .iter()
+                .any(|info| authority.holds(info.permission())),
+        }
+    }
+}
+
+/// The names are those of the settings, but for what the trail takes for a secret or for personal data by its name.
+fn changed(before: &StoredPolicy, after: &StoredPolicy) -> Event {
+    let (old, new) = (&before.settings, &after.settings);
+    let seconds = |span: Option<std::time::Duration>| span.map(|span| span.as_secs());
+    let mut changes = Changes::new().field("version", before.version, after.version);
+    if old.session_idle != new.session_idle {
+        changes = changes.field(
+            "session_idle_s",
+            seconds(old.session_idle),
+            seconds(new.session_idle),
+        );
+    }
+    if old.session_absolute != new.session_absolute {
+        let (old, new) = (seconds(old.session_absolute), seconds(new.session_absolute));
+        changes = changes.field("session_absolute_s", old, new);
+    }
+    if old.registration_open != new.registration_open {
+        changes = changes.field("registration_open", old.registration_open, new.registration_open);
+    }
+    if old.verified_email != new.verified_email {
+        changes = changes.field("verified_address", old.verified_email, new.verified_email);
+    }
+    if old.second_factor != new.second_factor {
+        changes = changes.field("second_factor", old.second_factor, new.second_factor);
+    }
+    if old.password_chars_min != new.password_chars_min {
+        changes = changes.field("chars_min", old.password_chars_min, new.password_chars_min);
+    }
+    if old.password_score_min != new.password_score_min {
+        changes = changes.field("score_min", old.password_score_min, new.password_score_min);
+    }
+    if old.email_domains != new.email_domains {
+        changes = changes.field("domains", &old.email_domains, &new.email_domains);
+    }
+    if old.api_key_lifetime_max != new.api_key_lifetime_max {
+        let (old, new) = (
+            seconds(old.api_key_lifetime_max),
+            seconds(new.api_key_lifetime_max),
+        );
+        changes = changes.field("api_key_lifetime_s_max", old, new);
+    }
+    platform_audit::configuration_changed(POLICY, changes)
+}

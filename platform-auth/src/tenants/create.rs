@@ -1,0 +1,169 @@
+//! Making tenants.
+
+use platform_core::pg::{NewTenant, Tenant, TenantStatus, Tenants};
+use platform_core::{PrincipalKind, RequestContext, TenantId};
+
+use super::{FirstAdmin, MadeTenant, NewOverseenTenant, OverseeError, Oversight, trail};
+use crate::auth::Inner;
+use crate::{
+    Auth, EmailAddress, InvalidEmail, InvalidRegistration, Invited, NewInvitation, RegisterError, Role,
+};
+
+impl Auth {
+    /// Makes a tenant, and its first admin where there is one. What is wrong with the admin is found out before anything is made; should
+    /// the service fail between the two, the tenant is there without an admin, and somebody has to be invited.
+    ///
+    /// # Errors
+    /// [`OverseeError`], by what the caller has to correct.
+    pub async fn create_tenant(
+        &self,
+        ctx: &RequestContext,
+        over: Oversight,
+        new: NewOverseenTenant,
+    ) -> Result<MadeTenant, OverseeError> {
+        let inner = &*self.inner;
+        inner.may_oversee(ctx, over)?;
+        if new.name.chars().any(char::is_control) {
+            return Err(OverseeError::InvalidName);
+        }
+        let parent = inner.parent_of(ctx, over, new.parent).await?;
+        let id = TenantId::generate(&inner.sources);
+        if let Some(admin) = &new.admin {
+            match &admin.password {
+                Some(password) => inner.could_be_made(id, &admin.email, password.clone()).await?,
+                None => drop(EmailAddress::parse(&admin.email).map_err(invalid_email)?),
+            }
+        }
+        let row = NewTenant {
+            slug: new.slug,
+            name: new.name,
+            parent,
+        };
+        inner.announce(ctx, "create", id).await?;
+        let tenant = match inner.create_tenant(ctx, over, id, &row).await {
+            Ok(tenant) => tenant,
+            Err(error) => return Err(inner.take_back(ctx, "create", id, error).await),
+        };
+        let (mut admin, mut invited) = (None, None);
+        match new.admin {
+            Some(FirstAdmin {
+                email,
+                password: Some(password),
+            }) => {
+                let made = self.ensure_user(id, &email, password, Role::Admin).await?;
+                admin = Some(made.id());
+            }
+            Some(FirstAdmin {
+                email,
+                password: None,
+            }) => {
+                invited = Some(self.invite_as_job(ctx, id, email).await?);
+            }
+            None => {}
+        }
+        Ok(MadeTenant {
+            tenant,
+            admin,
+            invited,
+        })
+    }
+
+    /// Invites somebody to administer a tenant that the caller looks after: the first time, or when nobody is left who does.
+    ///
+    /// # Errors
+    /// [`OverseeError::NotFound`] for a tenant that the caller does not look after; [`OverseeError::Invite`].
+    pub async fn invite_admin(
+        &self,
+        ctx: &RequestContext,
+        over: Oversight,
+        id: TenantId,
+        email: String,
+    ) -> Result<Invited, OverseeError> {
+        let inner = &*self.inner;
+        inner.may_oversee(ctx, over)?;
+        let tenant = inner.overseen(ctx, over, id).await?;
+        let tenant = tenant.ok_or(OverseeError::NotFound)?;
+        if tenant.status == TenantStatus::Closed {
+            return Err(OverseeError::NotFrom {
+                status: tenant.status,
+            });
+        }
+        EmailAddress::parse(&email).map_err(invalid_email)?;
+        inner.announce(ctx, "invite_admin", id).await?;
+        match self.invite_as_job(ctx, id, email).await {
+            Ok(invited) => Ok(invited),
+            Err(error) => Err(inner.take_back(ctx, "invite_admin", id, error).await),
+        }
+    }
+
+    /// Nobody in the tenant invites, so a job does, on behalf of whoever looks after it.
+    async fn invite_as_job(
+        &self,
+        ctx: &RequestContext,
+        tenant: TenantId,
+        email: String,
+    ) -> Result<Invited, OverseeError> {
+        let job = RequestContext::system(tenant, "invite an admin", &self.inner.sources);
+        let job = match ctx.principal().kind() {
+            PrincipalKind::System => job,
+            _ => job.on_behalf_of(self.inner.under(ctx, tenant).principal().clone()),
+        };
+        let new = NewInvitation {
+            email,
+            role: Role::Admin,
+            roles: Vec::new(),
+            valid_for: None,
+        };
+        Ok(self.invite(&job, new).await?)
+    }
+}
+
+fn invalid_email(_: InvalidEmail) -> OverseeError {
+    OverseeError::Admin(RegisterError::Invalid(InvalidRegistration {
+        email: Some(InvalidEmail),
+        ..InvalidRegistration::default()
+    }))
+}
+
+impl Inner {
+    /// Below whom a new tenant stands.
+    async fn parent_of(
+        &self,
+        ctx: &RequestContext,
+        over: Oversight,
+        wanted: Option<TenantId>,
+    ) -> Result<Option<TenantId>, OverseeError> {
+        let parent = match (over, wanted) {
+            (Oversight::Platform, None) => return Ok(None),
+            (Oversight::Parent, None) => return Ok(Some(ctx.tenant())),
+            (Oversight::Parent, Some(id)) if id == ctx.tenant() => return Ok(Some(id)),
+            (_, Some(id)) => self.overseen(ctx, over, id).await?,
+        };
+        let open = parent.filter(|parent| parent.status != TenantStatus::Closed);
+        Ok(Some(open.ok_or(OverseeError::ParentUnknown)?.id))
+    }
+
+    async fn create_tenant(
+        &self,
+        ctx: &RequestContext,
+        over: Oversight,
+        id: TenantId,
+        new: &NewTenant,
+    ) -> Result<Tenant, OverseeError> {
+        let under = self.under(ctx, id);
+        let mut tx = self.db.begin(&under).await?;
+        if over == Oversight::Parent {
+            let max = Tenants::SUBTREE_MAX;
+            // The one above is in every read of its subtree too.
+            if self.tenants.count_below_in(&mut tx, ctx.tenant()).await? + 1 >= max {
+                return Err(OverseeError::TooMany { max: max - 1 });
+            }
+        }
+        let tenant = self.tenants.create_in(&mut tx, new).await?;
+        let event = trail::made(&tenant, ctx);
+        self.audit.record(&mut tx, &under, event).await?;
+        tx.commit().await?;
+        tracing::info!(tenant.id = %id, "made tenant {id}");
+        Ok(tenant)
+    }
+}

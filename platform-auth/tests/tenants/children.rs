@@ -1,0 +1,196 @@
+use axum::http::Method;
+use platform_core::axum;
+use platform_core::pg::{TenantVerb, Tenants};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, Place};
+use crate::world::{Platform, call, fresh_slug, get, new_tenant, post, recorded};
+
+const CHILDREN: &str = "/admin/v1/tenants";
+
+/// Makes a tenant below that of an admin, and signs its own admin in.
+async fn child(world: &Platform, admin: &str) -> (Place, String) {
+    child_below(world, admin, None).await
+}
+
+async fn child_below(world: &Platform, admin: &str, parent: Option<&Place>) -> (Place, String) {
+    let slug = fresh_slug(&world.app);
+    let mut body = new_tenant(&slug);
+    if let Some(parent) = parent {
+        body["parent_id"] = json!(parent.id);
+    }
+    let made = post(&world.app, admin, CHILDREN, body).await;
+    let id = made.expect(201).json()["tenant"]["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let place = Place { id, slug };
+    let admin = world
+        .app
+        .sign_in(&place, "admin@example.com", PASSWORD)
+        .await
+        .token();
+    (place, admin)
+}
+
+async fn act(world: &Platform, admin: &str, place: &Place, verb: &str) -> Answer {
+    post(
+        &world.app,
+        admin,
+        &format!("{CHILDREN}/{}/{verb}", place.id),
+        json!({}),
+    )
+    .await
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    let data = page["data"].as_array().unwrap();
+    data.iter()
+        .map(|tenant| tenant["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_admin_looks_after_the_tenants_below_and_both_trails_tell() {
+    let world = Platform::new().await;
+    let (top, admin) = world.make().await;
+    let (below, theirs) = child(&world, &admin).await;
+    let (bottom, _) = child_below(&world, &admin, Some(&below)).await;
+
+    let listed = get(&world.app, &admin, CHILDREN).await.expect(200).json();
+    assert_eq!(ids(&listed), [below.id.to_string(), bottom.id.to_string()]);
+    let listed = get(&world.app, &theirs, CHILDREN).await.expect(200).json();
+    assert_eq!(ids(&listed), [bottom.id.to_string()]);
+    assert_eq!(listed["data"][0]["parent_id"], json!(below.id));
+
+    act(&world, &admin, &below, "suspend").await.expect(200);
+    world.app.me(&theirs).await.refused(403, "tenant_suspended");
+    act(&world, &admin, &below, "resume").await.expect(200);
+    world.app.me(&theirs).await.expect(200);
+
+    let (_, _, _, detail) = recorded(&world.app, &below, "tenant.suspend").await.remove(0);
+    assert_eq!(detail.unwrap()["by_tenant"], json!(top.id));
+    let ours = recorded(&world.app, &top, "tenant.oversee").await;
+    assert_eq!(ours.len(), 4);
+}
+
+#[tokio::test]
+async fn who_is_not_below_is_like_nobody() {
+    let world = Platform::new().await;
+    let (top, admin) = world.make().await;
+    let (below, theirs) = child(&world, &admin).await;
+    let (beside, _) = child(&world, &admin).await;
+    let (stranger, _) = world.make().await;
+    let nobody = Place {
+        id: platform_core::TenantId::generate(world.app.test.sources()),
+        slug: String::new(),
+    };
+
+    for (method, verb) in [
+        (Method::GET, ""),
+        (Method::POST, "/suspend"),
+        (Method::POST, "/resume"),
+    ] {
+        let ask = async |token: &str, place: &Place| {
+            let path = format!("{CHILDREN}/{}{verb}", place.id);
+            let body = (method == Method::POST).then(|| json!({}));
+            call(&world.app, token, method.clone(), &path, body).await
+        };
+        let unknown = ask(&admin, &nobody).await;
+        unknown.refused(404, "not_found");
+        for (token, place) in [
+            (&admin, &stranger),
+            (&admin, &top),
+            (&theirs, &top),
+            (&theirs, &beside),
+            (&theirs, &below),
+        ] {
+            assert_eq!(ask(token, place).await.anonymised(), unknown.anonymised());
+        }
+    }
+    let mut body = new_tenant(&fresh_slug(&world.app));
+    body["parent_id"] = json!(stranger.id);
+    let foreign = post(&world.app, &admin, CHILDREN, body.clone()).await;
+    foreign.refused(422, "invalid_body");
+    body["parent_id"] = json!(nobody.id);
+    assert_eq!(
+        foreign.anonymised(),
+        post(&world.app, &admin, CHILDREN, body).await.anonymised()
+    );
+}
+
+#[tokio::test]
+async fn what_was_suspended_from_further_above_is_not_resumed_from_below() {
+    let world = Platform::new().await;
+    let (_, admin) = world.make().await;
+    let (middle, theirs) = child(&world, &admin).await;
+    let (bottom, _) = child(&world, &theirs).await;
+
+    world.act(&bottom, "suspend").await.expect(200);
+    act(&world, &admin, &bottom, "resume")
+        .await
+        .refused(409, "set_above");
+    act(&world, &theirs, &bottom, "resume")
+        .await
+        .refused(409, "set_above");
+    world.act(&bottom, "resume").await.expect(200);
+
+    act(&world, &admin, &bottom, "suspend").await.expect(200);
+    act(&world, &theirs, &bottom, "resume")
+        .await
+        .refused(409, "set_above");
+    act(&world, &admin, &bottom, "resume").await.expect(200);
+
+    act(&world, &theirs, &bottom, "suspend").await.expect(200);
+    act(&world, &admin, &bottom, "resume").await.expect(200);
+    act(&world, &admin, &middle, "resume")
+        .await
+        .refused(409, "tenant_status");
+}
+
+#[tokio::test]
+async fn without_the_permission_nobody_looks_after_tenants_below() {
+    let world = Platform::new().await;
+    let (top, admin) = world.make().await;
+    let (below, _) = child(&world, &admin).await;
+    let ada = world.app.user(&top, "ada@example.com").await;
+
+    get(&world.app, &ada, CHILDREN).await.refused(403, "forbidden");
+    get(&world.app, &ada, &format!("{CHILDREN}/{}", below.id))
+        .await
+        .refused(403, "forbidden");
+    act(&world, &ada, &below, "suspend")
+        .await
+        .refused(403, "forbidden");
+    post(&world.app, &ada, CHILDREN, new_tenant(&fresh_slug(&world.app)))
+        .await
+        .refused(403, "forbidden");
+}
+
+#[tokio::test]
+async fn tenants_stand_below_one_another_only_so_deep() {
+    let world = Platform::new().await;
+    let (top, admin) = world.make().await;
+    let mut parent = top;
+    for _ in 0..Tenants::DEPTH_MAX {
+        (parent, _) = child_below(&world, &admin, Some(&parent)).await;
+    }
+    let mut body = new_tenant(&fresh_slug(&world.app));
+    body["parent_id"] = json!(parent.id);
+
+    post(&world.app, &admin, CHILDREN, body.clone())
+        .await
+        .refused(409, "too_deep");
+
+    let ctx = world.app.test.context(parent.id);
+    let mut tx = world.app.db.begin(&ctx).await.unwrap();
+    Tenants::new(&world.app.db)
+        .transition_in(&mut tx, TenantVerb::Close, None)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    post(&world.app, &admin, CHILDREN, body)
+        .await
+        .refused(422, "invalid_body");
+}
