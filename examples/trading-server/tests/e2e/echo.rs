@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::Answer;
 
-/// What was written with each request, and into what it made: a hold, a role, a group, a grant.
+/// What was written with each request, and into what it made: a hold, a role, a group, a grant, a tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Echoes(Mutex<HashMap<String, String>>);
 
@@ -20,9 +20,12 @@ impl Echoes {
         known.insert(id.to_owned(), written.to_owned());
         if answer.status == 201
             && let Ok(made) = serde_json::from_str::<Value>(&answer.text)
-            && let Some(id) = made["id"].as_str()
         {
-            known.insert(id.to_owned(), written.to_owned());
+            // A tenant or an invitation is made beside something else that is told once.
+            let made = [&made["id"], &made["tenant"]["id"], &made["invitation"]["id"]];
+            for id in made.into_iter().filter_map(Value::as_str) {
+                known.insert(id.to_owned(), written.to_owned());
+            }
         }
     }
 
