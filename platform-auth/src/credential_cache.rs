@@ -13,6 +13,9 @@ use tokio::sync::watch;
 /// How long what was read counts without being read again.
 pub(crate) const GOOD_FOR: Duration = Duration::from_secs(1);
 
+/// How much earlier a request may have begun than the one that read what it finds.
+const AHEAD_MAX: Duration = Duration::from_millis(100);
+
 /// How long a request waits for what another one is reading already; longer than a database is waited for.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -148,8 +151,8 @@ impl<T: Clone + Send + Sync + 'static> CredentialCache<T> {
 
     fn fresh(&self, tenant: TenantId, hash: &Hash, now: Timestamp) -> Option<T> {
         let entry = self.entries.get(hash)?;
-        // A clock that was set back says nothing about age.
-        let is_young = entry.read_at <= now && now - entry.read_at < GOOD_FOR;
+        // Who asks looked at the clock before who read, perhaps; a clock that was set back says nothing about age.
+        let is_young = entry.read_at <= now + AHEAD_MAX && now - entry.read_at < GOOD_FOR;
         (is_young && entry.change == self.change(tenant)).then_some(entry.value)
     }
 
@@ -268,6 +271,15 @@ mod tests {
         assert_eq!(world.get(NOW + GOOD_FOR).await, 2);
         // The clock was set back.
         assert_eq!(world.get(NOW).await, 3);
+    }
+
+    #[tokio::test]
+    async fn who_began_a_moment_before_the_one_that_read_does_not_read_again() {
+        let world = World::new();
+
+        assert_eq!(world.get(NOW + AHEAD_MAX).await, 1);
+        assert_eq!(world.get(NOW).await, 1);
+        assert_eq!(world.get(NOW - Duration::from_millis(1)).await, 2);
     }
 
     #[tokio::test]
