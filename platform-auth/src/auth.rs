@@ -46,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) requests: Requests,
     /// Wrong codes of users.
     pub(crate) codes: Throttle,
+    #[cfg(feature = "passkeys")]
+    pub(crate) passkeys: Option<crate::passkey::Passkeys>,
     roles: CompiledRoles,
     pub(crate) catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) authorities: AuthorityCache,
@@ -76,6 +78,8 @@ impl Auth {
         let refusals = Ledger::new(config.refusals);
         let requests = Requests::new(config.mail.as_ref());
         let codes = Throttle::new(config.second_factor);
+        #[cfg(feature = "passkeys")]
+        let passkeys = config.passkeys.as_ref().map(crate::passkey::Passkeys::new);
         let roles = config.roles.compile();
         let mut catalogue = Catalogue::of_own();
         catalogue.extend(config.declared.iter().copied());
@@ -95,6 +99,8 @@ impl Auth {
                 mails: Arc::default(),
                 requests,
                 codes,
+                #[cfg(feature = "passkeys")]
+                passkeys,
                 roles,
                 catalogue: RwLock::new(Arc::new(catalogue)),
                 authorities: AuthorityCache::new(),

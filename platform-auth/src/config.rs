@@ -38,6 +38,9 @@ pub struct AuthConfig {
     pub mail: Option<MailConfig>,
     /// May only sign in who has shown that the mail of the address is read? Off by default. It takes mail: without it nobody could sign in.
     pub verified_email: bool,
+    /// Where passkeys are good: there are none.
+    #[cfg(feature = "passkeys")]
+    pub passkeys: Option<crate::PasskeyConfig>,
     pub(crate) roles: RoleTable,
     pub(crate) declared: Vec<PermissionInfo>,
 }
@@ -117,6 +120,8 @@ impl Default for AuthConfig {
             refusals: RefusalConfig::default(),
             mail: None,
             verified_email: false,
+            #[cfg(feature = "passkeys")]
+            passkeys: None,
             roles: RoleTable::default(),
             declared: Vec::new(),
         }

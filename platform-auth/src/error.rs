@@ -7,6 +7,8 @@ use platform_core::Forbidden;
 use platform_core::pg::DbError;
 use platform_crypto::{KeyError, OpenError, SealError};
 
+#[cfg(feature = "passkeys")]
+use crate::PasskeyError;
 use crate::throttle::Held;
 use crate::{
     AuthzError, EraseUserError, HashError, HoldUserError, InvalidEmail, InvalidPassword, InvalidRegistration,
@@ -260,6 +262,9 @@ faults!(
     SealClearError
 );
 
+#[cfg(feature = "passkeys")]
+faults!(PasskeyError);
+
 /// Lets `?` turn what a throttle says into the error of an operation.
 macro_rules! held {
     ($($error:ident),+) => {$(
@@ -275,3 +280,6 @@ macro_rules! held {
 }
 
 held!(SignInError, CredentialError, MailRequestError);
+
+#[cfg(feature = "passkeys")]
+held!(PasskeyError);

@@ -18,8 +18,10 @@
 //! - **Mail** ([`MailConfig`]) brings tokens with which an address is verified or a forgotten password replaced, and tells users of what
 //!   was changed. It is written in the transaction of what it tells of, and sent afterwards, at least once.
 //! - **A second factor** is a one-time code by time (RFC 6238) or one of ten recovery codes, each good once.
+//! - **Passkeys** (feature `passkeys`) sign in without a password and without a code. A challenge is good once; an authenticator that was
+//!   copied is found out by its counter, where it has one.
 //!
-//! There are no passkeys and no API keys.
+//! There are no API keys.
 //!
 //! ```no_run
 //! use platform_audit::AuditLog;
@@ -46,6 +48,7 @@
 //! |---|---|
 //! | `http` (default) | routes with their OpenAPI document, the authentication of requests, the runtime module |
 //! | `mail` | mail by SMTP (`lettre`, with the TLS of `rustls` and `ring`), or into a folder |
+//! | `passkeys` | passkeys (`webauthn-rs`) |
 
 mod access;
 mod auth;
@@ -61,6 +64,8 @@ mod identity;
 mod mail;
 mod name;
 mod one_time;
+#[cfg(feature = "passkeys")]
+mod passkey;
 mod password;
 mod refusals;
 mod register;
@@ -102,6 +107,10 @@ pub use mail::{Delivered, Mail, MailConfig, MailError, MailId, Mailer, SealedMai
 pub use mail::{InvalidSender, InvalidSmtp, MailFolder, Sender, SmtpConfig, SmtpMailer, SmtpTls};
 pub use name::{InvalidName, PersonName};
 pub use one_time::OneTimeToken;
+#[cfg(feature = "passkeys")]
+pub use passkey::{
+    InvalidPasskeyConfig, Passkey, PasskeyChallenge, PasskeyConfig, PasskeyError, PasskeyId, SealedPasskey,
+};
 pub use password::{BreachedPasswords, InvalidBreachedList, InvalidPassword};
 pub use refusals::RefusalConfig;
 pub use register::{Ensured, InvalidRegistration, Registered, Registration};

@@ -44,7 +44,7 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    fn named(self, event: Event) -> Event {
+    pub(crate) fn named(self, event: Event) -> Event {
         let event = event.target(SESSION, self.session.to_string());
         match self.replaced {
             Some(replaced) => event.target("replaced_session", replaced.to_string()),
@@ -66,6 +66,7 @@ pub(crate) fn signed_in_by(user: PrincipalId, begun: Begun, proof: Proof) -> Eve
         Proof::Password => "password",
         Proof::PasswordAndCode => "password+totp",
         Proof::PasswordAndRecoveryCode => "password+recovery_code",
+        Proof::DevicePasskey | Proof::SyncedPasskey => "passkey",
     };
     begun.named(platform_audit::sign_in_succeeded(user, method))
 }

@@ -70,6 +70,7 @@ impl Handles {
             ));
         config.mail = mail;
         config.verified_email = settings.auth.verified_email;
+        config.passkeys.clone_from(&settings.auth.passkeys);
         config.passwords.chars_min = settings.auth.password_chars_min;
         config.passwords.score_min = settings.auth.password_score_min;
         config

@@ -15,6 +15,15 @@
 //! | `POST /auth/totp/confirm` | who has signed in | 200, recovery codes, a new token and the user |
 //! | `POST /auth/totp/disable` | who has signed in | 204 |
 //! | `POST /auth/recovery-codes` | who has signed in | 200, recovery codes |
+//! | `POST /auth/login/passkey` | a visitor of the tenant | 200, what a browser is asked (feature `passkeys`, and below) |
+//! | `POST /auth/login/passkey/confirm` | a visitor of the tenant | 200, a token and the user |
+//! | `POST /auth/passkeys` | who has signed in | 200, what a browser is asked |
+//! | `POST /auth/passkeys/confirm` | who has signed in | 201, the passkey |
+//! | `GET /auth/passkeys` | who has signed in | 200, a page of the user's passkeys |
+//! | `PUT /auth/passkeys/{id}` | who has signed in | 204 |
+//! | `POST /auth/passkeys/{id}/remove` | who has signed in | 204 |
+//! | `POST /auth/step-up/passkey` | who has signed in | 200, what a browser is asked |
+//! | `POST /auth/step-up/passkey/confirm` | who has signed in | 200, a new token and the user |
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `GET /auth/me` | who has signed in | 200, the user |
 //! | `GET /users` | an admin | 200, a page of users |
@@ -42,6 +51,8 @@ mod body;
 mod credential;
 mod erasure;
 mod module;
+#[cfg(feature = "passkeys")]
+mod passkey;
 mod problem;
 mod second_factor;
 mod users;
@@ -55,6 +66,11 @@ pub use body::{RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody};
 pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, TokenBody, VerificationRequiredBody,
 };
+#[cfg(feature = "passkeys")]
+pub use passkey::{
+    NewPasskeyBody, PasskeyAnswerBody, PasskeyBody, PasskeyChallengeBody, PasskeyNameBody, ProofBody,
+};
+
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
 
 pub use second_factor::{
@@ -84,7 +100,10 @@ impl Auth {
     /// # }
     /// ```
     pub fn api_routes(&self) -> OpenApiRouter {
-        OpenApiRouter::default()
+        let routes = OpenApiRouter::default();
+        #[cfg(feature = "passkeys")]
+        let routes = routes.merge(passkey::routes());
+        routes
             .routes(routes!(account::register))
             .routes(routes!(account::login))
             .routes(routes!(account::logout))

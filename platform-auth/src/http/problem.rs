@@ -212,7 +212,7 @@ fn of_registration(invalid: &InvalidRegistration) -> Problem {
         })
 }
 
-fn too_many_attempts(retry_after: Duration) -> Problem {
+pub(super) fn too_many_attempts(retry_after: Duration) -> Problem {
     Problem::new(
         StatusCode::TOO_MANY_REQUESTS,
         "too_many_attempts",
@@ -221,7 +221,7 @@ fn too_many_attempts(retry_after: Duration) -> Problem {
     .retry_after(retry_after)
 }
 
-fn of_tenant(refused: TenantRefused) -> Problem {
+pub(super) fn of_tenant(refused: TenantRefused) -> Problem {
     match refused {
         TenantRefused::Unknown => {
             Problem::new(StatusCode::NOT_FOUND, "tenant_unknown", "there is no such tenant")

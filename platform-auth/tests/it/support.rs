@@ -198,6 +198,11 @@ impl App {
         }
     }
 
+    /// The whole service, to be served on an address.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let mut request = Request::builder().method(call.method).uri(call.path);
         for (name, value) in call.headers {

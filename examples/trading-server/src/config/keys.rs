@@ -66,6 +66,8 @@ pub(super) static KEYS: &[Key] = &[
         "PLATFORM_AUTH_BREACHED_PASSWORDS_FILE",
     ),
     key("auth.verified_email", "PLATFORM_AUTH_VERIFIED_EMAIL").or("false"),
+    key("passkeys.rp_id", "PLATFORM_PASSKEYS_RP_ID").or("localhost"),
+    key("passkeys.origins", "PLATFORM_PASSKEYS_ORIGINS").or("http://localhost:8080"),
     key("mail.mode", "PLATFORM_MAIL_MODE").or("auto"),
     key("mail.folder", "PLATFORM_MAIL_FOLDER"),
     key("mail.from", "PLATFORM_MAIL_FROM"),

@@ -147,13 +147,16 @@ async fn bad_bodies(api: &Api, operation: &Operation) {
             // Sign-in answers every address and password alike, and who may not do a thing hears of that first; all else says
             // which field is wrong.
             let allowed: &[u16] = match operation.id.as_str() {
-                "login" | "login_second_factor" => &[401, 422, 429],
+                "login" | "login_second_factor" | "confirm_passkey_login" => &[401, 422, 429],
                 // Who cannot prove who it is hears nothing of the rest.
                 "change_password"
                 | "enrol_totp"
                 | "confirm_totp"
                 | "disable_totp"
                 | "renew_recovery_codes" => &[403, 409, 422, 429],
+                "confirm_passkey" | "confirm_passkey_step_up" | "remove_passkey" | "rename_passkey" => {
+                    &[403, 404, 422, 429]
+                }
                 _ if operation.path.starts_with("/admin/") => &[403, 422],
                 _ => &[422],
             };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use platform_audit::{AuditLog, tenant_created, tenant_suspended};
+use platform_audit::{Action, AuditLog, Event, Outcome, tenant_created, tenant_suspended};
 use platform_core::pg::{Db, NewTenant, TenantStatus, Tenants};
 use platform_core::testing::assert_tables_isolated;
-use platform_core::{RequestContext, TenantId};
+use platform_core::{RequestContext, TenantId, sqlx};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -411,6 +411,29 @@ fn is_partition(table: &str) -> bool {
         .any(|prefix| table.starts_with(prefix))
 }
 
+/// A passkey of somebody, and a challenge that was used: a browser would be needed to make them by the API.
+async fn has_passkey(db: &Db, tenant: TenantId) {
+    const TESTED: Action = Action::new("test.passkey");
+    let ctx = RequestContext::system(tenant, "test", db.sources());
+    let audit = AuditLog::new(db.sources().clone());
+    let mut tx = db.begin(&ctx).await.unwrap();
+    for sql in [
+        "insert into platform_auth.webauthn_credential
+           (tenant_id, id, subject_id, credential_id, user_handle, credential, name_sealed, sign_count, backup_eligible, backup_state,
+            created_at)
+         select tenant_id, gen_random_uuid(), id, uuid_send(gen_random_uuid()), gen_random_uuid(), '{}',
+                decode(repeat('00', 64), 'hex'), 0, false, false, now()
+         from platform_auth.subject where tenant_id = $1",
+        "insert into platform_auth.webauthn_challenge (tenant_id, id, redeemed_at, expires_at)
+         values ($1, gen_random_uuid(), now(), now())",
+    ] {
+        sqlx::query(sql).bind(tenant).execute(&mut tx).await.unwrap();
+    }
+    let event = Event::new(TESTED, Outcome::Success);
+    audit.record(&mut tx, &ctx, event).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// Every table, with the setting of the other tenant, both ways round.
 async fn tables_are_isolated(db: &Db) {
     let tenants = Tenants::new(db);
@@ -418,6 +441,9 @@ async fn tables_are_isolated(db: &Db) {
     for slug in ["acme", "globex"] {
         let tenant = tenants.by_slug(&slug.parse().unwrap()).await.unwrap();
         ids.push(tenant.unwrap().id);
+    }
+    for id in &ids {
+        has_passkey(db, *id).await;
     }
     for (ours, theirs) in [(ids[1], ids[0]), (ids[0], ids[1])] {
         let tables = assert_tables_isolated(db, ours, theirs).await;

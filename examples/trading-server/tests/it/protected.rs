@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 24] = [
+const PROTECTED: [(&str, &str); 26] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -70,6 +70,20 @@ const PROTECTED: [(&str, &str); 24] = [
         "platform_auth.recovery_code",
         "insert into platform_auth.recovery_code (tenant_id, subject_id, code_hash, created_at)
          select tenant_id, id, decode(repeat('00', 32), 'hex'), now() from platform_auth.subject where tenant_id = $1",
+    ),
+    (
+        "platform_auth.webauthn_credential",
+        "insert into platform_auth.webauthn_credential
+           (tenant_id, id, subject_id, credential_id, user_handle, credential, name_sealed, sign_count, backup_eligible, backup_state,
+            created_at)
+         select tenant_id, gen_random_uuid(), id, uuid_send(gen_random_uuid()), gen_random_uuid(), '{}',
+                decode(repeat('00', 64), 'hex'), 0, false, false, now()
+         from platform_auth.subject where tenant_id = $1",
+    ),
+    (
+        "platform_auth.webauthn_challenge",
+        "insert into platform_auth.webauthn_challenge (tenant_id, id, redeemed_at, expires_at)
+         values ($1, gen_random_uuid(), now(), now())",
     ),
     (
         "platform_core.tenant",
