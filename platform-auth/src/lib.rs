@@ -49,6 +49,7 @@
 //! | `http` (default) | routes with their OpenAPI document, the authentication of requests, the runtime module |
 //! | `mail` | mail by SMTP (`lettre`, with the TLS of `rustls` and `ring`), or into a folder |
 //! | `passkeys` | passkeys (`webauthn-rs`) |
+//! | `testing` | [`testing`]: for the tests of services that embed this crate |
 
 mod access;
 mod auth;
@@ -83,6 +84,9 @@ mod user;
 
 #[cfg(feature = "http")]
 pub mod http;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use auth::{Auth, SignedIn};
 pub use authz::{
