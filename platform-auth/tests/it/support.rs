@@ -212,7 +212,7 @@ impl App {
         if let Some(from) = call.from {
             request.extensions_mut().insert(ConnectInfo(from));
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer {
