@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::routes::{Operation, operations};
+use crate::routes::{Operation, is_public, operations};
 use crate::support::{Answer, Api, PATIENCE, Server, shared};
 
 const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
@@ -24,7 +24,7 @@ async fn bad_input_to_any_operation_is_refused_with_a_code_and_changes_nothing()
             continue;
         }
         // Sign-in and registration are for those who have no token yet.
-        let api = match operation.is_public() {
+        let api = match is_public(&operation) {
             true => server.api().tenant("acme"),
             false => user.clone(),
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::credentials::set_up_totp;
 use crate::echo::Echoes;
-use crate::routes::{Operation, operations};
+use crate::routes::{Operation, answered, coverage, operations};
 use crate::support::{Answer, Api, DataDir, Launch, PASSWORD, Server, buy, eventually, limit_buy};
 
 /// An id of the right form that nobody has.
@@ -46,6 +46,8 @@ async fn no_operation_and_no_table_shows_one_tenant_to_another() {
     a_suspended_tenant_is_shut_out(&server, &operations, &db).await;
 
     anonymous_callers_are_refused(&server, &operations).await;
+    // Before the attackers give things of their own the names of the victim's.
+    foreigners_are_refused(&server, &operations, &victim).await;
     let echoes = Echoes::default();
     for attacker in [
         Attacker::of("globex", "demo@example.com", &echoes),
@@ -167,21 +169,37 @@ impl Victim {
 }
 
 async fn anonymous_callers_are_refused(server: &Server, operations: &[Operation]) {
-    for operation in operations.iter().filter(|operation| !operation.is_public()) {
-        for api in [
-            server.api(),
-            server.api().tenant("acme"),
-            server.api().tenant("umbrella"),
-        ] {
-            let path = operation.path_with(NOBODYS);
-            // The same routes are served under both base paths.
-            for path in [path.replacen("/api/v1/", "/api/", 1), path] {
-                let answer = send(&api, operation, &path, None).await;
-                assert_eq!(answer.verdict(), (401, "unauthenticated".to_owned()), "{path}");
-                assert!(answer.headers.contains_key("www-authenticate"), "{path}");
-            }
+    let coverage = coverage(operations);
+    for api in [
+        server.api(),
+        server.api().tenant("acme"),
+        server.api().tenant("umbrella"),
+    ] {
+        // The same routes are served under both base paths.
+        for base in ["/api/", "/api/v1/"] {
+            let gaps = coverage.refuses_strangers(async |mut request| {
+                request.path = request.path.replacen("/api/v1/", base, 1);
+                let answer = crate::routes::send(&api, &request).await;
+                let says_how = answer.headers.contains_key("www-authenticate");
+                assert!(answer.status != 401 || says_how, "{}", request.path);
+                answered(&answer)
+            });
+            assert_eq!(gaps.await, []);
         }
     }
+}
+
+/// To the other tenant's admin, who may do everything there, what is the victim's is what nobody has.
+async fn foreigners_are_refused(server: &Server, operations: &[Operation], victim: &Victim) {
+    let ids = victim.secrets.values().map(String::as_str);
+    let ids: Vec<&str> = ids.filter(|id| id.len() == NOBODYS.len()).collect();
+    assert!(ids.len() >= 7, "{ids:?}");
+    let api = server.sign_in("globex", "admin@example.com").await;
+    let coverage = coverage(operations);
+    let gaps = coverage.refuses_foreigners(ids, async |request| {
+        answered(&crate::routes::send(&api, &request).await)
+    });
+    assert_eq!(gaps.await, []);
 }
 
 /// Somebody who knows every id of the victim.
