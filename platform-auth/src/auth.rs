@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) requests: Requests,
     /// Wrong codes of users.
     pub(crate) codes: Throttle,
+    #[cfg(feature = "passkeys")]
+    pub(crate) passkeys: Option<crate::passkey::Passkeys>,
     roles: CompiledRoles,
     pub(crate) catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) authorities: AuthorityCache,
@@ -85,6 +87,8 @@ impl Auth {
         let refusals = Ledger::new(config.refusals);
         let requests = Requests::new(&config);
         let codes = Throttle::new(config.second_factor);
+        #[cfg(feature = "passkeys")]
+        let passkeys = config.passkeys.as_ref().map(crate::passkey::Passkeys::new);
         let roles = config.roles.compile();
         let sessions = Sessions::new(config.sessions);
         let mut catalogue = Catalogue::of_own();
@@ -105,6 +109,8 @@ impl Auth {
                 mails: Arc::default(),
                 requests,
                 codes,
+                #[cfg(feature = "passkeys")]
+                passkeys,
                 roles,
                 catalogue: RwLock::new(Arc::new(catalogue)),
                 authorities: AuthorityCache::new(),

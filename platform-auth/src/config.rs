@@ -60,6 +60,9 @@ pub struct AuthConfig {
     pub platform_tenant: Option<TenantId>,
     /// Who looks for the records that prove whose a host name is: nobody. Without one only operators give tenants names.
     pub txt_resolver: Option<Arc<dyn TxtResolver>>,
+    /// Where passkeys are good: there are none.
+    #[cfg(feature = "passkeys")]
+    pub passkeys: Option<crate::PasskeyConfig>,
     pub(crate) roles: RoleTable,
     pub(crate) declared: Vec<PermissionInfo>,
 }
@@ -182,6 +185,8 @@ impl Default for AuthConfig {
             origins: Vec::new(),
             platform_tenant: None,
             txt_resolver: None,
+            #[cfg(feature = "passkeys")]
+            passkeys: None,
             roles: RoleTable::default(),
             declared: Vec::new(),
         }

@@ -291,6 +291,7 @@ pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) 
     for statement in [
         "delete from platform_auth.totp_credential where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.recovery_code where tenant_id = $1 and subject_id = $2",
+        "delete from platform_auth.webauthn_credential where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.one_time_token where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.mail where tenant_id = $1 and subject_id = $2",
         // What a user calls a key, and from where it is used, may be personal.

@@ -7,6 +7,8 @@ use platform_core::Forbidden;
 use platform_core::pg::DbError;
 use platform_crypto::{KeyError, OpenError, SealError};
 
+#[cfg(feature = "passkeys")]
+use crate::PasskeyError;
 use crate::throttle::Held;
 use crate::{
     AcceptError, ApiKeyError, AuthzError, EraseUserError, HashError, HoldUserError, HostError, InvalidEmail,
@@ -290,6 +292,9 @@ faults!(
     SessionError
 );
 
+#[cfg(feature = "passkeys")]
+faults!(PasskeyError);
+
 /// Lets `?` turn what a throttle says into the error of an operation.
 macro_rules! held {
     ($($error:ident),+) => {$(
@@ -305,3 +310,6 @@ macro_rules! held {
 }
 
 held!(RegisterError, SignInError, CredentialError, MailRequestError);
+
+#[cfg(feature = "passkeys")]
+held!(PasskeyError);

@@ -35,8 +35,10 @@
 //! - **API keys** ([`Auth::create_api_key`]) let programs act for a user, or as a [service principal](ServicePrincipal) of their own: with
 //!   what the owner may do at that moment, and of it no more than the key's scopes and resources leave, from the networks that it names.
 //!   What is known of one is read again after a second.
+//! - **Passkeys** (feature `passkeys`) sign in without a password and without a code. A challenge is good once; an authenticator that was
+//!   copied is found out by its counter, where it has one.
 //!
-//! There are no passkeys. There is no cache of sessions in Redis: PostgreSQL is asked once a second for each session in use at most.
+//! There is no cache of sessions in Redis: PostgreSQL is asked once a second for each session in use at most.
 //!
 //! ```no_run
 //! use platform_audit::AuditLog;
@@ -64,6 +66,8 @@
 //! | `http` (default) | routes with their OpenAPI document, the authentication of requests, the runtime module |
 //! | `dns` | TXT records from the system's name servers (`hickory-resolver`), which prove whose a host name is |
 //! | `mail` | mail by SMTP (`lettre`, with the TLS of `rustls` and `ring`), or into a folder |
+//! | `passkeys` | passkeys (`webauthn-rs`) |
+//! | `testing` | [`testing`]: for the tests of services that embed this crate |
 
 mod access;
 mod api_key;
@@ -84,6 +88,8 @@ mod mail;
 mod manage;
 mod name;
 mod one_time;
+#[cfg(feature = "passkeys")]
+mod passkey;
 mod password;
 mod refusals;
 mod register;
@@ -104,6 +110,9 @@ mod user;
 
 #[cfg(feature = "http")]
 pub mod http;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use api_key::{
     ALL_SCOPES, API_KEYS_MANAGE, AddressRange, ApiKey, ApiKeyConfig, ApiKeyError, ApiKeyId, ApiKeyOwner,
@@ -144,6 +153,10 @@ pub use mail::{InvalidSender, InvalidSmtp, MailFolder, Sender, SmtpConfig, SmtpM
 pub use manage::CreateUserError;
 pub use name::{InvalidName, PersonName};
 pub use one_time::OneTimeToken;
+#[cfg(feature = "passkeys")]
+pub use passkey::{
+    InvalidPasskeyConfig, Passkey, PasskeyChallenge, PasskeyConfig, PasskeyError, PasskeyId, SealedPasskey,
+};
 pub use password::{BreachedPasswords, InvalidBreachedList, InvalidPassword};
 pub use refusals::RefusalConfig;
 pub use register::{Ensured, InvalidRegistration, Registered, Registration};

@@ -76,6 +76,7 @@ pub(crate) fn signed_in_by(user: PrincipalId, begun: Begun, proof: Proof) -> Eve
         Proof::Password => "password",
         Proof::PasswordAndCode => "password+totp",
         Proof::PasswordAndRecoveryCode => "password+recovery_code",
+        Proof::DevicePasskey | Proof::SyncedPasskey => "passkey",
     };
     begun.named(platform_audit::sign_in_succeeded(user, method))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use platform_audit::AuditLog;
-use platform_auth::{SealedInvitation, SealedMail, SealedTotp, SealedUser};
+use platform_auth::{SealedInvitation, SealedMail, SealedPasskey, SealedTotp, SealedUser};
 use platform_core::pg::{Db, Tenants};
 use platform_core::runtime::Worker;
 use platform_core::secrecy::{ExposeSecret, SecretString};
@@ -63,6 +63,7 @@ pub async fn open(db: &Db, keys: &Keys, audit: &AuditLog) -> Result<Opened, Refu
         .sealed::<SealedTotp>()
         .sealed::<SealedMail>()
         .sealed::<SealedInvitation>()
+        .sealed::<SealedPasskey>()
         .open()
         .await
         .map_err(refused)?;

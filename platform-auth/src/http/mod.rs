@@ -19,6 +19,15 @@
 //! | `GET /auth/api-keys` | who is in a session | 200, a page of one's own API keys |
 //! | `POST /auth/api-keys`, `POST /auth/api-keys/{id}/rotate` | who is in a session | 201, a key |
 //! | `DELETE /auth/api-keys/{id}` | who is in a session | 200, the key that was revoked |
+//! | `POST /auth/login/passkey` | a visitor of the tenant | 200, what a browser is asked (feature `passkeys`, and below) |
+//! | `POST /auth/login/passkey/confirm` | a visitor of the tenant | 200, a token and the user |
+//! | `POST /auth/passkeys` | who has signed in | 200, what a browser is asked |
+//! | `POST /auth/passkeys/confirm` | who has signed in | 201, the passkey |
+//! | `GET /auth/passkeys` | who has signed in | 200, a page of the user's passkeys |
+//! | `PUT /auth/passkeys/{id}` | who has signed in | 204 |
+//! | `POST /auth/passkeys/{id}/remove` | who has signed in | 204 |
+//! | `POST /auth/step-up/passkey` | who has signed in | 200, what a browser is asked |
+//! | `POST /auth/step-up/passkey/confirm` | who has signed in | 200, a new token and the user |
 //! | `POST /auth/logout` | who has signed in | 204 |
 //! | `POST /auth/step-up` | who has signed in | 200, a new token and the user |
 //! | `GET /auth/sessions` | who has signed in | 200, a page of the user's sessions |
@@ -77,6 +86,8 @@ mod erasure;
 mod hosts;
 mod invitations;
 mod module;
+#[cfg(feature = "passkeys")]
+mod passkey;
 mod policy;
 mod presented;
 mod problem;
@@ -101,6 +112,12 @@ pub use cookie::SessionWay;
 pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, VerificationRequiredBody, VerifyBody,
 };
+#[cfg(feature = "passkeys")]
+pub use passkey::{
+    NewPasskeyBody, PasskeyAnswerBody, PasskeyBody, PasskeyChallengeBody, PasskeyNameBody, PasskeySignInBody,
+    ProofBody,
+};
+
 pub use erasure::{ErasureBody, ErasureState, HoldBody, HoldListBody, HoldRequestBody};
 pub use hosts::{HostChallengeBody, NewTenantHostBody, TenantHostBody, TenantHostListBody};
 pub use invitations::{AcceptBody, InvitationBody, InvitedBody, InvitedRoleBody, NewInvitationBody};
@@ -140,7 +157,10 @@ impl Auth {
     /// # }
     /// ```
     pub fn api_routes(&self) -> OpenApiRouter {
-        OpenApiRouter::default()
+        let routes = OpenApiRouter::default();
+        #[cfg(feature = "passkeys")]
+        let routes = routes.merge(passkey::routes());
+        routes
             .routes(routes!(account::register))
             .routes(routes!(account::login))
             .routes(routes!(account::logout))

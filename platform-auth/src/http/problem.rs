@@ -259,7 +259,7 @@ pub(super) fn too_many_attempts(retry_after: Duration) -> Problem {
     .retry_after(retry_after)
 }
 
-fn of_tenant(refused: TenantRefused) -> Problem {
+pub(super) fn of_tenant(refused: TenantRefused) -> Problem {
     match refused {
         TenantRefused::Unknown => {
             Problem::new(StatusCode::NOT_FOUND, "tenant_unknown", "there is no such tenant")

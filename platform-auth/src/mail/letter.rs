@@ -28,6 +28,15 @@ pub(crate) enum Letter<'a> {
     RecoveryCodeUsed,
     /// There are new recovery codes, and the older ones are worthless.
     RecoveryCodesRenewed,
+    /// A passkey was registered.
+    #[cfg(feature = "passkeys")]
+    PasskeyAdded,
+    /// A passkey was removed.
+    #[cfg(feature = "passkeys")]
+    PasskeyRemoved,
+    /// A passkey is refused from now on, because there may be a copy of its authenticator.
+    #[cfg(feature = "passkeys")]
+    PasskeyDisabled,
 }
 
 /// A written letter, as it is sealed. Never printed.
@@ -51,6 +60,12 @@ impl Letter<'_> {
             Self::SecondFactorOff => "second_factor_off",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::RecoveryCodesRenewed => "recovery_codes_renewed",
+            #[cfg(feature = "passkeys")]
+            Self::PasskeyAdded => "passkey_added",
+            #[cfg(feature = "passkeys")]
+            Self::PasskeyRemoved => "passkey_removed",
+            #[cfg(feature = "passkeys")]
+            Self::PasskeyDisabled => "passkey_disabled",
         }
     }
 
@@ -119,6 +134,25 @@ impl Letter<'_> {
                 "you have new recovery codes",
                 &tenant,
                 "The recovery codes of your account at {tenant} were made anew. The older ones are worthless.",
+            ),
+            #[cfg(feature = "passkeys")]
+            Self::PasskeyAdded => notice(
+                "a passkey was added",
+                &tenant,
+                "A passkey was added to your account at {tenant}. Whoever has it signs in without your password.",
+            ),
+            #[cfg(feature = "passkeys")]
+            Self::PasskeyRemoved => notice(
+                "a passkey was removed",
+                &tenant,
+                "A passkey was removed from your account at {tenant}. Wherever else you had signed in, you are signed out.",
+            ),
+            #[cfg(feature = "passkeys")]
+            Self::PasskeyDisabled => notice(
+                "a passkey was switched off",
+                &tenant,
+                "A passkey of your account at {tenant} was switched off, because there may be a copy of the device it is on. Wherever you \
+                 had signed in, you are signed out. Sign in with your password and remove the passkey.",
             ),
         };
         Written {

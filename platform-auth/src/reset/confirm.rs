@@ -4,6 +4,7 @@ use platform_core::pg::{DbError, TenantTx};
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, PrincipalKind, RequestContext, Timestamp};
 
+use super::unproven;
 use crate::auth::Inner;
 use crate::mail::{Addressee, Letter};
 use crate::one_time::{self, Purpose};
@@ -130,6 +131,12 @@ impl Auth {
                 let event = trail::credential_changed(user.id, "totp", "unproven", 0);
                 inner.audit.record(&mut tx, ctx, event).await?;
             }
+            for (kind, gone) in unproven::clear(&mut tx, user.id).await? {
+                if gone > 0 {
+                    let event = trail::credential_changed(user.id, kind, "unproven", 0);
+                    inner.audit.record(&mut tx, ctx, event).await?;
+                }
+            }
         }
         if shown == Shown::Reset {
             let to = Addressee {
@@ -141,7 +148,9 @@ impl Auth {
                 .write_to(&mut tx, ctx, &to, &Letter::PasswordReset, None)
                 .await?;
         }
+        let changing = inner.api_keys.changing(ctx.tenant());
         tx.commit().await?;
+        drop(changing);
         tracing::info!(user.id = %user.id, "user {} has set a new password with a token", user.id);
         Ok(())
     }

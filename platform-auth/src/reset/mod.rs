@@ -2,6 +2,7 @@
 
 mod confirm;
 mod request;
+mod unproven;
 
 pub(crate) use self::confirm::verified;
 pub(crate) use self::request::Requests;

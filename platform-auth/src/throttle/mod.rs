@@ -170,6 +170,12 @@ impl AccountKey {
         Self::of(tenant, user.as_uuid().as_bytes())
     }
 
+    /// Whoever has a passkey that authenticators know under this id, if anybody has.
+    #[cfg(feature = "passkeys")]
+    pub(crate) fn of_passkey(tenant: TenantId, id: &[u8]) -> Self {
+        Self::of(tenant, &[b"passkey:", id].concat())
+    }
+
     fn of(tenant: TenantId, account: &[u8]) -> Self {
         let digest = Sha256::new()
             .chain_update(tenant.as_uuid().as_bytes())

@@ -148,12 +148,24 @@ async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
         ("post /api/v1/auth/sessions/end-others", true),
         ("post /api/v1/auth/step-up", true),
     ];
-    assert_eq!(
-        described,
-        expected
-            .map(|(route, protected)| (route.to_owned(), protected))
-            .into()
-    );
+    let of_passkeys = [
+        ("get /api/v1/auth/passkeys", true),
+        ("post /api/v1/auth/login/passkey", false),
+        ("post /api/v1/auth/login/passkey/confirm", false),
+        ("post /api/v1/auth/passkeys", true),
+        ("post /api/v1/auth/passkeys/confirm", true),
+        ("post /api/v1/auth/passkeys/{id}/remove", true),
+        ("post /api/v1/auth/step-up/passkey", true),
+        ("post /api/v1/auth/step-up/passkey/confirm", true),
+        ("put /api/v1/auth/passkeys/{id}", true),
+    ];
+    let with_feature = of_passkeys.into_iter().filter(|_| cfg!(feature = "passkeys"));
+    let expected: BTreeSet<_> = expected
+        .into_iter()
+        .chain(with_feature)
+        .map(|(route, protected)| (route.to_owned(), protected))
+        .collect();
+    assert_eq!(described, expected);
 }
 
 #[tokio::test]

@@ -210,6 +210,11 @@ impl App {
         }
     }
 
+    /// The whole service, to be served on an address.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let mut request = Request::builder().method(call.method).uri(call.path);
         for (name, value) in call.headers {
@@ -219,7 +224,7 @@ impl App {
         if let Some(from) = call.from {
             request.extensions_mut().insert(ConnectInfo(from));
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer {

@@ -71,6 +71,8 @@ pub(super) static KEYS: &[Key] = &[
     key("auth.api_key_days_max", "PLATFORM_AUTH_API_KEY_DAYS_MAX").or("365"),
     key("platform.tenant", "PLATFORM_PLATFORM_TENANT"),
     key("platform.verify_hosts", "PLATFORM_PLATFORM_VERIFY_HOSTS").or("true"),
+    key("passkeys.rp_id", "PLATFORM_PASSKEYS_RP_ID").or("localhost"),
+    key("passkeys.origins", "PLATFORM_PASSKEYS_ORIGINS").or("http://localhost:8080"),
     key("mail.mode", "PLATFORM_MAIL_MODE").or("auto"),
     key("mail.folder", "PLATFORM_MAIL_FOLDER"),
     key("mail.from", "PLATFORM_MAIL_FROM"),

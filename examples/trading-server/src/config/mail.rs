@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use platform_auth::{BreachedPasswords, Sender};
+use platform_auth::{BreachedPasswords, InvalidPasskeyConfig, PasskeyConfig, Sender};
 use platform_core::http::Origin;
 use secrecy::SecretString;
 
@@ -27,6 +27,8 @@ pub struct Credentials {
     pub cookie_origins: Vec<Origin>,
     /// How many days after it is made an API key expires at the latest.
     pub api_key_days_max: u32,
+    /// Where passkeys are good.
+    pub passkeys: Option<PasskeyConfig>,
 }
 
 /// How mail is sent.
@@ -84,6 +86,8 @@ enum Mode {
 }
 
 const SENDER_EXPECTED: &str = "a sender such as Acme <no-reply@example.com>";
+const RP_ID_EXPECTED: &str = "the name of a host such as example.com or localhost";
+const ORIGIN_EXPECTED: &str = "an origin such as https://app.example.com, or http://localhost:8080";
 const HOST_EXPECTED: &str = "the name of a mail server";
 
 /// Reads the section `auth`.
@@ -100,7 +104,30 @@ pub(super) fn credentials(reader: &mut Reader) -> Credentials {
             |text| text.parse().ok(),
         ),
         api_key_days_max: reader.number("auth.api_key_days_max", 1..=3_650),
+        passkeys: passkeys(reader),
     }
+}
+
+/// Reads the section `passkeys`.
+fn passkeys(reader: &mut Reader) -> Option<PasskeyConfig> {
+    let (rp_id, origins) = ("passkeys.rp_id", "passkeys.origins");
+    let id = reader.text(rp_id, RP_ID_EXPECTED)?;
+    let pages = reader.list(origins, ORIGIN_EXPECTED, |text| {
+        url::is_origin(text).then(|| text.to_owned())
+    });
+    if pages.is_empty() || !reader.is_sound(&[rp_id, origins]) {
+        return None;
+    }
+    PasskeyConfig::new(&id, &pages)
+        .inspect_err(|error| match error {
+            InvalidPasskeyConfig::RelyingParty => reader.wrong(rp_id, RP_ID_EXPECTED),
+            InvalidPasskeyConfig::OtherHost => {
+                let expected = format!("origins at passkeys.rp_id, {id}, or below it");
+                reader.problem(origins, pages.join(", "), expected);
+            }
+            _ => reader.problem(origins, pages.join(", "), format!("1 to 16 of {ORIGIN_EXPECTED}")),
+        })
+        .ok()
 }
 
 fn breached(reader: &mut Reader) -> Option<BreachedPasswords> {

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::routes::{Operation, operations};
+use crate::routes::{Operation, is_public, operations};
 use crate::support::{Answer, Api, PATIENCE, Server, shared};
 
 const NOBODYS: &str = "01900000-0000-7000-8000-000000000000";
@@ -24,7 +24,7 @@ async fn bad_input_to_any_operation_is_refused_with_a_code_and_changes_nothing()
             continue;
         }
         // Sign-in and registration are for those who have no token yet.
-        let api = match operation.is_public() {
+        let api = match is_public(&operation) {
             true => server.api().tenant("acme"),
             false => user.clone(),
         };
@@ -147,7 +147,7 @@ async fn bad_bodies(api: &Api, operation: &Operation) {
             // Sign-in answers every address and password alike, and who may not do a thing hears of that first; all else says
             // which field is wrong.
             let allowed: &[u16] = match operation.id.as_str() {
-                "login" | "login_second_factor" => &[401, 422, 429],
+                "login" | "login_second_factor" | "confirm_passkey_login" => &[401, 422, 429],
                 // Whoever registers in vain is slowed down in the end.
                 "register" => &[422, 429],
                 // Who cannot prove who it is hears nothing of the rest.
@@ -156,6 +156,9 @@ async fn bad_bodies(api: &Api, operation: &Operation) {
                 | "confirm_totp"
                 | "disable_totp"
                 | "renew_recovery_codes" => &[403, 409, 422, 429],
+                "confirm_passkey" | "confirm_passkey_step_up" | "remove_passkey" | "rename_passkey" => {
+                    &[403, 404, 422, 429]
+                }
                 _ if operation.path.starts_with("/admin/") => &[403, 422],
                 _ => &[422],
             };

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use platform_audit::{AuditLog, tenant_created, tenant_suspended};
+use platform_audit::{Action, AuditLog, Event, Outcome, tenant_created, tenant_suspended};
 use platform_core::pg::{Db, NewTenant, TenantStatus, Tenants};
 use platform_core::testing::assert_tables_isolated;
 use platform_core::time::format_description::well_known::Rfc3339;
-use platform_core::{RequestContext, Sources, TenantId};
+use platform_core::{RequestContext, Sources, TenantId, sqlx};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::credentials::{set_up_totp, verify_address};
 use crate::echo::Echoes;
-use crate::routes::{Operation, operations};
+use crate::routes::{Operation, answered, coverage, operations};
 use crate::support::{Answer, Api, DataDir, Launch, PASSWORD, Server, buy, eventually, limit_buy};
 
 /// An id of the right form that nobody has.
@@ -54,6 +54,8 @@ async fn no_operation_and_no_table_shows_one_tenant_to_another() {
     a_suspended_tenant_is_shut_out(&server, &operations, &db).await;
 
     anonymous_callers_are_refused(&server, &operations).await;
+    // Before the attackers give things of their own the names of the victim's.
+    foreigners_are_refused(&server, &operations, &victim).await;
     let echoes = Echoes::default();
     for attacker in [
         Attacker::of("globex", "demo@example.com", &echoes),
@@ -190,21 +192,37 @@ impl Victim {
 }
 
 async fn anonymous_callers_are_refused(server: &Server, operations: &[Operation]) {
-    for operation in operations.iter().filter(|operation| !operation.is_public()) {
-        for api in [
-            server.api(),
-            server.api().tenant("acme"),
-            server.api().tenant("umbrella"),
-        ] {
-            let path = operation.path_with(NOBODYS);
-            // The same routes are served under both base paths.
-            for path in [path.replacen("/api/v1/", "/api/", 1), path] {
-                let answer = send(&api, operation, &path, None).await;
-                assert_eq!(answer.verdict(), (401, "unauthenticated".to_owned()), "{path}");
-                assert!(answer.headers.contains_key("www-authenticate"), "{path}");
-            }
+    let coverage = coverage(operations);
+    for api in [
+        server.api(),
+        server.api().tenant("acme"),
+        server.api().tenant("umbrella"),
+    ] {
+        // The same routes are served under both base paths.
+        for base in ["/api/", "/api/v1/"] {
+            let gaps = coverage.refuses_strangers(async |mut request| {
+                request.path = request.path.replacen("/api/v1/", base, 1);
+                let answer = crate::routes::send(&api, &request).await;
+                let says_how = answer.headers.contains_key("www-authenticate");
+                assert!(answer.status != 401 || says_how, "{}", request.path);
+                answered(&answer)
+            });
+            assert_eq!(gaps.await, []);
         }
     }
+}
+
+/// To the other tenant's admin, who may do everything there, what is the victim's is what nobody has.
+async fn foreigners_are_refused(server: &Server, operations: &[Operation], victim: &Victim) {
+    let ids = victim.secrets.values().map(String::as_str);
+    let ids: Vec<&str> = ids.filter(|id| id.len() == NOBODYS.len()).collect();
+    assert!(ids.len() >= 7, "{ids:?}");
+    let api = server.sign_in("globex", "admin@example.com").await;
+    let coverage = coverage(operations);
+    let gaps = coverage.refuses_foreigners(ids, async |request| {
+        answered(&crate::routes::send(&api, &request).await)
+    });
+    assert_eq!(gaps.await, []);
 }
 
 /// Somebody who knows every id of the victim.
@@ -442,6 +460,29 @@ fn is_partition(table: &str) -> bool {
         .any(|prefix| table.starts_with(prefix))
 }
 
+/// A passkey of somebody, and a challenge that was used: a browser would be needed to make them by the API.
+async fn has_passkey(db: &Db, tenant: TenantId) {
+    const TESTED: Action = Action::new("test.passkey");
+    let ctx = RequestContext::system(tenant, "test", db.sources());
+    let audit = AuditLog::new(db.sources().clone());
+    let mut tx = db.begin(&ctx).await.unwrap();
+    for sql in [
+        "insert into platform_auth.webauthn_credential
+           (tenant_id, id, subject_id, credential_id, user_handle, credential, name_sealed, sign_count, backup_eligible, backup_state,
+            created_at)
+         select tenant_id, gen_random_uuid(), id, uuid_send(gen_random_uuid()), gen_random_uuid(), '{}',
+                decode(repeat('00', 64), 'hex'), 0, false, false, now()
+         from platform_auth.subject where tenant_id = $1",
+        "insert into platform_auth.webauthn_challenge (tenant_id, id, redeemed_at, expires_at)
+         values ($1, gen_random_uuid(), now(), now())",
+    ] {
+        sqlx::query(sql).bind(tenant).execute(&mut tx).await.unwrap();
+    }
+    let event = Event::new(TESTED, Outcome::Success);
+    audit.record(&mut tx, &ctx, event).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// Every table, with the setting of the other tenant, both ways round.
 async fn tables_are_isolated(db: &Db) {
     let tenants = Tenants::new(db);
@@ -449,6 +490,9 @@ async fn tables_are_isolated(db: &Db) {
     for slug in ["acme", "globex"] {
         let tenant = tenants.by_slug(&slug.parse().unwrap()).await.unwrap();
         ids.push(tenant.unwrap().id);
+    }
+    for id in &ids {
+        has_passkey(db, *id).await;
     }
     for (ours, theirs) in [(ids[1], ids[0]), (ids[0], ids[1])] {
         let tables = assert_tables_isolated(db, ours, theirs).await;

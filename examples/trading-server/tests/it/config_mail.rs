@@ -150,3 +150,40 @@ fn a_list_of_stolen_passwords_is_looked_at_before_the_server_starts() {
             .is_some()
     );
 }
+
+#[test]
+fn passkeys_are_for_this_machine_unless_they_are_for_a_host_with_its_pages() {
+    let default = load(&[]).unwrap().auth.passkeys;
+    let given = load(&[
+        ("PLATFORM_PASSKEYS_RP_ID", "example.com"),
+        (
+            "PLATFORM_PASSKEYS_ORIGINS",
+            "https://app.example.com, https://example.com",
+        ),
+    ]);
+    let given = given.unwrap().auth.passkeys;
+
+    assert!(format!("{default:?}").contains("localhost"), "{default:?}");
+    let given = format!("{given:?}");
+    assert!(
+        given.contains("app.example.com") && !given.contains("localhost"),
+        "{given}"
+    );
+}
+
+#[test]
+fn pages_elsewhere_than_at_the_host_of_the_passkeys_are_a_problem() {
+    let elsewhere = [
+        ("PLATFORM_PASSKEYS_RP_ID", "example.com"),
+        ("PLATFORM_PASSKEYS_ORIGINS", "https://badexample.com"),
+    ];
+    let not_secure = [
+        ("PLATFORM_PASSKEYS_RP_ID", "example.com"),
+        ("PLATFORM_PASSKEYS_ORIGINS", "http://example.com"),
+    ];
+
+    assert!(problem(&elsewhere).contains("passkeys.origins"));
+    assert!(problem(&not_secure).contains("passkeys.origins"));
+    assert!(problem(&[("PLATFORM_PASSKEYS_RP_ID", "Example")]).contains("passkeys.rp_id"));
+    assert!(problem(&[("PLATFORM_PASSKEYS_RP_ID", "example.com")]).contains("passkeys.origins"));
+}

@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 28] = [
+const PROTECTED: [(&str, &str); 30] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -94,6 +94,20 @@ const PROTECTED: [(&str, &str); 28] = [
         "insert into platform_auth.host_claim (tenant_id, host, challenge, claimed_at, expires_at)
          select id, gen_random_uuid() || '.example.com', repeat('x', 32), now(), now() + interval '1 day'
          from platform_core.tenant where id = $1",
+    ),
+    (
+        "platform_auth.webauthn_credential",
+        "insert into platform_auth.webauthn_credential
+           (tenant_id, id, subject_id, credential_id, user_handle, credential, name_sealed, sign_count, backup_eligible, backup_state,
+            created_at)
+         select tenant_id, gen_random_uuid(), id, uuid_send(gen_random_uuid()), gen_random_uuid(), '{}',
+                decode(repeat('00', 64), 'hex'), 0, false, false, now()
+         from platform_auth.subject where tenant_id = $1",
+    ),
+    (
+        "platform_auth.webauthn_challenge",
+        "insert into platform_auth.webauthn_challenge (tenant_id, id, redeemed_at, expires_at)
+         values ($1, gen_random_uuid(), now(), now())",
     ),
     (
         "platform_core.tenant",
@@ -169,7 +183,7 @@ const OPEN: [(&str, &str); 6] = [
 ];
 
 /// Updates of nothing but these columns say nothing about anybody's doing.
-const IGNORED: [(&str, &[&str]); 4] = [
+const IGNORED: [(&str, &[&str]); 5] = [
     ("platform_auth.api_key", &["last_used_at"]),
     ("platform_auth.host_claim", &["checked_at"]),
     ("platform_auth.mail", &["attempts", "next_attempt_at"]),
