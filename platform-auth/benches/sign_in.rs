@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::float_arithmetic,
     dead_code,
     unused_imports,
     reason = "a measurement"

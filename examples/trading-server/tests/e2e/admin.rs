@@ -1,9 +1,10 @@
 //! What a tenant's admin sets up with the reference at `/docs` and an HTTP client alone, and finds again in the trail.
 
+use platform_core::Sources;
 use reqwest::Method;
 use serde_json::{Value, json};
+use time::Duration;
 use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
 
 use crate::routes::{Operation, operations};
 use crate::support::{Api, DataDir, Launch, eventually};
@@ -51,7 +52,7 @@ async fn an_admin_sets_up_a_user_a_role_on_one_account_until_tomorrow_and_a_key_
     };
     let owner = server.sign_in("acme", "demo@example.com").await;
     let account = owner.get("/api/v1/account").await.expect(200).json();
-    let tomorrow = (OffsetDateTime::now_utc() + Duration::DAY)
+    let tomorrow = (Sources::system().now() + Duration::DAY)
         .format(&Rfc3339)
         .unwrap();
 
