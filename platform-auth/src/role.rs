@@ -31,7 +31,7 @@ const OPERATOR: [Permission; 3] = [
 /// What a user is to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum Role {
     /// Uses the service.
     User,
@@ -63,6 +63,14 @@ impl FromStr for Role {
             "admin" => Ok(Self::Admin),
             _ => Err(UnknownRole),
         }
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = UnknownRole;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        word.parse()
     }
 }
 

@@ -26,13 +26,30 @@ const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
 
 /// How the client gets the token of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum SessionWay {
     /// As `token` in the body, to be sent as `Authorization: Bearer`.
     #[default]
     Token,
     /// As a cookie that scripts cannot read, for browsers; the body has no `token` then.
     Cookie,
+}
+
+/// A text names no way in which a token comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token comes as token or as cookie")]
+pub struct UnknownSessionWay;
+
+impl TryFrom<String> for SessionWay {
+    type Error = UnknownSessionWay;
+
+    fn try_from(word: String) -> Result<Self, Self::Error> {
+        match word.as_str() {
+            "token" => Ok(Self::Token),
+            "cookie" => Ok(Self::Cookie),
+            _ => Err(UnknownSessionWay),
+        }
+    }
 }
 
 /// The value of the cookie, if the request has it.

@@ -108,7 +108,7 @@ pub use authz::{
     RoleBody, RoleChangeBody,
 };
 pub use body::{NewUserBody, RegisterBody, SignInBody, SignedInBody, TenantBody, UserBody, UserRoleBody};
-pub use cookie::SessionWay;
+pub use cookie::{SessionWay, UnknownSessionWay};
 pub use credential::{
     CredentialsBody, EmailBody, PasswordBody, ResetBody, VerificationRequiredBody, VerifyBody,
 };

@@ -29,8 +29,8 @@ impl Auth {
         password: Option<SecretString>,
     ) -> Result<PasskeyChallenge, PasskeyError> {
         let inner = &*self.inner;
-        let party = &inner.passkeys()?.party;
         let id = user_of(ctx)?;
+        let party = &inner.passkeys()?.party;
         inner.count_begun(ctx, Some(id)).await?;
         let proved = inner.prove_lately(ctx, password).await?;
         // A stranger who registered somebody else's address would keep a way in.
@@ -77,8 +77,8 @@ impl Auth {
         name: &str,
     ) -> Result<Passkey, PasskeyError> {
         let inner = &*self.inner;
-        let party = &inner.passkeys()?.party;
         user_of(ctx)?;
+        let party = &inner.passkeys()?.party;
         let name = PersonName::parse(name)?;
         let opened = inner.open_challenge(ctx, challenge).await?;
         if !opened.ceremony.is_of(ctx) {

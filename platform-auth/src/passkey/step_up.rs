@@ -19,8 +19,8 @@ impl Auth {
         ctx: &RequestContext,
     ) -> Result<PasskeyChallenge, PasskeyError> {
         let inner = &*self.inner;
-        let party = &inner.passkeys()?.party;
         let user = user_of(ctx)?;
+        let party = &inner.passkeys()?.party;
         inner.count_begun(ctx, Some(user)).await?;
         let mut read = inner.db.read(ctx).await?;
         let known = stored::known(&mut read, user).await?;
@@ -51,8 +51,8 @@ impl Auth {
         credential: Value,
     ) -> Result<SignedIn, PasskeyError> {
         let inner = &*self.inner;
-        inner.passkeys()?;
         let id = user_of(ctx)?;
+        inner.passkeys()?;
         let answer = response::assertion(credential)?;
         let tenant = inner.open_tenant(ctx.tenant()).await??;
         let challenge = inner.open_challenge(ctx, challenge).await?;

@@ -142,7 +142,7 @@ impl fmt::Debug for FakeIdentity {
 /// use std::sync::Arc;
 ///
 /// use platform_auth::testing::{FakeIdentity, FakeSignIn};
-/// use platform_core::axum::http::{HeaderMap, HeaderValue};
+/// use platform_core::axum::http::Request;
 /// use platform_core::http::{AuthOutcome, Authenticate};
 /// use platform_core::{PrincipalId, RequestMeta, Sources, TenantId};
 ///
@@ -152,9 +152,9 @@ impl fmt::Debug for FakeIdentity {
 /// // HttpStack::new(..).authenticate_with(Arc::new(sign_in))
 /// let sign_in = FakeSignIn::new(&sources).knows("ada", ada);
 ///
-/// let mut headers = HeaderMap::new();
-/// headers.insert("authorization", HeaderValue::from_static("Bearer ada"));
-/// let outcome = sign_in.authenticate(&headers, &RequestMeta::internal(&sources)).await;
+/// let request = Request::get("/parcels").header("authorization", "Bearer ada").body(()).unwrap();
+/// let (parts, ()) = request.into_parts();
+/// let outcome = sign_in.authenticate(&parts, &RequestMeta::internal(&sources)).await;
 /// assert!(matches!(outcome, AuthOutcome::Authenticated(_)));
 /// # });
 /// ```

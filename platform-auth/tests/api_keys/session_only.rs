@@ -11,7 +11,7 @@ use crate::world::World;
 fn credential_routes(key: &str) -> Vec<(Method, String, Option<Value>)> {
     let route = |method, path: &str, body: Option<Value>| (method, format!("/api/v1/auth{path}"), body);
     let new = json!({ "name": "Another", "scopes": ["all"], "expires_at": "2026-06-01T00:00:00Z" });
-    vec![
+    let mut routes = vec![
         route(
             Method::POST,
             "/password",
@@ -39,7 +39,35 @@ fn credential_routes(key: &str) -> Vec<(Method, String, Option<Value>)> {
         route(Method::POST, "/api-keys", Some(new)),
         route(Method::POST, &format!("/api-keys/{key}/rotate"), Some(json!({}))),
         route(Method::DELETE, &format!("/api-keys/{key}"), None),
-    ]
+    ];
+    if cfg!(feature = "passkeys") {
+        routes.extend([
+            route(Method::GET, "/passkeys", None),
+            route(Method::POST, "/passkeys", Some(json!({ "password": PASSWORD }))),
+            route(
+                Method::POST,
+                "/passkeys/confirm",
+                Some(json!({ "challenge": "pwc1_", "credential": {}, "name": "Key" })),
+            ),
+            route(
+                Method::PUT,
+                &format!("/passkeys/{key}"),
+                Some(json!({ "name": "Key" })),
+            ),
+            route(
+                Method::POST,
+                &format!("/passkeys/{key}/remove"),
+                Some(json!({ "password": PASSWORD })),
+            ),
+            route(Method::POST, "/step-up/passkey", None),
+            route(
+                Method::POST,
+                "/step-up/passkey/confirm",
+                Some(json!({ "challenge": "pwc1_", "credential": {} })),
+            ),
+        ]);
+    }
+    routes
 }
 
 /// Routes of a user below `/auth` that no credential can be changed or seen with.

@@ -31,7 +31,7 @@ async fn a_stranger_who_asks_for_challenges_fills_no_table_and_is_slowed_down() 
 async fn a_user_who_asks_for_challenges_is_slowed_down() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     for _ in 0..30 {
         app.post_as(&token, "passkeys", &json!({})).await.expect(200);
     }
@@ -48,7 +48,7 @@ async fn bad_answers_for_one_passkey_are_slowed_down_and_others_are_not() {
     config.passkeys.as_mut().unwrap().throttle.account.burst = 1000;
     let app = App::mailing_with(config).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let (mut device, mut other) = (Device::new(), Device::new());
     enrol(&app, &token, &mut device).await;
     enrol(&app, &token, &mut other).await;

@@ -56,7 +56,7 @@ async fn a_passkey_whose_counter_goes_back_is_disabled_and_every_session_of_its_
 async fn the_same_counter_twice_is_a_copy_too() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let mut copy = device.clone();
@@ -76,7 +76,7 @@ async fn the_same_counter_twice_is_a_copy_too() {
 async fn a_counter_that_falls_to_nothing_has_gone_back() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let mut copy = Device {
@@ -98,7 +98,7 @@ async fn a_counter_that_falls_to_nothing_has_gone_back() {
 async fn a_passkey_that_never_counted_may_begin_to() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device {
         counts: 0,
         ..Device::new()
@@ -116,7 +116,7 @@ async fn a_passkey_that_never_counted_may_begin_to() {
 async fn a_copy_is_found_out_in_stepping_up_too() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let mut copy = device.clone();
@@ -135,7 +135,7 @@ async fn a_copy_is_found_out_in_stepping_up_too() {
 async fn an_answer_that_is_sent_again_disables_nothing() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let asked = begin_login(&app, &place).await;

@@ -63,7 +63,7 @@ async fn a_passkey_that_may_be_copied_says_so() {
 async fn a_session_under_which_somebody_signs_in_anew_ends() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
 
@@ -180,7 +180,7 @@ async fn passkeys_are_listed_renamed_and_removed() {
 async fn a_new_passkey_is_told_of_by_mail() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     app.mails().await;
 
     enrol(&app, &token, &mut Device::new()).await;
@@ -195,7 +195,7 @@ async fn a_new_passkey_is_told_of_by_mail() {
 async fn a_user_has_20_passkeys_at_most() {
     let app = App::mailing_with(crate::world::unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let waiting = begin(&app, &token).await;
     for _ in 0..20 {
         enrol(&app, &token, &mut Device::new()).await;
@@ -215,7 +215,7 @@ async fn a_user_has_20_passkeys_at_most() {
 async fn a_service_without_passkeys_says_so() {
     let app = App::with(AuthConfig::default()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let body = json!({ "challenge": "x", "credential": {} });
 
     for answer in [
@@ -232,7 +232,8 @@ async fn a_service_without_passkeys_says_so() {
 
 #[tokio::test]
 async fn a_passkey_does_not_get_round_the_verification_of_the_address() {
-    let app = app().await;
+    // Where nobody can verify an address, a passkey is registered without.
+    let app = App::with(crate::world::config()).await;
     let place = app.place().await;
     let token = app.user(&place, "ada@example.com").await;
     let mut device = Device::new();
@@ -251,7 +252,7 @@ async fn a_passkey_does_not_get_round_the_verification_of_the_address() {
 async fn any_instance_takes_the_answer_to_a_challenge_of_another() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let other = App::mailing_on(app.test.clone(), crate::world::config()).await;

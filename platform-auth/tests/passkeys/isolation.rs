@@ -14,8 +14,8 @@ async fn a_passkey_of_another_tenant_is_an_unknown_one() {
     let app = App::mailing_with(unthrottled()).await;
     let (ours, theirs) = (app.place().await, app.place().await);
     let (mut our, mut their) = (Device::new(), Device::new());
-    let us = app.user(&ours, "ada@example.com").await;
-    let them = app.user(&theirs, "ada@example.com").await;
+    let us = app.verified_user(&ours, "ada@example.com").await;
+    let them = app.verified_user(&theirs, "ada@example.com").await;
     let id = enrol(&app, &us, &mut our).await;
     enrol(&app, &them, &mut their).await;
     let mut stranger = Device::new();
@@ -69,8 +69,8 @@ async fn a_passkey_of_another_tenant_is_an_unknown_one() {
 async fn a_passkey_of_another_user_of_the_tenant_is_an_unknown_one() {
     let app = app().await;
     let place = app.place().await;
-    let ada = app.user(&place, "ada@example.com").await;
-    let bob = app.user(&place, "bob@example.com").await;
+    let ada = app.verified_user(&place, "ada@example.com").await;
+    let bob = app.verified_user(&place, "bob@example.com").await;
     let id = enrol(&app, &ada, &mut Device::new()).await;
 
     let rename = Call::new(Method::PUT, &format!("/api/v1/auth/passkeys/{id}"))
@@ -90,7 +90,7 @@ async fn the_tables_of_passkeys_show_one_tenant_nothing_of_another() {
     let app = app().await;
     let (ours, theirs) = (app.place().await, app.place().await);
     for place in [&ours, &theirs] {
-        let token = app.user(place, "ada@example.com").await;
+        let token = app.verified_user(place, "ada@example.com").await;
         enrol(&app, &token, &mut Device::new()).await;
     }
 

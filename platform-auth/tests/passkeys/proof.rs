@@ -65,8 +65,8 @@ async fn after_five_minutes_the_password_or_a_passkey_is_asked_for() {
 async fn stepping_up_takes_a_passkey_of_ones_own() {
     let app = app().await;
     let place = app.place().await;
-    let ada = app.user(&place, "ada@example.com").await;
-    let bob = app.user(&place, "bob@example.com").await;
+    let ada = app.verified_user(&place, "ada@example.com").await;
+    let bob = app.verified_user(&place, "bob@example.com").await;
     begin_step_up(&app, &ada).await.refused(404, "not_found");
     let (mut adas, mut bobs) = (Device::new(), Device::new());
     enrol(&app, &ada, &mut adas).await;
@@ -104,7 +104,7 @@ async fn stepping_up_takes_a_passkey_of_ones_own() {
 async fn a_challenge_for_registering_is_void_once_the_password_or_the_session_is_another() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let asked = begin(&app, &token).await;
     let credential = Device::new().create(&asked.options, &Quirks::default());
     let other = app.sign_in(&place, "ada@example.com", PASSWORD).await.token();
@@ -143,7 +143,7 @@ async fn a_changed_password_keeps_how_the_session_began() {
 async fn a_wrong_password_is_slowed_down() {
     let app = App::mailing_with(crate::world::unthrottled_but_for_passwords()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let wrong = json!({ "password": "wrong horse battery" });
     for _ in 0..10 {
         app.post_as(&token, "passkeys", &wrong)

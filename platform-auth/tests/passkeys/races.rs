@@ -54,7 +54,7 @@ async fn winners(app: &Arc<App>, place: &Place, token: Option<&str>, path: &str,
 async fn a_challenge_of_a_sign_in_is_good_once() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     // The one counts, and the other does not: with it nothing but the challenge tells the answers apart.
     for mut device in [Device::new(), Device::synced()] {
         enrol(&app, &token, &mut device).await;
@@ -79,7 +79,7 @@ async fn a_challenge_of_a_sign_in_is_good_once() {
 async fn a_challenge_of_stepping_up_is_good_once() {
     let app = app().await;
     let place = app.place().await;
-    let mut token = app.user(&place, "ada@example.com").await;
+    let mut token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::synced();
     enrol(&app, &token, &mut device).await;
     for round in 0..ROUNDS {
@@ -97,7 +97,7 @@ async fn a_challenge_of_stepping_up_is_good_once() {
 async fn a_challenge_of_registering_is_good_once() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     for round in 0..ROUNDS {
         let asked = begin(&app, &token).await;
         let mut body = asked.with(Device::new().create(&asked.options, &Quirks::default()));
@@ -114,7 +114,7 @@ async fn a_challenge_of_registering_is_good_once() {
 async fn of_many_who_register_at_once_20_find_a_place() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut attempts = Vec::new();
     for _ in 0..ATTEMPTS {
         let asked = begin(&app, &token).await;

@@ -103,7 +103,7 @@ fn same(answer: &Answer, unknown: &Answer, what: &str) {
 async fn an_answer_that_signs_something_else_is_that_of_an_unknown_passkey() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let unknown = of_unknown(&app, &place).await;
@@ -123,7 +123,7 @@ async fn an_answer_that_signs_something_else_is_that_of_an_unknown_passkey() {
 async fn nothing_is_registered_that_signs_something_else() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
 
     for (what, quirks) in wrong() {
         let asked = begin(&app, &token).await;
@@ -140,7 +140,7 @@ async fn nothing_is_registered_that_signs_something_else() {
 async fn an_answer_that_was_tampered_with_is_that_of_an_unknown_passkey() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let (mut device, mut other) = (Device::new(), Device::new());
     enrol(&app, &token, &mut device).await;
     enrol(&app, &token, &mut other).await;
@@ -217,7 +217,7 @@ async fn an_answer_that_was_tampered_with_is_that_of_an_unknown_passkey() {
 async fn a_challenge_that_is_not_ours_is_that_of_an_unknown_passkey() {
     let app = App::mailing_with(unthrottled()).await;
     let (place, elsewhere) = (app.place().await, app.place().await);
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let unknown = of_unknown(&app, &place).await;
@@ -269,7 +269,7 @@ async fn a_challenge_that_is_not_ours_is_that_of_an_unknown_passkey() {
 async fn a_challenge_is_good_for_five_minutes_and_once() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::synced();
     enrol(&app, &token, &mut device).await;
     let (first, second) = (begin_login(&app, &place).await, begin_login(&app, &place).await);
@@ -320,7 +320,7 @@ async fn what_is_no_body_is_refused_before_it_is_looked_at() {
 async fn names_are_checked() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let asked = begin(&app, &token).await;
     let credential = Device::new().create(&asked.options, &quirks());
 
@@ -339,8 +339,8 @@ async fn one_passkey_is_registered_once_in_a_tenant_and_its_user_stays_who_it_wa
     let app = App::mailing_with(unthrottled()).await;
     let (place, elsewhere) = (app.place().await, app.place().await);
     let ada = app.register(&place, "ada@example.com").await;
-    let bob = app.user(&place, "bob@example.com").await;
-    let carol = app.user(&elsewhere, "carol@example.com").await;
+    let bob = app.verified_user(&place, "bob@example.com").await;
+    let carol = app.verified_user(&elsewhere, "carol@example.com").await;
     let mut device = Device::new();
     enrol(&app, &ada.token(), &mut device).await;
     let handle = device.handle.clone();

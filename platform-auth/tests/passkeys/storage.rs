@@ -19,7 +19,7 @@ async fn a_dump_of_the_database_holds_no_challenge_and_not_what_a_user_calls_a_p
     let test = Box::pin(platform_core::testing::TestDb::own(&crate::support::SCHEMAS)).await;
     let app = App::on(test, config()).await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let used = begin_login(&app, &place).await;
@@ -86,7 +86,7 @@ async fn a_passkey_of_a_disabled_user_signs_in_nobody() {
 async fn challenges_that_were_used_are_forgotten_an_hour_after_their_end() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     for _ in 0..3 {
@@ -108,7 +108,7 @@ async fn no_passkey_and_no_used_challenge_changes_without_an_event() {
     const TESTED: Action = Action::new("test.change");
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     enrol(&app, &token, &mut Device::new()).await;
     let ctx = app.test.context(place.id);
     let audit = AuditLog::new(app.test.sources().clone());
@@ -137,7 +137,7 @@ async fn no_passkey_and_no_used_challenge_changes_without_an_event() {
 async fn a_database_or_a_root_key_that_is_away_is_503_and_signs_in_nobody() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let asked = begin_login(&app, &place).await;
@@ -183,7 +183,7 @@ async fn the_self_check_finds_nothing_in_these_tables() {
 async fn nothing_of_a_passkey_is_in_what_is_printed_of_it() {
     let app = app().await;
     let place = app.place().await;
-    let token = app.user(&place, "ada@example.com").await;
+    let token = app.verified_user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let ctx = app.test.context(place.id);

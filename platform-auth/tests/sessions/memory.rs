@@ -169,7 +169,8 @@ async fn a_session_ends_at_the_very_instant_also_while_it_is_remembered() {
         assert!(is_good(&app.auth, &ada.token).await);
 
         app.clock.advance(near - TICK);
-        assert!(is_good(&app.auth, &ada.token).await);
+        // One that is used rests anew.
+        assert!(idle_first || is_good(&app.auth, &ada.token).await);
         app.clock.advance(TICK);
         assert!(!is_good(&app.auth, &ada.token).await);
     }

@@ -222,7 +222,7 @@ async fn a_tenant_can_ask_for_verified_addresses_where_mail_is_sent() {
 
     app.sign_in(&place, "ada@example.com", PASSWORD)
         .await
-        .refused(403, "email_unverified");
+        .refused(401, "invalid_credentials");
     app.register(&place, "bob@example.com").await.expect(202);
     app.sign_in(&place, "admin@example.com", PASSWORD)
         .await

@@ -34,6 +34,7 @@ async fn while_the_database_cannot_be_started_requests_are_answered_503() {
         .start()
         .await;
     let user = server.sign_in("acme", "demo@example.com").await;
+    let admin = server.sign_in("acme", "admin@example.com").await;
     let id = place(&user).await;
 
     // Without its version the folder is no cluster.
@@ -42,13 +43,13 @@ async fn while_the_database_cannot_be_started_requests_are_answered_503() {
     std::fs::rename(&version, &aside).unwrap();
     data.kill_postgres();
 
-    for path in [
-        "/api/v1/account",
-        "/api/v1/orders",
-        "/api/v1/auth/me",
-        "/admin/v1/users",
+    for (api, path) in [
+        (&user, "/api/v1/account"),
+        (&user, "/api/v1/orders"),
+        (&user, "/api/v1/auth/me"),
+        (&admin, "/admin/v1/users"),
     ] {
-        let answer = user.get(path).await;
+        let answer = api.get(path).await;
         assert_eq!(answer.verdict(), (503, "unavailable".to_owned()), "{path}");
         assert!(answer.headers.contains_key("retry-after"), "{path}");
     }
