@@ -222,6 +222,14 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Has it end when the session did from which its proof comes.
+    pub(crate) async fn go_on_as_long(&mut self, tx: &mut TenantTx) -> Result<(), DbError> {
+        if let Some(before) = self.begun.replaced {
+            self.expires_at = session::cap(tx, self.begun.session, before).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn signed_in(self, user: User, tenant: Tenant) -> SignedIn {
         SignedIn {
             token: self.token,

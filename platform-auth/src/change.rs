@@ -80,7 +80,10 @@ impl Auth {
         let proof = (proof.unwrap_or(Proof::Password), changed_at);
         let account = candidate.stored.account;
         let opened = inner.open_session(&mut tx, ctx, account, proof).await?;
-        let (opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
+        let (mut opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
+        if proof.0 != Proof::Password {
+            opened.go_on_as_long(&mut tx).await?;
+        }
         let to = Addressee {
             user: user.id,
             email: &user.email,

@@ -126,6 +126,10 @@ pub enum CredentialError {
     /// The caller is a user in no session, such as under an API key: what a user signs in with is changed and shown in a session alone.
     #[error("this takes a session, sign in")]
     SessionRequired,
+    /// The tenant asks for a second factor, the user has a passkey, and the session began with the password alone: sign in with the
+    /// passkey first.
+    #[error("this takes a session that began with the passkey")]
+    SecondFactorRequired,
     /// The password that should prove who asks is wrong.
     #[error("the password is wrong")]
     WrongPassword,

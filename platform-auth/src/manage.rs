@@ -22,7 +22,8 @@ pub enum CreateUserError {
 
 impl Auth {
     /// Makes a user in the context's tenant, whether or not visitors may register themselves. The password is one that the caller
-    /// hands over, and the user should change it; where mail is sent, a token is with which the user verifies the address.
+    /// hands over, and the user should change it; where mail is sent, a token is with which the user verifies the address, and has to choose
+    /// another password while the one is still that of the caller.
     ///
     /// Everybody who may make users may make one in the role `user`. For another role the caller has to hold itself what it gives.
     ///
@@ -55,6 +56,9 @@ impl Auth {
             change.may_give_now(inner.role_permissions(ctx.tenant(), role).iter())?;
         }
         inner.store(&mut change.tx, ctx, account, &checked, &phc).await?;
+        stored::hand_over(&mut change.tx, account.id, ctx.principal().id())
+            .await
+            .map_err(RegisterError::from)?;
         let user = account.identified(checked.identity());
         inner.ask_to_verify(&mut change.tx, ctx, &user, &tenant).await?;
         change

@@ -110,7 +110,7 @@ pub(crate) async fn set_password(
 ) -> Result<bool, DbError> {
     let set = sqlx::query(
         "update platform_auth.password_credential c
-         set phc = $3, changed_at = greatest($4, c.changed_at + interval '1 microsecond')
+         set phc = $3, changed_at = greatest($4, c.changed_at + interval '1 microsecond'), handed_over_by = null
          from platform_auth.subject u
          where c.tenant_id = $1 and c.subject_id = $2 and u.tenant_id = c.tenant_id and u.id = c.subject_id and u.status = 'active'",
     )
@@ -133,7 +133,7 @@ pub(crate) async fn change_password(
 ) -> Result<Option<Timestamp>, DbError> {
     let changed_at = sqlx::query_scalar(
         "update platform_auth.password_credential
-         set phc = $4, changed_at = greatest($5, changed_at + interval '1 microsecond')
+         set phc = $4, changed_at = greatest($5, changed_at + interval '1 microsecond'), handed_over_by = null
          where tenant_id = $1 and subject_id = $2 and changed_at = $3
          returning changed_at",
     )
@@ -145,6 +145,38 @@ pub(crate) async fn change_password(
     .fetch_optional(&mut *tx)
     .await?;
     Ok(changed_at)
+}
+
+/// Notes that somebody else chose the password of a user, and knows it.
+pub(crate) async fn hand_over(
+    tx: &mut TenantTx,
+    user: PrincipalId,
+    by: Option<PrincipalId>,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "update platform_auth.password_credential set handed_over_by = $3 where tenant_id = $1 and subject_id = $2",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .bind(by)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Has the user chosen the password, and nobody else?
+pub(crate) async fn has_own_password(tx: &mut TenantTx, user: PrincipalId) -> Result<bool, DbError> {
+    let is_own = sqlx::query_scalar(
+        "select exists (
+           select from platform_auth.password_credential
+           where tenant_id = $1 and subject_id = $2 and handed_over_by is null
+         )",
+    )
+    .bind(tx.tenant())
+    .bind(user)
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(is_own)
 }
 
 /// Replaces the hash of a password that has not changed since it was read.

@@ -1,6 +1,6 @@
 //! Why keys were not made, changed or shown.
 
-use platform_core::{Forbidden, Permission};
+use platform_core::{Forbidden, Permission, StepUpRequired};
 
 use super::InvalidApiKey;
 use crate::Fault;
@@ -15,6 +15,15 @@ pub enum ApiKeyError {
     /// The caller is no user in a session: keys are not made with keys.
     #[error("this takes a session, sign in")]
     SessionRequired,
+    /// Nobody has proved for five minutes who it is: keys are made after a proof. Step up first.
+    #[error(transparent)]
+    StepUpRequired(#[from] StepUpRequired),
+    /// The tenant asks for a second factor, and the session began without.
+    #[error("this takes a session that began with a second factor")]
+    SecondFactorRequired,
+    /// Nobody has shown that the mail of the user's address is read, where the service sends mail.
+    #[error("the e-mail address is not verified")]
+    EmailUnverified,
     /// The tenant has no such service principal, or the owner no such key.
     #[error("there is no such thing")]
     NotFound,

@@ -15,7 +15,7 @@ use super::{
     IssuedApiKey, NewApiKey, trail,
 };
 use crate::auth::Inner;
-use crate::{ApiKeyConfig, Auth, Fault, SERVICE_PRINCIPALS_MANAGE};
+use crate::{ApiKeyConfig, Auth, Fault, SERVICE_PRINCIPALS_MANAGE, SessionId, session};
 
 /// How long keys that work no longer are kept at least.
 const KEPT_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -38,7 +38,8 @@ impl Auth {
     /// as it works.
     ///
     /// # Errors
-    /// [`ApiKeyError::SessionRequired`] without a session; [`ApiKeyError::Exceeds`] and [`ApiKeyError::NotOfService`] name a scope; and the
+    /// [`ApiKeyError::SessionRequired`] without a session, [`ApiKeyError::StepUpRequired`] in one in which nobody has proved for five minutes
+    /// who it is, [`ApiKeyError::SecondFactorRequired`] and [`ApiKeyError::EmailUnverified`]; [`ApiKeyError::Exceeds`] and [`ApiKeyError::NotOfService`] name a scope; and the
     /// others of [`ApiKeyError`]. For a service principal it needs [`SERVICE_PRINCIPALS_MANAGE`].
     pub async fn create_api_key(
         &self,
@@ -145,23 +146,34 @@ impl Inner {
 /// Whose keys are to be made, by somebody who may.
 fn may_make(ctx: &RequestContext, owner: ApiKeyOwner) -> Result<(PrincipalId, bool), ApiKeyError> {
     match owner {
-        ApiKeyOwner::Caller => Ok((in_session(ctx)?, false)),
+        ApiKeyOwner::Caller => Ok((lately(ctx)?, false)),
         ApiKeyOwner::Service(id) => {
             ctx.require(SERVICE_PRINCIPALS_MANAGE)?;
             // A key that makes keys would outlive itself. A job of the service is in no session.
             match ctx.principal().kind() {
                 PrincipalKind::System => Ok((id, true)),
-                _ => in_session(ctx).map(|_| (id, true)),
+                _ => lately(ctx).map(|_| (id, true)),
             }
         }
     }
 }
+
+/// How long ago at most whoever makes a key has proved who it is (ASVS 5.0, 7.5.1): a key outlives the session, and what is stolen with a
+/// session is not to become one.
+const RECENT: Duration = Duration::from_secs(5 * 60);
 
 /// The user who calls, in a session.
 pub(super) fn in_session(ctx: &RequestContext) -> Result<PrincipalId, ApiKeyError> {
     let is_user = ctx.principal().kind() == PrincipalKind::User && ctx.session().is_some();
     let id = ctx.principal().id().filter(|_| is_user);
     id.ok_or(ApiKeyError::SessionRequired)
+}
+
+/// The same, who has proved lately who it is.
+fn lately(ctx: &RequestContext) -> Result<PrincipalId, ApiKeyError> {
+    let user = in_session(ctx)?;
+    ctx.require_recent(RECENT)?;
+    Ok(user)
 }
 
 fn made(id: ApiKeyId, maker: &Maker, checked: Checked, (now, ctx): (Timestamp, &RequestContext)) -> ApiKey {
@@ -223,10 +235,18 @@ impl Inner {
             return Err(platform_core::Forbidden(SERVICE_PRINCIPALS_MANAGE).into());
         }
         // A key lives on after the session: whoever was signed out a moment ago leaves none behind.
-        if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session())
-            && !stored::hold_session(tx, caller, session).await?
-        {
-            return Err(ApiKeyError::SessionRequired);
+        if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session()) {
+            let proved = session::proved(tx, caller, SessionId::from_stored(session)).await?;
+            let proved = proved.ok_or(ApiKeyError::SessionRequired)?;
+            // Nor does a key do what its maker's session may not.
+            let lets = |authority: &Authority| proved.is_strong || proved.rule().lets(authority);
+            if !authority.as_ref().is_none_or(lets) {
+                return Err(ApiKeyError::SecondFactorRequired);
+            }
+            // Whoever registered somebody else's address would keep a way in.
+            if !is_service && self.config.mail.is_some() && !proved.is_verified {
+                return Err(ApiKeyError::EmailUnverified);
+            }
         }
         Ok(Maker {
             owner,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use platform_core::pg::{DbError, TenantRead, TenantTx};
-use platform_core::uuid::Uuid;
 use platform_core::{OwnedResource, PrincipalId, TenantId, Timestamp};
 use serde_json::{Value, json};
 
@@ -88,25 +87,6 @@ pub(super) async fn hold_version(tx: &mut TenantTx) -> Result<(), DbError> {
         .execute(&mut *tx)
         .await?;
     Ok(())
-}
-
-/// Is this session of a user still going on? It does not end until the transaction does.
-pub(super) async fn hold_session(
-    tx: &mut TenantTx,
-    user: PrincipalId,
-    session: Uuid,
-) -> Result<bool, DbError> {
-    let found: Option<i32> = sqlx::query_scalar(
-        "select 1 from platform_auth.session
-         where tenant_id = $1 and subject_id = $2 and id = $3 and ended_at is null
-         for share",
-    )
-    .bind(tx.tenant())
-    .bind(user)
-    .bind(session)
-    .fetch_optional(&mut *tx)
-    .await?;
-    Ok(found.is_some())
 }
 
 /// How many keys of an owner work now or will, and how many there are in all.

@@ -71,6 +71,7 @@ impl From<CredentialError> for Problem {
         match error {
             CredentialError::NoUser => Self::not_found(),
             CredentialError::SessionRequired => session_required(),
+            CredentialError::SecondFactorRequired => second_factor_required(),
             CredentialError::WrongPassword => {
                 Self::new(StatusCode::FORBIDDEN, "wrong_password", "the password is wrong")
             }
@@ -87,11 +88,7 @@ impl From<CredentialError> for Problem {
                 "required",
                 "choose a password, or sign in as the user of the address first",
             ),
-            CredentialError::EmailUnverified => Self::new(
-                StatusCode::FORBIDDEN,
-                "email_unverified",
-                "verify the e-mail address first, with the token in the mail to it",
-            ),
+            CredentialError::EmailUnverified => email_unverified(),
             CredentialError::InvalidToken => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_one_time_token",
@@ -239,6 +236,23 @@ fn of_registration(invalid: &InvalidRegistration) -> Problem {
             Some(complaint) => problem.field(field, code, complaint),
             None => problem,
         })
+}
+
+pub(super) fn email_unverified() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "email_unverified",
+        "verify the e-mail address first, with the token in the mail to it",
+    )
+}
+
+/// The session is good, and what it began with is not enough for this.
+pub(super) fn second_factor_required() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "second_factor_required",
+        "this takes a session that began with a second factor",
+    )
 }
 
 /// The credential is good, and of the wrong sort for this.

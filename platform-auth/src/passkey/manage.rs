@@ -9,8 +9,8 @@ use super::stored::{self, OpenedSealedPasskey};
 use super::{Passkey, PasskeyError, PasskeyId, trail};
 use crate::erasure::{self, subject};
 use crate::mail::{Addressee, Letter};
-use crate::session::EndReason;
-use crate::{Auth, CredentialError, PersonName, SessionId};
+use crate::session::{self, EndReason, Proof};
+use crate::{Auth, CredentialError, PersonName, SessionId, second_factor};
 
 impl Auth {
     /// The calling user's passkeys in the order in which they were registered, those after one of them where one is given. There are 20
@@ -85,7 +85,7 @@ impl Auth {
     }
 
     /// Removes a passkey of the calling user, who proves with the password who it is, or by having signed in within the last five
-    /// minutes. All other sessions end: nobody knows which of them began with it. The user is told by mail. The password is left to sign
+    /// minutes. All other sessions end, and that of the call where it began with a passkey: nobody knows which of them began with this one. The user is told by mail. The password is left to sign
     /// in with, so that the last passkey may go too.
     ///
     /// # Errors
@@ -101,10 +101,19 @@ impl Auth {
         let (user, now) = (proved.user.id, inner.sources.now());
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, user).await?;
+        // Nobody opens a session meanwhile that would not be among those that end.
+        second_factor::lock_credential(&mut tx, user).await?;
+        second_factor::may_change_factors(&mut tx, ctx, user).await?;
         if !stored::remove(&mut tx, user, id).await? {
             return Err(PasskeyError::NotFound);
         }
         let current = ctx.session().map(SessionId::from_stored);
+        let proof = match current {
+            Some(current) => session::proof_of(&mut tx, user, current).await?,
+            None => None,
+        };
+        // One that began with a passkey would go on as one that has proved more than a password.
+        let current = current.filter(|_| !proof.is_some_and(Proof::is_passkey));
         let ended = inner
             .sessions
             .end_others(&mut tx, user, current, EndReason::FactorChanged, now)

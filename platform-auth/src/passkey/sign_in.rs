@@ -15,7 +15,7 @@ use crate::refusals::Who;
 use crate::session::{self, EndReason, Proof};
 use crate::stored::Candidate;
 use crate::throttle::AccountKey;
-use crate::{Auth, SignedIn, User, UserStatus, erasure};
+use crate::{Auth, SignedIn, User, UserStatus, erasure, second_factor};
 
 /// The bit of the flags of an authenticator that says that the passkey may be copied (WebAuthn, level 3, section 6.1).
 const BACKUP_ELIGIBLE: u8 = 0b1000;
@@ -215,6 +215,12 @@ impl Inner {
             tx.rollback().await?;
             return Err(self.refuse_passkey(ctx, Some(used.user), "user_disabled").await);
         };
+        let is_step_up = matches!(challenge.ceremony, Ceremony::StepUp { .. });
+        if is_step_up && opened.begun.replaced.is_none() {
+            // The session of the call has ended: there is none to go on with.
+            tx.rollback().await?;
+            return Err(self.refuse_passkey(ctx, Some(used.user), "session_ended").await);
+        }
         let event = match challenge.ceremony {
             Ceremony::StepUp { .. } => trail::stepped_up(used.user, used.id, opened.begun),
             _ => trail::signed_in(used.user, used.id, opened.begun),
@@ -237,6 +243,8 @@ impl Inner {
         let disabled = async {
             let mut tx = self.db.begin(ctx).await?;
             erasure::lock(&mut tx, used.user).await?;
+            // Nobody opens a session meanwhile that would not be among those that end.
+            second_factor::lock_credential(&mut tx, used.user).await?;
             let is_first = stored::redeem(&mut tx, (challenge.id, challenge.expires_at), now).await?;
             if !is_first || !stored::distrust(&mut tx, used, now).await? {
                 tx.rollback().await?;

@@ -23,7 +23,7 @@ impl Auth {
     /// Takes a token that was sent to an address as proof that its mail is read. It is used up.
     ///
     /// Whoever is signed in as the user of the address has registered it and reads its mail: without a password nothing else changes.
-    /// Anybody else chooses the password of the account, and what the account had before goes: its password, its sessions and its second factor may be those
+    /// Anybody else, and a user who still has the password with which an administrator made the account, chooses the password of the account, and what the account had before goes: its password, its sessions and its second factor may be those
     /// of a stranger who registered somebody else's address and waits for the owner to confirm it (Sudhodanan and Paverd, "Pre-hijacked
     /// accounts", USENIX Security 2022).
     ///
@@ -51,7 +51,8 @@ impl Auth {
         erasure::lock(&mut tx, owner).await?;
         let user = one_time::consume(&mut tx, &token, Purpose::VerifyEmail, now).await?;
         let user = user.ok_or(CredentialError::InvalidToken)?;
-        if !is_session_of(ctx, user) {
+        // A password that somebody else knows is no sign of who is signed in.
+        if !is_session_of(ctx, user) || !stored::has_own_password(&mut tx, user).await? {
             // Rolled back: the token is still good.
             return Err(CredentialError::PasswordRequired);
         }

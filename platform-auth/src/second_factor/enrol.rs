@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use platform_core::pg::TenantTx;
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, PrincipalKind, RequestContext, Timestamp};
 use platform_crypto::Secret;
@@ -16,7 +17,7 @@ use crate::mail::{Addressee, Letter};
 use crate::session::{self, EndReason, Proof};
 use crate::stored::Candidate;
 use crate::throttle::{AccountKey, Attempt};
-use crate::{Auth, CredentialError, SignedIn, erasure, one_time, trail};
+use crate::{Auth, CredentialError, SessionId, SignedIn, erasure, one_time, trail};
 
 /// How long a seed waits for its first code.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(15 * 60);
@@ -101,6 +102,7 @@ impl Auth {
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, user.id).await?;
         still(&candidate, session::hold_credential(&mut tx, user.id).await?)?;
+        may_change_factors(&mut tx, ctx, user.id).await?;
         let key = inner.keys.ensure_subject(&mut tx, ctx, subject(user.id)).await?;
         let sealed = OpenedSealedTotp {
             tenant_id: ctx.tenant(),
@@ -163,6 +165,7 @@ impl Auth {
         erasure::lock(&mut tx, id).await?;
         still(&candidate, stored::lock_credential(&mut tx, id).await?)?;
         let current = hold_session(&mut tx, ctx, id, now).await?;
+        may_change_factors(&mut tx, ctx, id).await?;
         if !stored::confirm(&mut tx, id, (waiting.enrolled_at, step), now).await? {
             return Err(CredentialError::NotEnrolled);
         }
@@ -285,6 +288,21 @@ impl Proved {
             email: &self.user.email,
             tenant: &self.tenant.name,
         }
+    }
+}
+
+/// Refuses a session that has proved less than the tenant and the user's passkeys ask for.
+pub(crate) async fn may_change_factors(
+    tx: &mut TenantTx,
+    ctx: &RequestContext,
+    user: PrincipalId,
+) -> Result<(), CredentialError> {
+    let current = ctx.session().map(SessionId::from_stored);
+    let current = current.ok_or(CredentialError::SessionRequired)?;
+    let proved = session::proved(tx, user, current).await?;
+    match proved.ok_or(CredentialError::NoUser)?.may_change_factors() {
+        true => Ok(()),
+        false => Err(CredentialError::SecondFactorRequired),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::auth::{Inner, Opened};
 use crate::mail::{Addressee, Letter};
 use crate::one_time::{self, Issued, Purpose};
 use crate::session;
-use crate::{Auth, OneTimeToken, SignInError, SignedIn, User, UserStatus, stored, trail};
+use crate::{Auth, OneTimeToken, SignInError, SignedIn, User, UserStatus, erasure, stored, trail};
 
 /// The password was right, and signing in takes a code as well. Nobody is signed in.
 #[derive(Debug)]
@@ -88,7 +88,9 @@ impl Inner {
         };
         let now = self.sources.now();
         let mut tx = self.db.begin(ctx).await?;
-        // In the order in which a change of the password takes its locks.
+        // First the user, then the credential, then the rest: in the order in which all take their locks. An erasure has the user before it
+        // has the key under which the mail is sealed.
+        erasure::lock(&mut tx, user.id).await?;
         let changed_at = session::hold_credential(&mut tx, user.id).await?;
         let changed_at = changed_at.ok_or(SignInError::InvalidChallenge)?;
         if !candidate.take(&mut tx, user.id, now).await? {

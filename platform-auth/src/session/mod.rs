@@ -9,6 +9,7 @@ mod listen;
 mod marks;
 mod metrics;
 mod proof;
+mod proved;
 mod step_up;
 mod stored;
 mod touch;
@@ -17,6 +18,7 @@ mod trail;
 pub(crate) use self::cache::{Key, Sessions};
 pub(crate) use self::find::Outcome;
 pub(crate) use self::proof::Proof;
+pub(crate) use self::proved::{cap, proved};
 pub(crate) use self::stored::{EndReason, NewSession, end_all, hold_credential, open, proof_of};
 
 pub use self::error::SessionError;

@@ -13,6 +13,11 @@ pub(crate) enum Proof {
 }
 
 impl Proof {
+    #[cfg(feature = "passkeys")]
+    pub(crate) const fn is_passkey(self) -> bool {
+        matches!(self, Self::DevicePasskey | Self::SyncedPasskey)
+    }
+
     /// As RFC 8176 names them; `rcv` is ours. Whether the key of a passkey is kept by hardware is what the authenticator says of itself.
     /// It has verified its user, so that it is two factors.
     pub(crate) const fn methods(self) -> &'static [&'static str] {

@@ -30,7 +30,8 @@ impl fmt::Debug for StepUp {
 
 impl Auth {
     /// Has the calling user prove anew who it is, for what asks for a [recent](RequestContext::require_recent) proof. The session goes on
-    /// under a new token and id, and lasts as long as one that begins now; the old one ends in the same transaction.
+    /// under a new token and id, and lasts as long as one that begins now; the old one ends in the same transaction. Where more than the
+    /// password was proved before and the password alone is now, it ends when the old one would have.
     ///
     /// # Errors
     /// [`CredentialError::WrongPassword`] and [`CredentialError::InvalidCode`] are counted, slowed down and recorded like failed sign-ins.
@@ -58,8 +59,12 @@ impl Inner {
         } = self.prove(ctx, password, "step_up").await?;
         let mut tx = self.db.begin(ctx).await?;
         let proof = proof_of(&mut tx, user.id, current).await?;
-        let proof = (proof.ok_or(CredentialError::NoUser)?, candidate.changed_at);
-        let stepped = self.renewed(tx, ctx, &candidate.stored, proof).await?;
+        let proof = proof.ok_or(CredentialError::NoUser)?;
+        let is_carried = proof != Proof::Password;
+        let proof = (proof, candidate.changed_at);
+        let stepped = self
+            .renewed(tx, ctx, &candidate.stored, (proof, is_carried))
+            .await?;
         Ok(stepped.signed_in(user, tenant))
     }
 
@@ -105,7 +110,7 @@ impl Inner {
             tx.rollback().await?;
             return Err(self.refuse_step(ctx, user, "used_code").await);
         }
-        self.renewed(tx, ctx, stored, (candidate.proof(), changed_at))
+        self.renewed(tx, ctx, stored, ((candidate.proof(), changed_at), false))
             .await
     }
 
@@ -115,11 +120,15 @@ impl Inner {
         mut tx: TenantTx,
         ctx: &RequestContext,
         stored: &StoredUser,
-        proof: (Proof, Timestamp),
+        (proof, is_carried): ((Proof, Timestamp), bool),
     ) -> Result<Opened, CredentialError> {
         let opened = self.open_session(&mut tx, ctx, stored.account, proof).await?;
         let opened = opened.filter(|(opened, _)| opened.begun.replaced.is_some());
-        let (opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
+        let (mut opened, of_user) = opened.ok_or(CredentialError::NoUser)?;
+        // A password does not prove anew what more there was.
+        if is_carried {
+            opened.go_on_as_long(&mut tx).await?;
+        }
         let event = trail::stepped_up(stored.account.id, opened.begun, proof.0);
         self.audit.record(&mut tx, &of_user, event).await?;
         tx.commit().await?;

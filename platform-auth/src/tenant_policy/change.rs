@@ -5,6 +5,7 @@ use std::sync::Arc;
 use platform_audit::{Changes, Event};
 use platform_core::pg::{TenantTx, TxEnd};
 use platform_core::{Authority, RequestContext, TenantId};
+use platform_crypto::{SUBJECTS_ERASE, SUBJECTS_HOLD};
 
 use super::{
     POLICY_MANAGE, PolicyError, PolicySettings, SecondFactorRule, StoredPolicy, TenantPolicy, stored,
@@ -117,7 +118,10 @@ impl SecondFactorRule {
             Self::All => false,
             Self::Admins => !OWN_PERMISSIONS
                 .iter()
-                .any(|info| authority.holds(info.permission())),
+                .map(|info| info.permission())
+                // Those of platform-crypto that are checked here.
+                .chain([SUBJECTS_ERASE, SUBJECTS_HOLD])
+                .any(|permission| authority.holds(permission)),
         }
     }
 }

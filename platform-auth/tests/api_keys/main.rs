@@ -15,6 +15,7 @@ mod limits;
 #[path = "../it/postbox.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod postbox;
+mod proof;
 mod rotation;
 mod services;
 mod session_only;

@@ -6,7 +6,7 @@ use platform_core::{PrincipalId, axum, sqlx};
 use serde_json::json;
 
 use super::world::{Person, World, to_user};
-use crate::support::{Answer, Call, PASSWORD};
+use crate::support::{Answer, App, Call, PASSWORD};
 
 const FIRST: &str = "seven swans on a lake";
 
@@ -257,4 +257,39 @@ async fn the_trail_names_the_admin_and_the_user() {
     assert_eq!(recorded.len(), 1);
     assert_eq!(recorded[0].0, world.admin.id);
     assert!(recorded[0].1.to_string().contains("admin"), "{recorded:?}");
+}
+
+/// Whoever made the user knows the password, and is not to keep a way in.
+#[tokio::test]
+async fn a_user_with_a_password_of_the_admins_verifies_the_address_with_one_of_its_own() {
+    let world = World::on(App::mailing_with(crate::world::config()).await).await;
+    let app = &world.app;
+    send(
+        &world,
+        &world.admin,
+        Method::POST,
+        "/users",
+        new_user("ada@example.com"),
+    )
+    .await
+    .expect(201);
+    let mails = app.mails().await;
+    let mail = mails.iter().find(|mail| mail.to == "ada@example.com").unwrap();
+    let ada = app.sign_in(&world.place, "ada@example.com", FIRST).await.token();
+    let maker = app.sign_in(&world.place, "ada@example.com", FIRST).await.token();
+
+    let body = json!({ "token": mail.token() });
+    app.post_as(&ada, "email/verify", &body)
+        .await
+        .refused(422, "invalid_body");
+    let body = json!({ "token": mail.token(), "new_password": "another correct horse" });
+    app.post_as(&ada, "email/verify", &body).await.expect(204);
+
+    app.me(&maker).await.refused(401, "invalid_token");
+    app.sign_in(&world.place, "ada@example.com", FIRST)
+        .await
+        .refused(401, "invalid_credentials");
+    app.sign_in(&world.place, "ada@example.com", "another correct horse")
+        .await
+        .expect(200);
 }

@@ -281,14 +281,20 @@ impl App {
 
     /// The token of a fresh user who has verified the address, of an app that sends mail.
     pub(crate) async fn verified_user(&self, place: &Place, email: &str) -> String {
-        let token = self.user(place, email).await;
+        self.registered(place, email).await.token()
+    }
+
+    /// The same with the answer to the registration.
+    pub(crate) async fn registered(&self, place: &Place, email: &str) -> Answer {
+        let answer = self.register(place, email).await;
+        let token = answer.token();
         let mails = self.mails().await;
         let to_user = mails
             .iter()
             .find(|mail| mail.to == email && mail.text.contains("pot1_"));
         let body = json!({ "token": to_user.unwrap().token() });
         self.post_as(&token, "email/verify", &body).await.expect(204);
-        token
+        answer
     }
 
     /// The token of an admin.

@@ -109,7 +109,7 @@ async fn in_chromium_a_passkey_is_registered_and_signs_in_on_our_page_alone() {
 async fn visits(site: &Site, browser: &Browser) {
     let app = &site.app;
     let (place, elsewhere) = (app.place().await, app.place().await);
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let user = registered.user_id();
     let as_ada = json!({ "token": registered.token() });
     let login = |place: &Place, wish: Value| {

@@ -12,7 +12,7 @@ use crate::world::{
 async fn a_passkey_whose_counter_goes_back_is_disabled_and_every_session_of_its_user_ends() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let (user, token) = (registered.user_id(), registered.token());
     let mut device = Device::new();
     let id = enrol(&app, &token, &mut device).await;

@@ -15,7 +15,7 @@ use crate::world::{
 async fn a_passkey_signs_in_without_an_address_and_without_a_code() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let (user, token) = (registered.user_id(), registered.token());
     let (_, token, _) = Authenticator::set_up(&app, &token).await;
     let mut device = Device::new();
@@ -45,7 +45,7 @@ async fn a_passkey_signs_in_without_an_address_and_without_a_code() {
 async fn a_passkey_that_may_be_copied_says_so() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let mut device = Device::synced();
     enrol(&app, &registered.token(), &mut device).await;
 
@@ -80,7 +80,7 @@ async fn the_browser_is_asked_for_a_discoverable_passkey_and_a_verified_user_and
  {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let token = registered.token();
 
     let first = begin(&app, &token).await.options;
@@ -117,7 +117,7 @@ async fn the_browser_is_asked_for_a_discoverable_passkey_and_a_verified_user_and
 async fn passkeys_are_listed_renamed_and_removed() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let (user, token) = (registered.user_id(), registered.token());
     let (mut first, mut second) = (Device::new(), Device::new());
     let id = enrol(&app, &token, &mut first).await;
@@ -215,7 +215,7 @@ async fn a_user_has_20_passkeys_at_most() {
 async fn a_service_without_passkeys_says_so() {
     let app = App::with(AuthConfig::default()).await;
     let place = app.place().await;
-    let token = app.verified_user(&place, "ada@example.com").await;
+    let token = app.user(&place, "ada@example.com").await;
     let body = json!({ "challenge": "x", "credential": {} });
 
     for answer in [

@@ -21,6 +21,7 @@ mod isolation;
 mod proof;
 mod races;
 mod refused;
+mod rule;
 mod storage;
 mod webdriver;
 mod world;

@@ -17,7 +17,7 @@ const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 async fn after_five_minutes_the_password_or_a_passkey_is_asked_for() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let token = registered.token();
     let mut device = Device::new();
     let id = enrol(&app, &token, &mut device).await;
@@ -123,7 +123,7 @@ async fn a_challenge_for_registering_is_void_once_the_password_or_the_session_is
 async fn a_changed_password_keeps_how_the_session_began() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &registered.token(), &mut device).await;
     let token = login(&app, &place, &mut device).await.token();

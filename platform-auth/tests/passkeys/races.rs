@@ -141,7 +141,7 @@ async fn nobody_is_signed_in_after_the_user_or_the_passkey_is_gone() {
     let place = app.place().await;
     let admin = app.admin(&place).await;
     for round in 0..ROUNDS {
-        let registered = app.register(&place, &format!("ada{round}@example.com")).await;
+        let registered = app.registered(&place, &format!("ada{round}@example.com")).await;
         let (user, token) = (registered.user_id(), registered.token());
         let mut device = Device::synced();
         let id = enrol(&app, &token, &mut device).await;

@@ -338,7 +338,7 @@ async fn names_are_checked() {
 async fn one_passkey_is_registered_once_in_a_tenant_and_its_user_stays_who_it_was() {
     let app = App::mailing_with(unthrottled()).await;
     let (place, elsewhere) = (app.place().await, app.place().await);
-    let ada = app.register(&place, "ada@example.com").await;
+    let ada = app.registered(&place, "ada@example.com").await;
     let bob = app.verified_user(&place, "bob@example.com").await;
     let carol = app.verified_user(&elsewhere, "carol@example.com").await;
     let mut device = Device::new();
@@ -366,7 +366,7 @@ async fn one_passkey_is_registered_once_in_a_tenant_and_its_user_stays_who_it_wa
 async fn refusals_are_in_the_trail_with_their_reason() {
     let app = App::mailing_with(unthrottled()).await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &registered.token(), &mut device).await;
     let asked: Asked = begin_login(&app, &place).await;

@@ -19,7 +19,7 @@ async fn a_dump_of_the_database_holds_no_challenge_and_not_what_a_user_calls_a_p
     let test = Box::pin(platform_core::testing::TestDb::own(&crate::support::SCHEMAS)).await;
     let app = App::on(test, config()).await;
     let place = app.place().await;
-    let token = app.verified_user(&place, "ada@example.com").await;
+    let token = app.user(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &token, &mut device).await;
     let used = begin_login(&app, &place).await;
@@ -52,7 +52,7 @@ async fn nothing_of_an_erased_users_passkeys_is_left() {
     let app = app().await;
     let place = app.place().await;
     let admin = app.admin(&place).await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &registered.token(), &mut device).await;
 
@@ -70,7 +70,7 @@ async fn nothing_of_an_erased_users_passkeys_is_left() {
 async fn a_passkey_of_a_disabled_user_signs_in_nobody() {
     let app = app().await;
     let place = app.place().await;
-    let registered = app.register(&place, "ada@example.com").await;
+    let registered = app.registered(&place, "ada@example.com").await;
     let mut device = Device::new();
     enrol(&app, &registered.token(), &mut device).await;
     let user = registered.user_id();

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use platform_core::http::Problem;
 use serde_json::json;
 
-use crate::http::problem::{of_fault, session_required};
+use crate::http::problem::{email_unverified, of_fault, second_factor_required, session_required};
 use crate::{ApiKeyError, InvalidApiKey};
 
 impl From<ApiKeyError> for Problem {
@@ -14,6 +14,9 @@ impl From<ApiKeyError> for Problem {
         match error {
             ApiKeyError::Forbidden(forbidden) => forbidden.into(),
             ApiKeyError::SessionRequired => session_required(),
+            ApiKeyError::StepUpRequired(required) => required.into(),
+            ApiKeyError::SecondFactorRequired => second_factor_required(),
+            ApiKeyError::EmailUnverified => email_unverified(),
             ApiKeyError::NotFound => Self::not_found(),
             ApiKeyError::Invalid(invalid) => of_key(invalid),
             ApiKeyError::UnknownPermission(_) => {
