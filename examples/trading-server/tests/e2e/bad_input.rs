@@ -159,7 +159,9 @@ async fn bad_bodies(api: &Api, operation: &Operation) {
                 "confirm_passkey" | "confirm_passkey_step_up" | "remove_passkey" | "rename_passkey" => {
                     &[403, 404, 422, 429]
                 }
-                _ if operation.path.starts_with("/admin/") => &[403, 422],
+                _ if operation.path.starts_with("/admin/") || operation.path.starts_with("/platform/") => {
+                    &[403, 422]
+                }
                 _ => &[422],
             };
             let (status, _) = refused(&answer, operation, &format!("{field} = {wrong}"));
