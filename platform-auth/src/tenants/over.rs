@@ -48,14 +48,16 @@ impl Inner {
         }
     }
 
-    /// The tenant, if it is one that the caller looks after. One above, beside or elsewhere is like none.
+    /// The tenant, if it is one that the caller looks after. One above, beside or elsewhere is like none, and so is the platform's own,
+    /// wherever it stands: whoever could invite an admin into it would make operators.
     pub(crate) async fn overseen(
         &self,
         ctx: &RequestContext,
         over: Oversight,
         id: TenantId,
     ) -> Result<Option<Tenant>, Fault> {
-        if over == Oversight::Parent && !self.tenants.is_below(id, ctx.tenant()).await? {
+        let of_parent = over == Oversight::Parent;
+        if of_parent && (self.is_platform(id) || !self.tenants.is_below(id, ctx.tenant()).await?) {
             return Ok(None);
         }
         Ok(self.tenants.by_id(id).await?)

@@ -1,9 +1,11 @@
 use axum::http::Method;
-use platform_core::axum;
-use platform_core::pg::{TenantVerb, Tenants};
+use platform_auth::AuthConfig;
+use platform_core::pg::{NewTenant, TenantVerb, Tenants};
+use platform_core::testing::TestDb;
+use platform_core::{RequestContext, TenantId, axum};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Place};
+use crate::support::{Answer, App, PASSWORD, Place, SCHEMAS};
 use crate::world::{Platform, call, fresh_slug, get, new_tenant, post, recorded};
 
 const CHILDREN: &str = "/admin/v1/tenants";
@@ -118,6 +120,49 @@ async fn who_is_not_below_is_like_nobody() {
         foreign.anonymised(),
         post(&world.app, &admin, CHILDREN, body).await.anonymised()
     );
+}
+
+#[tokio::test]
+async fn the_platforms_own_tenant_is_nobodys_to_look_after_from_above() {
+    let test = Box::pin(TestDb::shared(&SCHEMAS)).await;
+    let top = test.tenant().await;
+    let own = TenantId::generate(test.sources());
+    let slug = format!("t-{}", own.as_uuid().simple());
+    let row = NewTenant {
+        slug: slug.parse().unwrap(),
+        name: "Platform".to_owned(),
+        parent: Some(top),
+    };
+    let tenants = Tenants::new(&test.db());
+    let ctx = RequestContext::system(own, "make a tenant", test.sources());
+    let mut tx = test.db().begin(&ctx).await.unwrap();
+    tenants.create_in(&mut tx, &row).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut config = AuthConfig::default();
+    config.platform_tenant = Some(own);
+    let world = Platform::on(App::on(test, config).await, own).await;
+    let top = Place {
+        id: top,
+        slug: tenants.by_id(top).await.unwrap().unwrap().slug.to_string(),
+    };
+    let admin = world.app.admin(&top).await;
+
+    let path = format!("{CHILDREN}/{own}");
+    let invite = json!({ "email": "eve@example.com" });
+    post(&world.app, &admin, &format!("{path}/invitations"), invite)
+        .await
+        .refused(404, "not_found");
+    get(&world.app, &admin, &path).await.refused(404, "not_found");
+    for verb in ["suspend", "resume"] {
+        act(&world, &admin, &world.home, verb)
+            .await
+            .refused(404, "not_found");
+    }
+    let mut below = new_tenant(&fresh_slug(&world.app));
+    below["parent_id"] = json!(own);
+    post(&world.app, &admin, CHILDREN, below)
+        .await
+        .refused(422, "invalid_body");
 }
 
 #[tokio::test]
