@@ -195,6 +195,37 @@ async fn what_was_suspended_from_further_above_is_not_resumed_from_below() {
 }
 
 #[tokio::test]
+async fn whoever_stands_above_takes_a_suspension_over() {
+    let world = Platform::new().await;
+    let (_, admin) = world.make().await;
+    let (_, theirs) = child(&world, &admin).await;
+    let (bottom, lowest) = child(&world, &theirs).await;
+    act(&world, &theirs, &bottom, "suspend").await.expect(200);
+
+    act(&world, &admin, &bottom, "suspend").await.expect(200);
+
+    act(&world, &theirs, &bottom, "resume")
+        .await
+        .refused(409, "set_above");
+    for token in [&admin, &theirs] {
+        act(&world, token, &bottom, "suspend")
+            .await
+            .refused(409, "tenant_status");
+    }
+    world.act(&bottom, "suspend").await.expect(200);
+    for token in [&admin, &theirs] {
+        act(&world, token, &bottom, "resume")
+            .await
+            .refused(409, "set_above");
+    }
+    world.act(&bottom, "suspend").await.refused(409, "tenant_status");
+    world.app.me(&lowest).await.refused(403, "tenant_suspended");
+    assert_eq!(recorded(&world.app, &bottom, "tenant.suspend").await.len(), 3);
+    world.act(&bottom, "resume").await.expect(200);
+    world.app.me(&lowest).await.expect(200);
+}
+
+#[tokio::test]
 async fn without_the_permission_nobody_looks_after_tenants_below() {
     let world = Platform::new().await;
     let (top, admin) = world.make().await;
