@@ -40,7 +40,7 @@ impl Auth {
             parent,
         };
         inner.announce(ctx, "create", id).await?;
-        let tenant = match inner.create_tenant(ctx, over, id, &row).await {
+        let tenant = match inner.create_tenant(ctx, id, &row).await {
             Ok(tenant) => tenant,
             Err(error) => return Err(inner.take_back(ctx, "create", id, error).await),
         };
@@ -146,16 +146,15 @@ impl Inner {
     async fn create_tenant(
         &self,
         ctx: &RequestContext,
-        over: Oversight,
         id: TenantId,
         new: &NewTenant,
     ) -> Result<Tenant, OverseeError> {
         let under = self.under(ctx, id);
         let mut tx = self.db.begin(&under).await?;
-        if over == Oversight::Parent {
+        if let Some(parent) = new.parent {
             let max = Tenants::SUBTREE_MAX;
-            // The one above is in every read of its subtree too.
-            if self.tenants.count_below_in(&mut tx, ctx.tenant()).await? + 1 >= max {
+            // Whoever makes it: it stands below everybody above. Each of those is in every read of its subtree too.
+            if self.tenants.most_below_in(&mut tx, parent).await? + 1 >= max {
                 return Err(OverseeError::TooMany { max: max - 1 });
             }
         }

@@ -1,12 +1,13 @@
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
+use futures::future::join3;
 use platform_auth::AuthConfig;
 use platform_core::pg::{NewTenant, TenantVerb, Tenants};
 use platform_core::testing::TestDb;
-use platform_core::{RequestContext, TenantId, axum};
+use platform_core::{RequestContext, TenantId, axum, sqlx};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, App, PASSWORD, Place, SCHEMAS};
-use crate::world::{Platform, call, fresh_slug, get, new_tenant, post, recorded};
+use crate::world::{Platform, TENANTS, call, fresh_slug, get, new_tenant, post, recorded};
 
 const CHILDREN: &str = "/admin/v1/tenants";
 
@@ -269,4 +270,65 @@ async fn tenants_stand_below_one_another_only_so_deep() {
     post(&world.app, &admin, CHILDREN, body)
         .await
         .refused(422, "invalid_body");
+}
+
+/// Puts tenants right below one.
+async fn fill(world: &Platform, above: &Place, count: usize) {
+    sqlx::query(
+        "with made as (
+           insert into platform_core.tenant (id, slug, name, status, parent_id, created_at)
+           select gen_random_uuid(), gen_random_uuid()::text, 'x', 'active', $1, now() from generate_series(1, $2) returning id
+         )
+         insert into platform_core.tenant_closure (ancestor, descendant, depth)
+         select $1, id, 1 from made union all select id, id, 0 from made",
+    )
+    .bind(above.id)
+    .bind(i32::try_from(count).unwrap())
+    .execute(&mut world.app.superuser().await)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn only_so_many_tenants_stand_below_one_at_any_depth_and_whoever_makes_them() {
+    let test = Box::pin(TestDb::own(&SCHEMAS)).await;
+    let id = test.tenant().await;
+    let mut config = AuthConfig::default();
+    config.platform_tenant = Some(id);
+    let world = Platform::on(App::on(test, config).await, id).await;
+    let (top, admin) = world.make().await;
+    let (left, lefts) = child(&world, &admin).await;
+    let (right, rights) = child(&world, &admin).await;
+    // With those two there is room for one more.
+    fill(&world, &top, Tenants::SUBTREE_MAX - 4).await;
+    let make = async |token: &str, path: &str, parent: &Place| {
+        let mut body = new_tenant(&fresh_slug(&world.app));
+        body["parent_id"] = json!(parent.id);
+        post(&world.app, token, path, body).await
+    };
+
+    let (one, other, third) = join3(
+        make(&lefts, CHILDREN, &left),
+        make(&rights, CHILDREN, &right),
+        make(&world.operator, TENANTS, &right),
+    )
+    .await;
+
+    let answers = [one, other, third];
+    let made = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!(made.count(), 1);
+    for answer in answers
+        .iter()
+        .filter(|answer| answer.status != StatusCode::CREATED)
+    {
+        answer.refused(409, "too_many");
+    }
+    make(&lefts, CHILDREN, &left).await.refused(409, "too_many");
+    make(&world.operator, TENANTS, &right)
+        .await
+        .refused(409, "too_many");
+    let subtree = Tenants::new(&world.app.db).subtree(top.id).await.unwrap();
+    assert_eq!(subtree.tenants().len(), Tenants::SUBTREE_MAX);
 }

@@ -167,22 +167,33 @@ impl Tenants {
         Ok(rows.into_iter().map(Row::into_tenant).collect())
     }
 
-    /// How many tenants stand below one, counted no further than [`Tenants::SUBTREE_MAX`]. Until `tx` ends nobody else who asks the same
-    /// in a transaction is answered, so that a bound on them holds.
+    /// How many tenants stand below `parent` or below one above it, whichever has the most, counted no further than
+    /// [`Tenants::SUBTREE_MAX`]. A tenant that is made below `parent` is one more for each of them. Until `tx` ends nobody else who asks
+    /// for any of them is answered, so that a bound on them holds; they are locked from the top down, as everybody does who asks.
     ///
     /// # Errors
     /// [`DbError`] when the database fails.
-    pub async fn count_below_in(&self, tx: &mut TenantTx, above: TenantId) -> Result<usize, DbError> {
-        sqlx::query("select from platform_core.tenant where id = $1 for no key update")
-            .bind(above)
-            .execute(&mut *tx)
-            .await?;
-        let count: i64 = sqlx::query_scalar(
-            "select count(*) from (
-               select from platform_core.tenant_closure where ancestor = $1 and depth > 0 limit $2
-             ) below",
+    pub async fn most_below_in(&self, tx: &mut TenantTx, parent: TenantId) -> Result<usize, DbError> {
+        sqlx::query(
+            "select from platform_core.tenant t join platform_core.tenant_closure c on c.ancestor = t.id
+             where c.descendant = $1
+             order by c.depth desc for no key update of t",
         )
-        .bind(above)
+        .bind(parent)
+        .execute(&mut *tx)
+        .await?;
+        // A statement of its own, which sees what those have made who had the locks before.
+        let count: i64 = sqlx::query_scalar(
+            "select coalesce(max(below.count), 0)
+             from platform_core.tenant_closure above
+             cross join lateral (
+               select count(*) from (
+                 select from platform_core.tenant_closure where ancestor = above.ancestor and depth > 0 limit $2
+               ) counted
+             ) below
+             where above.descendant = $1",
+        )
+        .bind(parent)
         .bind(i64::try_from(Self::SUBTREE_MAX).unwrap_or(i64::MAX))
         .fetch_one(&mut *tx)
         .await?;
