@@ -309,7 +309,13 @@ macro_rules! held {
     )+};
 }
 
-held!(RegisterError, SignInError, CredentialError, MailRequestError);
+held!(
+    RegisterError,
+    SignInError,
+    CredentialError,
+    MailRequestError,
+    InviteError
+);
 
 #[cfg(feature = "passkeys")]
 held!(PasskeyError);
