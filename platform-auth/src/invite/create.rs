@@ -1,6 +1,6 @@
 //! Inviting, seeing who is invited, and revoking.
 
-use platform_core::{PrincipalId, RequestContext};
+use platform_core::{PrincipalId, RequestContext, TenantId};
 use platform_crypto::{OpenError, Secret};
 
 use super::stored::{self, Open, OpenedSealedInvitation};
@@ -26,6 +26,16 @@ impl Auth {
     /// hour, revoked ones included; [`InviteError::TooManyAttempts`] when the address was invited too often of late; it needs
     /// [`USERS_INVITE`].
     pub async fn invite(&self, ctx: &RequestContext, new: NewInvitation) -> Result<Invited, InviteError> {
+        self.invite_from(ctx, new, None).await
+    }
+
+    /// The same for somebody who acts from another tenant, which the trail names.
+    pub(crate) async fn invite_from(
+        &self,
+        ctx: &RequestContext,
+        new: NewInvitation,
+        by_tenant: Option<TenantId>,
+    ) -> Result<Invited, InviteError> {
         let inner = &*self.inner;
         ctx.require(USERS_INVITE).map_err(AuthzError::from)?;
         let email = EmailAddress::parse(&new.email)?;
@@ -109,7 +119,7 @@ impl Auth {
             expires_at: row.expires_at,
             roles: roles.clone(),
         };
-        let event = trail::invited(invitation.id, &email, (new.role, &roles));
+        let event = trail::invited(invitation.id, &email, (new.role, &roles), by_tenant);
         change.commit(event).await?;
         Ok(Invited {
             invitation,

@@ -1,7 +1,7 @@
 //! Making tenants.
 
 use platform_core::pg::{NewTenant, Tenant, TenantStatus, Tenants};
-use platform_core::{PrincipalKind, RequestContext, TenantId};
+use platform_core::{RequestContext, TenantId};
 
 use super::{FirstAdmin, MadeTenant, NewOverseenTenant, OverseeError, Oversight, trail};
 use crate::auth::Inner;
@@ -50,7 +50,10 @@ impl Auth {
                 email,
                 password: Some(password),
             }) => {
-                let made = self.ensure_user(id, &email, password, Role::Admin).await?;
+                let (job, by) = inner.job_for(ctx, id, "make an admin");
+                let made = self
+                    .ensure_user_in(&job, (&email, password), Role::Admin, by)
+                    .await?;
                 admin = Some(made.id());
             }
             Some(FirstAdmin {
@@ -103,18 +106,14 @@ impl Auth {
         tenant: TenantId,
         email: String,
     ) -> Result<Invited, OverseeError> {
-        let job = RequestContext::system(tenant, "invite an admin", &self.inner.sources);
-        let job = match ctx.principal().kind() {
-            PrincipalKind::System => job,
-            _ => job.on_behalf_of(self.inner.under(ctx, tenant).principal().clone()),
-        };
+        let (job, by) = self.inner.job_for(ctx, tenant, "invite an admin");
         let new = NewInvitation {
             email,
             role: Role::Admin,
             roles: Vec::new(),
             valid_for: None,
         };
-        Ok(self.invite(&job, new).await?)
+        Ok(self.invite_from(&job, new, by).await?)
     }
 }
 
