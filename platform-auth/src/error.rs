@@ -313,7 +313,13 @@ macro_rules! held {
     )+};
 }
 
-held!(RegisterError, SignInError, CredentialError, MailRequestError);
+held!(
+    RegisterError,
+    SignInError,
+    CredentialError,
+    MailRequestError,
+    InviteError
+);
 
 #[cfg(feature = "passkeys")]
 held!(PasskeyError);

@@ -145,27 +145,38 @@ impl Auth {
         password: SecretString,
         role: Role,
     ) -> Result<Ensured, RegisterError> {
+        let ctx = RequestContext::system(tenant, "ensure user", &self.inner.sources);
+        self.ensure_user_in(&ctx, (email, password), role, None).await
+    }
+
+    /// The same in the context of a job, for somebody who acts from another tenant, which the trail names.
+    pub(crate) async fn ensure_user_in(
+        &self,
+        ctx: &RequestContext,
+        (email, password): (&str, SecretString),
+        role: Role,
+        by_tenant: Option<TenantId>,
+    ) -> Result<Ensured, RegisterError> {
         let inner = &*self.inner;
-        let ctx = RequestContext::system(tenant, "ensure user", &inner.sources);
         let registration = Registration {
             email: email.to_owned(),
             password,
             first_name: None,
             last_name: None,
         };
-        let policy = inner.tenant_policy(tenant).await?;
+        let policy = inner.tenant_policy(ctx.tenant()).await?;
         let checked = inner.check(registration, &policy).await?;
-        if let Some(known) = inner.candidate(&ctx, &checked.email).await? {
+        if let Some(known) = inner.candidate(ctx, &checked.email).await? {
             return Ok(Ensured::Existing(known.stored.account.id));
         }
         let phc = inner.hasher.hash(checked.password.clone()).await?;
         let account = inner.new_account(role);
-        let mut tx = inner.db.begin(&ctx).await?;
-        match inner.store(&mut tx, &ctx, account, &checked, &phc).await {
+        let mut tx = inner.db.begin(ctx).await?;
+        match inner.store(&mut tx, ctx, account, &checked, &phc).await {
             Ok(()) => {}
             Err(RegisterError::EmailTaken) => {
                 drop(tx);
-                let known = inner.candidate(&ctx, &checked.email).await?;
+                let known = inner.candidate(ctx, &checked.email).await?;
                 let known = known.ok_or(RegisterError::EmailTaken)?;
                 return Ok(Ensured::Existing(known.stored.account.id));
             }
@@ -173,8 +184,8 @@ impl Auth {
         }
         // Whoever runs the service answers for the address.
         verified(&mut tx, account.id, account.created_at).await?;
-        let event = trail::registered(account, &checked.email, None);
-        inner.audit.record(&mut tx, &ctx, event).await?;
+        let event = trail::registered_by(account, &checked.email, by_tenant);
+        inner.audit.record(&mut tx, ctx, event).await?;
         tx.commit().await?;
         Ok(Ensured::Created(account.id))
     }

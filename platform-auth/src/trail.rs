@@ -1,7 +1,7 @@
 //! What the audit trail says of users and sessions.
 
 use platform_audit::{Action, Activity, Changes, Event, Outcome, Retention, Severity, SignInFailure};
-use platform_core::{PrincipalId, Timestamp};
+use platform_core::{PrincipalId, TenantId, Timestamp};
 use platform_crypto::mask_email;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -33,6 +33,15 @@ pub(crate) fn registered(account: Account, email: &EmailAddress, session: Option
     let event = platform_audit::registered(account.id, email.as_entered()).changes(changes);
     match session {
         Some(begun) => begun.named(event),
+        None => event,
+    }
+}
+
+/// A user was made by the service, or by somebody who acts from another tenant.
+pub(crate) fn registered_by(account: Account, email: &EmailAddress, by_tenant: Option<TenantId>) -> Event {
+    let event = registered(account, email, None);
+    match by_tenant {
+        Some(tenant) => event.detail(json!({ "email": mask_email(email.as_entered()), "by_tenant": tenant })),
         None => event,
     }
 }

@@ -242,6 +242,13 @@ impl RequestContext {
         self
     }
 
+    /// The same context, in the request that brought it about: a job that somebody waits for is found under the id of the request.
+    #[must_use]
+    pub fn in_request(mut self, meta: RequestMeta) -> Self {
+        self.meta = meta;
+        self
+    }
+
     /// The same context, bound to the session whose credential was shown.
     #[must_use]
     pub fn in_session(mut self, session: uuid::Uuid) -> Self {

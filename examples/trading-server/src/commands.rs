@@ -18,7 +18,7 @@ use crate::database::{Database, self_check};
 use crate::exit::Exit;
 use crate::ready::Ready;
 use crate::refusal::{OrRefuse, Refusal};
-use crate::tenants::{create_tenant as create_tenant_row, look_after, make_up_password};
+use crate::tenants::{create_tenant as create_tenant_row, look_after, make_up_password, to_go_on_with};
 use crate::{demo, keyring, keys as tasks, market, trail};
 
 /// Starts everything and serves until it is told to stop.
@@ -190,7 +190,7 @@ pub async fn create_tenant(
             Err(error) => return Err(Refusal::new(Exit::Usage, anyhow::Error::new(error))),
         };
         let tenant = match known {
-            Some(tenant) => tenant.id,
+            Some(tenant) => to_go_on_with(handles, db, tenant).await?,
             None => create_tenant_row(db, handles, (&new.slug, &new.name), new.host.as_deref()).await?,
         };
         let password = make_up_password(db.sources());

@@ -29,13 +29,17 @@ impl Credentials {
     }
 }
 
+/// Is it one of the demo tenants? One below another tenant is its administrators', whatever they call it.
+pub fn is_demo(tenant: &Tenant) -> bool {
+    tenant.parent.is_none() && TENANTS.iter().any(|(slug, _)| *slug == tenant.slug.as_str())
+}
+
 /// Makes the demo tenants on a database that has no other tenant. `None` when there was nothing to do.
 ///
 /// # Errors
 /// [`Refusal`] when the database fails; started again it goes on where it stopped.
 pub async fn seed(db: &Db, handles: &Handles, demo: &config::Demo) -> Result<Option<Credentials>, Refusal> {
     let existing = handles.tenants.list(None, 3).await.or_refuse(Exit::Unavailable)?;
-    let is_demo = |tenant: &Tenant| TENANTS.iter().any(|(slug, _)| *slug == tenant.slug.as_str());
     if !demo.enabled || !existing.iter().all(is_demo) {
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use platform_auth::{DnsResolver, TxtResolver};
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Sources, TenantId, error_chain};
@@ -78,6 +79,15 @@ async fn platform_tenant(db: &Db, settings: &PlatformSettings) -> Result<Option<
         .or_refuse(Exit::Unavailable)?;
     if found.is_none() {
         tracing::warn!("there is no tenant {slug} yet, and so no operator of the platform");
+    }
+    // Whoever administers a tenant may make others below it: that one's admins would be operators of everything.
+    if found.as_ref().is_some_and(|tenant| tenant.parent.is_some()) {
+        return Err(Refusal::new(
+            Exit::Configuration,
+            anyhow!(
+                "the tenant {slug} stands below another one, and so cannot be the platform's own: name another one in platform.tenant"
+            ),
+        ));
     }
     Ok(found.map(|tenant| tenant.id))
 }

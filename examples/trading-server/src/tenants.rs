@@ -9,6 +9,7 @@ use platform_core::{RequestContext, Sources, TenantId};
 
 use crate::cli::TenantTask;
 use crate::compose::Handles;
+use crate::demo;
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
 
@@ -60,6 +61,33 @@ pub async fn create_tenant(
         .or_refuse(Exit::Unavailable)?;
     tx.commit().await.or_refuse(Exit::Unavailable)?;
     Ok(tenant.id)
+}
+
+/// A tenant that is there already, if it is one that an earlier run made and did not finish. Whoever administers a tenant may make others
+/// below it, of any short name that is free: what is found under a name need not be what the operator means, and nobody is made an
+/// administrator of it by mistake. The demo tenants have users from the start, and may be given one more.
+///
+/// # Errors
+/// [`Exit::Findings`] when it stands below another tenant or has users; [`Exit::Unavailable`].
+pub async fn to_go_on_with(handles: &Handles, db: &Db, known: Tenant) -> Result<TenantId, Refusal> {
+    let slug = &known.slug;
+    if known.parent.is_some() {
+        return Err(Refusal::new(
+            Exit::Findings,
+            anyhow!(
+                "the tenant {slug} stands below another one, whose administrators made it; take another short name"
+            ),
+        ));
+    }
+    let ctx = RequestContext::system(known.id, "look for users", db.sources());
+    let users = handles.auth.list_users(&ctx, None, 1).await;
+    if !demo::is_demo(&known) && !users.or_refuse(Exit::Unavailable)?.is_empty() {
+        return Err(Refusal::new(
+            Exit::Findings,
+            anyhow!("the tenant {slug} and users of it exist already"),
+        ));
+    }
+    Ok(known.id)
 }
 
 /// The tenant of this short name.

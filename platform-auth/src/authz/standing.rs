@@ -88,11 +88,14 @@ impl Standing {
     }
 }
 
-/// The status of a user who has not been erased, locked.
+/// The status of a user who has not been erased, locked. A service principal is no user: it has routes of its own, which take more.
 async fn known(tx: &mut TenantTx, user: PrincipalId) -> Result<UserStatus, AuthzError> {
-    erasure::lock(tx, user).await?;
+    if !erasure::lock(tx, user).await? {
+        return Err(AuthzError::NotFound);
+    }
     let status: Option<String> = sqlx::query_scalar(
-        "select status from platform_auth.subject where tenant_id = $1 and id = $2 and erased_at is null",
+        "select status from platform_auth.subject
+         where tenant_id = $1 and id = $2 and kind = 'human' and erased_at is null",
     )
     .bind(tx.tenant())
     .bind(user)
@@ -105,7 +108,8 @@ async fn known(tx: &mut TenantTx, user: PrincipalId) -> Result<UserStatus, Authz
 
 async fn set_status(tx: &mut TenantTx, user: PrincipalId, status: UserStatus) -> Result<(), DbError> {
     sqlx::query(
-        "update platform_auth.subject set status = $3 where tenant_id = $1 and id = $2 and erased_at is null",
+        "update platform_auth.subject set status = $3
+         where tenant_id = $1 and id = $2 and kind = 'human' and erased_at is null",
     )
     .bind(tx.tenant())
     .bind(user)

@@ -3,22 +3,30 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platform_core::pg::TenantTx;
-use platform_core::{PrincipalId, RequestContext};
+use platform_core::{RequestContext, TenantId};
 
+use super::trail::From;
 use super::{CLAIM_LIFETIME, HOSTS_MAX, HostError, HostName, TenantHost, stored, trail};
 use crate::Fault;
 use crate::auth::Inner;
 
 impl Inner {
-    /// Claims a name; `vouched` lets it stand for the tenant at once.
+    /// Claims a name. Who does so from the platform vouches for it: it stands for the tenant at once.
     pub(super) async fn claim_host(
         &self,
         ctx: &RequestContext,
         host: &HostName,
-        (by, vouched): (Option<PrincipalId>, bool),
+        from: From,
     ) -> Result<TenantHost, HostError> {
         let now = self.sources.now();
+        let (by, vouched) = match from {
+            From::Within => (ctx.principal().id(), false),
+            From::Platform(_) | From::Closing(_) => (None, true),
+        };
         let mut tx = self.db.begin(ctx).await?;
+        if !stored::lock_tenant(&mut tx).await? {
+            return Err(HostError::NotFound);
+        }
         stored::forget_expired(&mut tx, now).await?;
         if stored::count_others(&mut tx, host).await? >= i64::from(HOSTS_MAX) {
             return Err(HostError::TooMany { max: HOSTS_MAX });
@@ -42,7 +50,7 @@ impl Inner {
             false => trail::claimed(host),
             true => {
                 self.let_stand(&mut tx, host).await?;
-                trail::verified(host, "operator")
+                trail::verified(host, from)
             }
         };
         self.audit.record(&mut tx, ctx, event).await?;
@@ -59,12 +67,33 @@ impl Inner {
         }
     }
 
-    pub(super) async fn remove_host(&self, ctx: &RequestContext, host: &HostName) -> Result<(), HostError> {
+    /// Gives every name of a tenant up that is closed in this transaction, verified or claimed: another tenant may have it.
+    pub(crate) async fn give_hosts_up(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        by_tenant: Option<TenantId>,
+    ) -> Result<(), Fault> {
+        for host in stored::remove_all(tx).await? {
+            let event = trail::removed(&host, From::Closing(by_tenant));
+            self.audit.record(tx, ctx, event).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_host(
+        &self,
+        ctx: &RequestContext,
+        host: &HostName,
+        from: From,
+    ) -> Result<(), HostError> {
         let mut tx = self.db.begin(ctx).await?;
         if !stored::remove(&mut tx, host).await? {
             return Err(HostError::NotFound);
         }
-        self.audit.record(&mut tx, ctx, trail::removed(host)).await?;
+        self.audit
+            .record(&mut tx, ctx, trail::removed(host, from))
+            .await?;
         tx.commit().await?;
         Ok(())
     }

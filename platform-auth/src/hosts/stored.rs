@@ -50,12 +50,20 @@ pub(super) async fn forget_expired(tx: &mut TenantTx, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// How many names the tenant has beside this one. Until the transaction ends nobody else counts.
+/// Locks the tenant before any of its names, as closing it does: until the transaction ends nobody counts its names or closes it. Says
+/// whether it is not closed yet.
+pub(super) async fn lock_tenant(tx: &mut TenantTx) -> Result<bool, DbError> {
+    let open = sqlx::query(
+        "select from platform_core.tenant where id = $1 and status <> 'closed' for no key update",
+    )
+    .bind(tx.tenant())
+    .execute(&mut *tx)
+    .await?;
+    Ok(open.rows_affected() == 1)
+}
+
+/// How many names the tenant, which is locked, has beside this one.
 pub(super) async fn count_others(tx: &mut TenantTx, host: &HostName) -> Result<i64, DbError> {
-    sqlx::query("select from platform_core.tenant where id = $1 for no key update")
-        .bind(tx.tenant())
-        .execute(&mut *tx)
-        .await?;
     let count = sqlx::query_scalar(
         "select count(*) from (
            select host from platform_auth.host_claim where tenant_id = $1
@@ -140,6 +148,23 @@ pub(super) async fn remove(tx: &mut TenantTx, host: &HostName) -> Result<bool, D
     .fetch_one(&mut *tx)
     .await?;
     Ok(removed > 0)
+}
+
+/// Deletes every claim, and lets no name stand for the tenant any longer; says which there were, in order.
+pub(super) async fn remove_all(tx: &mut TenantTx) -> Result<Vec<HostName>, DbError> {
+    let removed: Vec<String> = sqlx::query_scalar(
+        "with claim as (
+           delete from platform_auth.host_claim where tenant_id = $1 returning host
+         ),
+         standing as (
+           delete from platform_core.tenant_host where owner = $1 returning host
+         )
+         select host from claim union select host from standing order by host",
+    )
+    .bind(tx.tenant())
+    .fetch_all(&mut *tx)
+    .await?;
+    Ok(removed.into_iter().map(HostName::from_stored).collect())
 }
 
 /// One of the tenant's names, or all of them in order: there are not many.

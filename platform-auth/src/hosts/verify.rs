@@ -32,6 +32,9 @@ impl Auth {
 
         let now = inner.sources.now();
         let mut tx = inner.db.begin(ctx).await?;
+        if !stored::lock_tenant(&mut tx).await? {
+            return Err(HostError::NotFound);
+        }
         if !stored::verified(&mut tx, (host, &challenge), now).await? {
             // Claimed anew, given up or verified since.
             return Err(HostError::NotFound);
@@ -39,7 +42,7 @@ impl Auth {
         inner.let_stand(&mut tx, host).await?;
         inner
             .audit
-            .record(&mut tx, ctx, trail::verified(host, "dns"))
+            .record(&mut tx, ctx, trail::verified(host, trail::From::Within))
             .await?;
         tx.commit().await?;
         tracing::info!(tenant.id = %ctx.tenant(), "{host} stands for tenant {} now", ctx.tenant());

@@ -16,7 +16,7 @@ use super::account::NO_STORE;
 use super::account::Uncached;
 use super::body::{SignedInBody, Token};
 use super::cookie::Client;
-use super::problem::of_fault;
+use super::problem::{of_fault, too_many_attempts};
 use crate::{
     AcceptError, Acceptance, Auth, Invitation, InvitationId, InviteError, Invited, NewInvitation, Role,
     RoleId,
@@ -111,7 +111,8 @@ pub struct AcceptBody {
     responses(
         (status = 201, description = "The invitation, and its token where no mail is sent.", body = InvitedBody),
         (status = 403, description = "`forbidden`: needs `users:invite`; `exceeds_own_rights`: the caller lacks a permission that the roles give", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`too_many` with the `max` that may be open", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`too_many` with the `max` that may be open, or be made within an hour", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_attempts`: the address was invited too often of late, `Retry-After` says for how long to wait", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_body` with the field to correct", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
@@ -266,6 +267,7 @@ impl From<InviteError> for Problem {
                 let text = InviteError::InvalidLifetime.to_string();
                 Self::invalid_body().field("expires_in_s", "out_of_range", text)
             }
+            InviteError::TooManyAttempts { retry_after } => too_many_attempts(retry_after),
             InviteError::Fault(fault) => of_fault(fault),
         }
     }

@@ -1,17 +1,18 @@
 //! Inviting, seeing who is invited, and revoking.
 
-use platform_core::{PrincipalId, RequestContext};
+use platform_core::{PrincipalId, RequestContext, TenantId};
 use platform_crypto::{OpenError, Secret};
 
 use super::stored::{self, Open, OpenedSealedInvitation};
 use super::{
-    Invitation, InvitationId, InviteError, Invited, LIFETIME, LIFETIME_MAX, LIFETIME_MIN, NewInvitation,
-    OPEN_MAX, ROLES_MAX, USERS_INVITE, trail,
+    HOUR, IN_AN_HOUR_MAX, Invitation, InvitationId, InviteError, Invited, LIFETIME, LIFETIME_MAX,
+    LIFETIME_MIN, NewInvitation, OPEN_MAX, ROLES_MAX, USERS_INVITE, trail,
 };
 use crate::auth::Inner;
 use crate::authz::{Change, Offered};
 use crate::erasure::subject;
 use crate::mail::{Addressee, Letter};
+use crate::throttle::AccountKey;
 use crate::{Auth, AuthzError, EmailAddress, Fault, one_time};
 
 /// A page, and one more to see whether another follows.
@@ -21,9 +22,20 @@ impl Auth {
     /// Invites somebody. Where the service sends mail the token goes to the address, otherwise to the caller, once.
     ///
     /// # Errors
-    /// [`InviteError::Access`] when the caller would give away more than it holds, or when 100 invitations are open; it needs
+    /// [`InviteError::Access`] when the caller would give away more than it holds, or when 100 invitations are open or were made within an
+    /// hour, revoked ones included; [`InviteError::TooManyAttempts`] when the address was invited too often of late; it needs
     /// [`USERS_INVITE`].
     pub async fn invite(&self, ctx: &RequestContext, new: NewInvitation) -> Result<Invited, InviteError> {
+        self.invite_from(ctx, new, None).await
+    }
+
+    /// The same for somebody who acts from another tenant, which the trail names.
+    pub(crate) async fn invite_from(
+        &self,
+        ctx: &RequestContext,
+        new: NewInvitation,
+        by_tenant: Option<TenantId>,
+    ) -> Result<Invited, InviteError> {
         let inner = &*self.inner;
         ctx.require(USERS_INVITE).map_err(AuthzError::from)?;
         let email = EmailAddress::parse(&new.email)?;
@@ -41,6 +53,14 @@ impl Auth {
         let tenant = inner.tenants.by_id(ctx.tenant()).await?;
         let tenant = tenant.ok_or(AuthzError::NotFound)?;
         inner.warm_keys(ctx).await?;
+        let account = AccountKey::of_mail(ctx.tenant(), &email, "invite");
+        let (throttle, wait_max) = (&inner.requests.throttle, inner.config.passwords.wait_max);
+        // Dropped it counts, whatever becomes of the invitation.
+        drop(
+            throttle
+                .begin(account, None, inner.sources.now(), wait_max)
+                .await?,
+        );
 
         let mut change = Change::begin(self, ctx, USERS_INVITE).await?;
         let offered = Offered {
@@ -49,8 +69,12 @@ impl Auth {
         };
         change.may_offer(offered).await?;
         let (now, invited_by) = (change.now, ctx.principal().id());
-        if stored::count(&mut change.tx, now).await? >= i64::from(OPEN_MAX) {
+        let counted = stored::count(&mut change.tx, now, now - HOUR).await?;
+        if counted.open >= i64::from(OPEN_MAX) {
             return Err(AuthzError::TooMany { max: OPEN_MAX }.into());
+        }
+        if counted.lately >= i64::from(IN_AN_HOUR_MAX) {
+            return Err(AuthzError::TooMany { max: IN_AN_HOUR_MAX }.into());
         }
         stored::forget_expired(&mut change.tx, now).await?;
         let invitee = PrincipalId::generate(&inner.sources);
@@ -95,7 +119,7 @@ impl Auth {
             expires_at: row.expires_at,
             roles: roles.clone(),
         };
-        let event = trail::invited(invitation.id, &email, (new.role, &roles));
+        let event = trail::invited(invitation.id, &email, (new.role, &roles), by_tenant);
         change.commit(event).await?;
         Ok(Invited {
             invitation,

@@ -1,5 +1,7 @@
 //! Why nobody was invited, or nobody accepted.
 
+use std::time::Duration;
+
 use crate::{AuthzError, Fault, InvalidEmail, InvalidRegistration, RegisterError, TenantRefused};
 
 /// Nobody was invited, and no invitation shown or revoked.
@@ -15,6 +17,12 @@ pub enum InviteError {
     /// Shorter than an hour or longer than 30 days.
     #[error("an invitation is open for an hour at least and 30 days at most")]
     InvalidLifetime,
+    /// The address was invited too often of late. Try again after this long.
+    #[error("the address was invited too often of late")]
+    TooManyAttempts {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// The service could not do its part.
     #[error("the invitation could not be made, shown or revoked")]
     Fault(#[source] Fault),

@@ -28,6 +28,10 @@ pub const USERS_INVITE: Permission = Permission::new("users:invite");
 /// How many invitations of a tenant may be open.
 pub(crate) const OPEN_MAX: u32 = 100;
 
+/// How many people a tenant may invite in an hour, whatever has become of the invitations: each is mail to somebody who asked for none.
+pub(crate) const IN_AN_HOUR_MAX: u32 = 100;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 /// How many roles of a tenant's own an invitation may name.
 pub(crate) const ROLES_MAX: usize = 10;
 

@@ -73,17 +73,29 @@ pub(super) async fn insert(tx: &mut TenantTx, new: &New<'_>) -> Result<(), DbErr
     Ok(())
 }
 
-/// How many are open.
-pub(super) async fn count(tx: &mut TenantTx, now: Timestamp) -> Result<i64, DbError> {
-    let count = sqlx::query_scalar(
-        "select count(*) from platform_auth.invitation
-         where tenant_id = $1 and accepted_at is null and revoked_at is null and expires_at > $2",
+/// How many invitations a tenant has.
+#[derive(sqlx::FromRow)]
+pub(super) struct Counted {
+    /// That are open.
+    pub(super) open: i64,
+    /// That were made lately, whatever has become of them.
+    pub(super) lately: i64,
+}
+
+/// How many are open, and how many were made after an instant.
+pub(super) async fn count(tx: &mut TenantTx, now: Timestamp, after: Timestamp) -> Result<Counted, DbError> {
+    let counted = sqlx::query_as(
+        "select
+           (select count(*) from platform_auth.invitation
+            where tenant_id = $1 and accepted_at is null and revoked_at is null and expires_at > $2) as open,
+           (select count(*) from platform_auth.invitation where tenant_id = $1 and invited_at > $3) as lately",
     )
     .bind(tx.tenant())
     .bind(now)
+    .bind(after)
     .fetch_one(&mut *tx)
     .await?;
-    Ok(count)
+    Ok(counted)
 }
 
 /// Forgets whom those had invited that nobody has accepted in time.

@@ -1,7 +1,7 @@
 //! What the audit trail says of invitations. The address is masked: nobody can erase an event.
 
 use platform_audit::{Action, Activity, Event, Outcome, Severity};
-use platform_core::PrincipalId;
+use platform_core::{PrincipalId, TenantId};
 use platform_crypto::mask_email;
 use serde_json::json;
 
@@ -14,12 +14,22 @@ const REVOKED: Action = Action::new("auth.invitation_revoke");
 
 const INVITATION: &str = "invitation";
 
-pub(super) fn invited(id: InvitationId, email: &EmailAddress, (role, roles): (Role, &[RoleId])) -> Event {
+/// `by_tenant`: from where, when it was none of the tenant's own people.
+pub(super) fn invited(
+    id: InvitationId,
+    email: &EmailAddress,
+    (role, roles): (Role, &[RoleId]),
+    by_tenant: Option<TenantId>,
+) -> Event {
+    let mut detail = json!({ "email": mask_email(email.as_entered()), "role": role, "roles": roles });
+    if let Some(by_tenant) = by_tenant {
+        detail["by_tenant"] = json!(by_tenant);
+    }
     Event::new(INVITED, Outcome::Success)
         .activity(Activity::Grant)
         .severity(Severity::Medium)
         .target(INVITATION, id.to_string())
-        .detail(json!({ "email": mask_email(email.as_entered()), "role": role, "roles": roles }))
+        .detail(detail)
 }
 
 pub(super) fn accepted(id: InvitationId, user: PrincipalId) -> Event {

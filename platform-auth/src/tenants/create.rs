@@ -1,7 +1,7 @@
 //! Making tenants.
 
 use platform_core::pg::{NewTenant, Tenant, TenantStatus, Tenants};
-use platform_core::{PrincipalKind, RequestContext, TenantId};
+use platform_core::{RequestContext, TenantId};
 
 use super::{FirstAdmin, MadeTenant, NewOverseenTenant, OverseeError, Oversight, trail};
 use crate::auth::Inner;
@@ -40,7 +40,7 @@ impl Auth {
             parent,
         };
         inner.announce(ctx, "create", id).await?;
-        let tenant = match inner.create_tenant(ctx, over, id, &row).await {
+        let tenant = match inner.create_tenant(ctx, id, &row).await {
             Ok(tenant) => tenant,
             Err(error) => return Err(inner.take_back(ctx, "create", id, error).await),
         };
@@ -50,7 +50,10 @@ impl Auth {
                 email,
                 password: Some(password),
             }) => {
-                let made = self.ensure_user(id, &email, password, Role::Admin).await?;
+                let (job, by) = inner.job_for(ctx, id, "make an admin");
+                let made = self
+                    .ensure_user_in(&job, (&email, password), Role::Admin, by)
+                    .await?;
                 admin = Some(made.id());
             }
             Some(FirstAdmin {
@@ -103,18 +106,14 @@ impl Auth {
         tenant: TenantId,
         email: String,
     ) -> Result<Invited, OverseeError> {
-        let job = RequestContext::system(tenant, "invite an admin", &self.inner.sources);
-        let job = match ctx.principal().kind() {
-            PrincipalKind::System => job,
-            _ => job.on_behalf_of(self.inner.under(ctx, tenant).principal().clone()),
-        };
+        let (job, by) = self.inner.job_for(ctx, tenant, "invite an admin");
         let new = NewInvitation {
             email,
             role: Role::Admin,
             roles: Vec::new(),
             valid_for: None,
         };
-        Ok(self.invite(&job, new).await?)
+        Ok(self.invite_from(&job, new, by).await?)
     }
 }
 
@@ -146,16 +145,15 @@ impl Inner {
     async fn create_tenant(
         &self,
         ctx: &RequestContext,
-        over: Oversight,
         id: TenantId,
         new: &NewTenant,
     ) -> Result<Tenant, OverseeError> {
         let under = self.under(ctx, id);
         let mut tx = self.db.begin(&under).await?;
-        if over == Oversight::Parent {
+        if let Some(parent) = new.parent {
             let max = Tenants::SUBTREE_MAX;
-            // The one above is in every read of its subtree too.
-            if self.tenants.count_below_in(&mut tx, ctx.tenant()).await? + 1 >= max {
+            // Whoever makes it: it stands below everybody above. Each of those is in every read of its subtree too.
+            if self.tenants.most_below_in(&mut tx, parent).await? + 1 >= max {
                 return Err(OverseeError::TooMany { max: max - 1 });
             }
         }

@@ -42,7 +42,7 @@ pub enum OverseeError {
     /// The hierarchy would get too deep.
     #[error("the hierarchy of tenants would get too deep")]
     TooDeep,
-    /// There are as many tenants below the caller's as there can be.
+    /// There are as many tenants as there can be below one that the new one would stand below, at any depth.
     #[error("there are {max} already, which is as many as there can be")]
     TooMany {
         /// How many there can be.

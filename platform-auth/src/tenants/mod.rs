@@ -17,6 +17,7 @@ use platform_core::{Permission, PrincipalId, TenantId};
 
 pub use self::error::OverseeError;
 pub use self::over::Oversight;
+pub(crate) use self::over::acting_from;
 use crate::Invited;
 
 /// Look after the tenants below this one: make them, suspend and resume them.

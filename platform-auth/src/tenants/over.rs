@@ -48,14 +48,16 @@ impl Inner {
         }
     }
 
-    /// The tenant, if it is one that the caller looks after. One above, beside or elsewhere is like none.
+    /// The tenant, if it is one that the caller looks after. One above, beside or elsewhere is like none, and so is the platform's own,
+    /// wherever it stands: whoever could invite an admin into it would make operators.
     pub(crate) async fn overseen(
         &self,
         ctx: &RequestContext,
         over: Oversight,
         id: TenantId,
     ) -> Result<Option<Tenant>, Fault> {
-        if over == Oversight::Parent && !self.tenants.is_below(id, ctx.tenant()).await? {
+        let of_parent = over == Oversight::Parent;
+        if of_parent && (self.is_platform(id) || !self.tenants.is_below(id, ctx.tenant()).await?) {
             return Ok(None);
         }
         Ok(self.tenants.by_id(id).await?)
@@ -75,8 +77,25 @@ impl Inner {
                 tenant,
                 ctx.reason().unwrap_or("look after a tenant"),
                 &self.sources,
-            ),
+            )
+            .in_request(ctx.meta().clone()),
         }
+    }
+
+    /// The context of a job that does in another tenant what nobody there does, in the request and on behalf of whoever looks after it,
+    /// and the tenant of that one, for the trail.
+    pub(super) fn job_for(
+        &self,
+        ctx: &RequestContext,
+        tenant: TenantId,
+        reason: &'static str,
+    ) -> (RequestContext, Option<TenantId>) {
+        let job = RequestContext::system(tenant, reason, &self.sources).in_request(ctx.meta().clone());
+        let job = match ctx.principal().kind() {
+            PrincipalKind::System => job,
+            _ => job.on_behalf_of(self.under(ctx, tenant).principal().clone()),
+        };
+        (job, acting_from(ctx))
     }
 
     /// Records in the caller's own trail what is about to be done to another tenant. A job of the service has no trail of its own.
@@ -110,4 +129,9 @@ impl Inner {
             Err(fault) => fault.into(),
         }
     }
+}
+
+/// The tenant of whoever acts; none for a job of the service.
+pub(crate) fn acting_from(ctx: &RequestContext) -> Option<TenantId> {
+    (ctx.principal().kind() != PrincipalKind::System).then(|| ctx.tenant())
 }

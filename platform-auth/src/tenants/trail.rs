@@ -2,8 +2,10 @@
 
 use platform_audit::{Action, Activity, Changes, Event, Outcome, Severity};
 use platform_core::pg::{TenantStatus, TenantVerb};
-use platform_core::{PrincipalKind, RequestContext, TenantId};
+use platform_core::{RequestContext, TenantId};
 use serde_json::json;
+
+use super::over::acting_from;
 
 /// In the trail of who does it.
 const OVERSEEN: Action = Action::new("tenant.oversee");
@@ -31,7 +33,8 @@ pub(super) fn not_done(verb: &'static str, tenant: TenantId, reason: &'static st
 
 /// A tenant was made, in its own trail.
 pub(super) fn made(tenant: &platform_core::pg::Tenant, by: &RequestContext) -> Event {
-    let detail = json!({ "slug": tenant.slug.as_str(), "by_tenant": of(by), "parent": tenant.parent });
+    let detail =
+        json!({ "slug": tenant.slug.as_str(), "by_tenant": acting_from(by), "parent": tenant.parent });
     platform_audit::tenant_created(tenant.id, tenant.slug.as_str()).detail(detail)
 }
 
@@ -50,10 +53,5 @@ pub(super) fn done(
     let changes = Changes::new().field("status", before.as_str(), verb.status().as_str());
     event
         .changes(changes)
-        .detail(json!({ "by_tenant": of(by), "why": why, "sessions_ended": sessions }))
-}
-
-/// The tenant of whoever acts; none for a job of the service.
-fn of(by: &RequestContext) -> Option<TenantId> {
-    (by.principal().kind() != PrincipalKind::System).then(|| by.tenant())
+        .detail(json!({ "by_tenant": acting_from(by), "why": why, "sessions_ended": sessions }))
 }

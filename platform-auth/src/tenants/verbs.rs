@@ -3,6 +3,7 @@
 use platform_core::pg::{Tenant, TenantVerb};
 use platform_core::{Forbidden, RequestContext, TenantId};
 
+use super::over::acting_from;
 use super::{OverseeError, Oversight, REASON_CHARS_MAX, trail};
 use crate::auth::Inner;
 use crate::session::{self, EndReason};
@@ -10,7 +11,7 @@ use crate::{Auth, PLATFORM_TENANTS};
 
 impl Auth {
     /// Suspends, resumes or closes a tenant that the caller looks after. From the commit on every credential of a suspended or closed
-    /// tenant is refused; the sessions of a closed one end. Only the platform closes tenants.
+    /// tenant is refused; the sessions of a closed one end, and its host names stand for it no longer. Only the platform closes tenants.
     ///
     /// # Errors
     /// [`OverseeError::NotFrom`] when it cannot be done to a tenant of that status, [`OverseeError::SetAbove`] when it was suspended from
@@ -66,6 +67,9 @@ impl Inner {
             }
             TenantVerb::Suspend | TenantVerb::Resume => 0,
         };
+        if verb == TenantVerb::Close {
+            self.give_hosts_up(&mut tx, &under, acting_from(ctx)).await?;
+        }
         let event = trail::done(verb, id, (before, why, ended), ctx);
         self.audit.record(&mut tx, &under, event).await?;
         // What is remembered of the tenant's sessions and keys was read before.

@@ -1,10 +1,13 @@
-use axum::http::Method;
-use platform_core::axum;
-use platform_core::pg::{TenantVerb, Tenants};
+use axum::http::{Method, StatusCode};
+use futures::future::join3;
+use platform_auth::AuthConfig;
+use platform_core::pg::{NewTenant, TenantVerb, Tenants};
+use platform_core::testing::TestDb;
+use platform_core::{RequestContext, TenantId, axum, sqlx};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Place};
-use crate::world::{Platform, call, fresh_slug, get, new_tenant, post, recorded};
+use crate::support::{Answer, App, PASSWORD, Place, SCHEMAS};
+use crate::world::{Platform, TENANTS, call, fresh_slug, get, new_tenant, post, recorded};
 
 const CHILDREN: &str = "/admin/v1/tenants";
 
@@ -121,6 +124,49 @@ async fn who_is_not_below_is_like_nobody() {
 }
 
 #[tokio::test]
+async fn the_platforms_own_tenant_is_nobodys_to_look_after_from_above() {
+    let test = Box::pin(TestDb::shared(&SCHEMAS)).await;
+    let top = test.tenant().await;
+    let own = TenantId::generate(test.sources());
+    let slug = format!("t-{}", own.as_uuid().simple());
+    let row = NewTenant {
+        slug: slug.parse().unwrap(),
+        name: "Platform".to_owned(),
+        parent: Some(top),
+    };
+    let tenants = Tenants::new(&test.db());
+    let ctx = RequestContext::system(own, "make a tenant", test.sources());
+    let mut tx = test.db().begin(&ctx).await.unwrap();
+    tenants.create_in(&mut tx, &row).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut config = AuthConfig::default();
+    config.platform_tenant = Some(own);
+    let world = Platform::on(App::on(test, config).await, own).await;
+    let top = Place {
+        id: top,
+        slug: tenants.by_id(top).await.unwrap().unwrap().slug.to_string(),
+    };
+    let admin = world.app.admin(&top).await;
+
+    let path = format!("{CHILDREN}/{own}");
+    let invite = json!({ "email": "eve@example.com" });
+    post(&world.app, &admin, &format!("{path}/invitations"), invite)
+        .await
+        .refused(404, "not_found");
+    get(&world.app, &admin, &path).await.refused(404, "not_found");
+    for verb in ["suspend", "resume"] {
+        act(&world, &admin, &world.home, verb)
+            .await
+            .refused(404, "not_found");
+    }
+    let mut below = new_tenant(&fresh_slug(&world.app));
+    below["parent_id"] = json!(own);
+    post(&world.app, &admin, CHILDREN, below)
+        .await
+        .refused(422, "invalid_body");
+}
+
+#[tokio::test]
 async fn what_was_suspended_from_further_above_is_not_resumed_from_below() {
     let world = Platform::new().await;
     let (_, admin) = world.make().await;
@@ -147,6 +193,37 @@ async fn what_was_suspended_from_further_above_is_not_resumed_from_below() {
     act(&world, &admin, &middle, "resume")
         .await
         .refused(409, "tenant_status");
+}
+
+#[tokio::test]
+async fn whoever_stands_above_takes_a_suspension_over() {
+    let world = Platform::new().await;
+    let (_, admin) = world.make().await;
+    let (_, theirs) = child(&world, &admin).await;
+    let (bottom, lowest) = child(&world, &theirs).await;
+    act(&world, &theirs, &bottom, "suspend").await.expect(200);
+
+    act(&world, &admin, &bottom, "suspend").await.expect(200);
+
+    act(&world, &theirs, &bottom, "resume")
+        .await
+        .refused(409, "set_above");
+    for token in [&admin, &theirs] {
+        act(&world, token, &bottom, "suspend")
+            .await
+            .refused(409, "tenant_status");
+    }
+    world.act(&bottom, "suspend").await.expect(200);
+    for token in [&admin, &theirs] {
+        act(&world, token, &bottom, "resume")
+            .await
+            .refused(409, "set_above");
+    }
+    world.act(&bottom, "suspend").await.refused(409, "tenant_status");
+    world.app.me(&lowest).await.refused(403, "tenant_suspended");
+    assert_eq!(recorded(&world.app, &bottom, "tenant.suspend").await.len(), 3);
+    world.act(&bottom, "resume").await.expect(200);
+    world.app.me(&lowest).await.expect(200);
 }
 
 #[tokio::test]
@@ -193,4 +270,65 @@ async fn tenants_stand_below_one_another_only_so_deep() {
     post(&world.app, &admin, CHILDREN, body)
         .await
         .refused(422, "invalid_body");
+}
+
+/// Puts tenants right below one.
+async fn fill(world: &Platform, above: &Place, count: usize) {
+    sqlx::query(
+        "with made as (
+           insert into platform_core.tenant (id, slug, name, status, parent_id, created_at)
+           select gen_random_uuid(), gen_random_uuid()::text, 'x', 'active', $1, now() from generate_series(1, $2) returning id
+         )
+         insert into platform_core.tenant_closure (ancestor, descendant, depth)
+         select $1, id, 1 from made union all select id, id, 0 from made",
+    )
+    .bind(above.id)
+    .bind(i32::try_from(count).unwrap())
+    .execute(&mut world.app.superuser().await)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn only_so_many_tenants_stand_below_one_at_any_depth_and_whoever_makes_them() {
+    let test = Box::pin(TestDb::own(&SCHEMAS)).await;
+    let id = test.tenant().await;
+    let mut config = AuthConfig::default();
+    config.platform_tenant = Some(id);
+    let world = Platform::on(App::on(test, config).await, id).await;
+    let (top, admin) = world.make().await;
+    let (left, lefts) = child(&world, &admin).await;
+    let (right, rights) = child(&world, &admin).await;
+    // With those two there is room for one more.
+    fill(&world, &top, Tenants::SUBTREE_MAX - 4).await;
+    let make = async |token: &str, path: &str, parent: &Place| {
+        let mut body = new_tenant(&fresh_slug(&world.app));
+        body["parent_id"] = json!(parent.id);
+        post(&world.app, token, path, body).await
+    };
+
+    let (one, other, third) = join3(
+        make(&lefts, CHILDREN, &left),
+        make(&rights, CHILDREN, &right),
+        make(&world.operator, TENANTS, &right),
+    )
+    .await;
+
+    let answers = [one, other, third];
+    let made = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!(made.count(), 1);
+    for answer in answers
+        .iter()
+        .filter(|answer| answer.status != StatusCode::CREATED)
+    {
+        answer.refused(409, "too_many");
+    }
+    make(&lefts, CHILDREN, &left).await.refused(409, "too_many");
+    make(&world.operator, TENANTS, &right)
+        .await
+        .refused(409, "too_many");
+    let subtree = Tenants::new(&world.app.db).subtree(top.id).await.unwrap();
+    assert_eq!(subtree.tenants().len(), Tenants::SUBTREE_MAX);
 }

@@ -341,3 +341,57 @@ async fn a_name_of_another_tenant_is_like_none_and_what_is_no_name_is_refused() 
         .await
         .refused(403, "forbidden");
 }
+
+#[tokio::test]
+async fn a_closed_tenant_gives_its_names_up() {
+    let world = world().await;
+    let (other, theirs) = world.platform.make().await;
+    let claimed = world.claim(&world.admin).await;
+    world.zone.put(&claimed["challenge"]);
+    world.verify(&world.admin).await.expect(200);
+    let more = json!({ "host": format!("more.{}", world.host) });
+    post(world.app(), &world.admin, HOSTS, more).await.expect(201);
+
+    world.platform.act(&world.place, "close").await.expect(200);
+
+    assert_eq!(world.stands_for().await, None);
+    let removed = recorded(world.app(), &world.place, "tenant.host_remove").await;
+    let why = json!({ "by_tenant": world.platform.home.id, "why": "tenant_closed" });
+    assert_eq!(removed.len(), 2);
+    assert!(
+        removed
+            .iter()
+            .all(|(_, _, _, detail)| detail.as_ref() == Some(&why))
+    );
+    let of_closed = format!("{TENANTS}/{}/hosts", world.place.id);
+    let operator = &world.platform.operator;
+    assert_eq!(
+        get(world.app(), operator, &of_closed).await.json()["data"],
+        json!([])
+    );
+    post(world.app(), operator, &of_closed, json!({ "host": world.host }))
+        .await
+        .refused(409, "tenant_status");
+    let claimed = world.claim(&theirs).await;
+    world.zone.put(&claimed["challenge"]);
+    world.verify(&theirs).await.expect(200);
+    assert_eq!(world.stands_for().await, Some(other.id));
+}
+
+#[tokio::test]
+async fn no_name_stands_for_a_tenant_that_is_closed_meanwhile() {
+    for _ in 0..4 {
+        let world = world().await;
+        let claimed = world.claim(&world.admin).await;
+        world.zone.put(&claimed["challenge"]);
+
+        let (_, closed) = join(
+            world.verify(&world.admin),
+            world.platform.act(&world.place, "close"),
+        )
+        .await;
+
+        closed.expect(200);
+        assert_eq!(world.stands_for().await, None);
+    }
+}

@@ -296,6 +296,63 @@ async fn so_many_invitations_may_be_open_and_expired_ones_do_not_count() {
 }
 
 #[tokio::test]
+async fn so_many_people_are_invited_in_an_hour_whatever_becomes_of_the_invitations() {
+    let (app, place, admin) = world().await;
+    let body = |at: usize| json!({ "email": format!("u{at}@example.com") });
+    for at in 0..100 {
+        let (id, _) = invite(&app, &admin, body(at)).await;
+        let path = format!("{INVITATIONS}/{id}");
+        call(&app, &admin, Method::DELETE, &path, None).await.expect(204);
+    }
+
+    let refused = post(&app, &admin, INVITATIONS, body(100)).await;
+
+    refused.refused(409, "too_many");
+    assert_eq!(refused.json()["max"], 100);
+    assert_eq!(recorded(&app, &place, "auth.invitation_create").await.len(), 100);
+    app.clock.advance(Duration::from_secs(3599));
+    let admin = app.sign_in(&place, "admin@example.com", PASSWORD).await.token();
+    post(&app, &admin, INVITATIONS, body(100))
+        .await
+        .refused(409, "too_many");
+    app.clock.advance(Duration::from_secs(1));
+    post(&app, &admin, INVITATIONS, body(100)).await.expect(201);
+}
+
+#[tokio::test]
+async fn one_address_is_invited_only_so_often() {
+    let app = App::mailing().await;
+    let place = app.place().await;
+    let admin = app.admin(&place).await;
+    let globex = app.place().await;
+    let theirs = app.admin(&globex).await;
+    let again = |email: &str| json!({ "email": email });
+    let mut invited = 0;
+    let refused = loop {
+        let answer = post(&app, &admin, INVITATIONS, again("ada@example.com")).await;
+        if answer.status != StatusCode::CREATED {
+            break answer;
+        }
+        invited += 1;
+        assert!(invited < 100, "nothing bounds it");
+    };
+
+    refused.refused(429, "too_many_attempts");
+    assert!(refused.headers.contains_key("retry-after"));
+    post(&app, &admin, INVITATIONS, again("ADA@example.com"))
+        .await
+        .refused(429, "too_many_attempts");
+    assert_eq!(app.mails().await.len(), invited);
+    // Another address, and another tenant, are another matter.
+    post(&app, &admin, INVITATIONS, again("bob@example.com"))
+        .await
+        .expect(201);
+    post(&app, &theirs, INVITATIONS, again("ada@example.com"))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
 async fn bad_input_invites_nobody() {
     let (app, place, admin) = world().await;
     let nobody = app.test.sources().uuid_v7();

@@ -1,12 +1,13 @@
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use futures::future::{join, join_all};
 use platform_core::pg::{Slug, TenantStatus, TenantVerb, Tenants};
+use platform_core::uuid::Uuid;
 use platform_core::{axum, sqlx};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{App, PASSWORD};
-use crate::world::{Platform, TENANTS, fresh_slug, get, new_tenant, of, post, recorded};
+use crate::support::{App, PASSWORD, Place};
+use crate::world::{Platform, TENANTS, call, fresh_slug, get, new_tenant, of, post, recorded};
 
 #[tokio::test]
 async fn an_operator_makes_a_tenant_with_its_first_admin() {
@@ -39,6 +40,63 @@ async fn an_operator_makes_a_tenant_with_its_first_admin() {
     let ours = recorded(&world.app, &world.home, "tenant.oversee").await;
     assert_eq!(ours.len(), 1);
     assert_eq!(ours[0].3, Some(json!({ "verb": "create", "stage": "begun" })));
+}
+
+/// What a tenant's trail says of an action: the request, on whose behalf, and from which tenant.
+async fn traced(app: &App, place: &Place, action: &str) -> Vec<(String, Option<Uuid>, Option<Value>)> {
+    sqlx::query_as(
+        "select request_id::text, coalesce(on_behalf_of, actor_id), detail::jsonb -> 'by_tenant' from platform_audit.event
+         where tenant_id = $1 and action = $2 order by xid, id",
+    )
+    .bind(place.id)
+    .bind(action)
+    .fetch_all(&mut app.superuser().await)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_done_in_another_tenant_is_traced_to_who_did_it_from_where_in_which_request() {
+    let world = Platform::new().await;
+    let app = &world.app;
+    let (place, _) = world.make().await;
+    let invite = json!({ "email": "ada@example.com" });
+    post(app, &world.operator, &of(&place, "invitations"), invite)
+        .await
+        .expect(201);
+    let host = format!("{}.example.com", place.slug);
+    let hosts = of(&place, "hosts");
+    post(app, &world.operator, &hosts, json!({ "host": host }))
+        .await
+        .expect(201);
+    call(
+        app,
+        &world.operator,
+        Method::DELETE,
+        &format!("{hosts}/{host}"),
+        None,
+    )
+    .await
+    .expect(204);
+    let announced = traced(app, &world.home, "tenant.oversee").await;
+
+    let [made, invited, added, removed] = announced.as_slice() else {
+        panic!("{announced:?}");
+    };
+    for (action, begun) in [
+        ("tenant.create", made),
+        ("auth.register", made),
+        ("auth.invitation_create", invited),
+        ("tenant.host_verify", added),
+        ("tenant.host_remove", removed),
+    ] {
+        let (request, operator, _) = begun;
+        assert_eq!(
+            traced(app, &place, action).await,
+            [(request.clone(), *operator, Some(json!(world.home.id)))],
+            "{action}"
+        );
+    }
 }
 
 #[tokio::test]

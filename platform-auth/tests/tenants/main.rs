@@ -15,6 +15,7 @@ mod policy;
 #[path = "../it/postbox.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod postbox;
+mod standing;
 #[path = "../it/support.rs"]
 #[allow(dead_code, unused_imports, reason = "the other tests want more of it")]
 mod support;

@@ -9,8 +9,10 @@ use crate::TenantId;
 /// | from | suspend | resume | close |
 /// |---|---|---|---|
 /// | active | suspended | | closed |
-/// | suspended | | active | closed |
+/// | suspended | suspended, by whoever stands above the one that suspended it | active | closed |
 /// | closed | | | |
+///
+/// The platform stands above every tenant. Suspended by somebody further above, a tenant is resumed by nobody below that one any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantVerb {
     /// Every credential is refused until it is resumed.
@@ -52,7 +54,7 @@ impl TenantVerb {
         }
     }
 
-    /// To what it can be done.
+    /// To what anybody above can do it. A suspended tenant can be suspended once more, by whoever stands above the one that did.
     pub const fn from(self) -> &'static [TenantStatus] {
         match self {
             Self::Suspend => &[TenantStatus::Active],
@@ -64,7 +66,8 @@ impl TenantVerb {
 
 impl Tenants {
     /// Does something to the tenant of `tx`, in one statement, and says what it was before. `by` is the tenant above in whose name it is
-    /// done; `None` for the platform, which may undo what any of them did.
+    /// done; `None` for the platform, which may undo what any of them did. Suspending a tenant that somebody further below had suspended
+    /// succeeds, and leaves it suspended by `by`.
     ///
     /// # Errors
     /// [`TransitionError`]; nothing was changed.
@@ -80,10 +83,18 @@ impl Tenants {
              update platform_core.tenant t
              set status = $2, status_changed_at = $4, status_set_by = $5
              from old
-             where t.id = old.id and t.status = old.status and old.status = any($3)
-               and ($5::uuid is null or old.status <> 'suspended' or exists (
-                 select from platform_core.tenant_closure c where c.ancestor = $5 and c.descendant = old.status_set_by
-               ))
+             where t.id = old.id and t.status = old.status
+               and (
+                 old.status = any($3)
+                 and ($5::uuid is null or old.status <> 'suspended' or exists (
+                   select from platform_core.tenant_closure c where c.ancestor = $5 and c.descendant = old.status_set_by
+                 ))
+                 or old.status = 'suspended' and $2 = 'suspended' and old.status_set_by is not null
+                 and ($5::uuid is null or exists (
+                   select from platform_core.tenant_closure c
+                   where c.ancestor = $5 and c.descendant = old.status_set_by and c.depth > 0
+                 ))
+               )
              returning old.status",
         )
         .bind(tx.tenant())
@@ -156,22 +167,33 @@ impl Tenants {
         Ok(rows.into_iter().map(Row::into_tenant).collect())
     }
 
-    /// How many tenants stand below one, counted no further than [`Tenants::SUBTREE_MAX`]. Until `tx` ends nobody else who asks the same
-    /// in a transaction is answered, so that a bound on them holds.
+    /// How many tenants stand below `parent` or below one above it, whichever has the most, counted no further than
+    /// [`Tenants::SUBTREE_MAX`]. A tenant that is made below `parent` is one more for each of them. Until `tx` ends nobody else who asks
+    /// for any of them is answered, so that a bound on them holds; they are locked from the top down, as everybody does who asks.
     ///
     /// # Errors
     /// [`DbError`] when the database fails.
-    pub async fn count_below_in(&self, tx: &mut TenantTx, above: TenantId) -> Result<usize, DbError> {
-        sqlx::query("select from platform_core.tenant where id = $1 for no key update")
-            .bind(above)
-            .execute(&mut *tx)
-            .await?;
-        let count: i64 = sqlx::query_scalar(
-            "select count(*) from (
-               select from platform_core.tenant_closure where ancestor = $1 and depth > 0 limit $2
-             ) below",
+    pub async fn most_below_in(&self, tx: &mut TenantTx, parent: TenantId) -> Result<usize, DbError> {
+        sqlx::query(
+            "select from platform_core.tenant t join platform_core.tenant_closure c on c.ancestor = t.id
+             where c.descendant = $1
+             order by c.depth desc for no key update of t",
         )
-        .bind(above)
+        .bind(parent)
+        .execute(&mut *tx)
+        .await?;
+        // A statement of its own, which sees what those have made who had the locks before.
+        let count: i64 = sqlx::query_scalar(
+            "select coalesce(max(below.count), 0)
+             from platform_core.tenant_closure above
+             cross join lateral (
+               select count(*) from (
+                 select from platform_core.tenant_closure where ancestor = above.ancestor and depth > 0 limit $2
+               ) counted
+             ) below
+             where above.descendant = $1",
+        )
+        .bind(parent)
         .bind(i64::try_from(Self::SUBTREE_MAX).unwrap_or(i64::MAX))
         .fetch_one(&mut *tx)
         .await?;

@@ -1,7 +1,9 @@
 //! The directory of tenants.
 
 use platform_core::TenantId;
-use platform_core::pg::{DbError, NewTenant, Slug, Tenant, TenantError, TenantStatus, Tenants};
+use platform_core::pg::{
+    DbError, NewTenant, Slug, Tenant, TenantError, TenantStatus, TenantVerb, Tenants, TransitionError,
+};
 use platform_core::testing::TestDb;
 use proptest::prelude::*;
 
@@ -168,6 +170,54 @@ async fn a_status_is_kept() {
         let found = tenants.by_id(created.id).await.unwrap().unwrap();
         assert_eq!(found.status, status);
     }
+}
+
+async fn transition(
+    test: &TestDb,
+    tenant: TenantId,
+    verb: TenantVerb,
+    by: Option<TenantId>,
+) -> Result<TenantStatus, TransitionError> {
+    let mut tx = test.db().begin(&context(tenant)).await?;
+    let before = Tenants::new(&test.db()).transition_in(&mut tx, verb, by).await?;
+    tx.commit().await?;
+    Ok(before)
+}
+
+#[tokio::test]
+async fn a_suspension_is_replaced_from_further_above_and_from_nowhere_else() {
+    let test = shop().await;
+    let mut line = vec![create(&test, &new(&fresh_slug(), None)).await.unwrap().id];
+    for _ in 0..2 {
+        let parent = line.last().copied();
+        line.push(create(&test, &new(&fresh_slug(), parent)).await.unwrap().id);
+    }
+    let stranger = create(&test, &new(&fresh_slug(), None)).await.unwrap().id;
+    let (top, middle, bottom) = (line[0], line[1], line[2]);
+    let suspend = async |by| transition(&test, bottom, TenantVerb::Suspend, by).await;
+    let is_not_from = |done: Result<_, _>| {
+        matches!(
+            done,
+            Err(TransitionError::NotFrom {
+                status: TenantStatus::Suspended
+            })
+        )
+    };
+
+    assert_eq!(suspend(Some(middle)).await.unwrap(), TenantStatus::Active);
+    assert!(is_not_from(suspend(Some(middle)).await));
+    assert!(is_not_from(suspend(Some(stranger)).await));
+    assert_eq!(suspend(Some(top)).await.unwrap(), TenantStatus::Suspended);
+    assert!(is_not_from(suspend(Some(middle)).await));
+    let resumed = transition(&test, bottom, TenantVerb::Resume, Some(middle)).await;
+    assert!(matches!(resumed, Err(TransitionError::SetAbove)), "{resumed:?}");
+    assert_eq!(suspend(None).await.unwrap(), TenantStatus::Suspended);
+    assert!(is_not_from(suspend(None).await));
+    assert!(is_not_from(suspend(Some(top)).await));
+    let resumed = transition(&test, bottom, TenantVerb::Resume, Some(top)).await;
+    assert!(matches!(resumed, Err(TransitionError::SetAbove)), "{resumed:?}");
+    let resumed = transition(&test, bottom, TenantVerb::Resume, None).await;
+    assert_eq!(resumed.unwrap(), TenantStatus::Suspended);
 }
 
 #[tokio::test]

@@ -95,3 +95,34 @@ async fn the_admins_of_the_named_tenant_are_operators_and_the_command_line_needs
 
     server.stop().await.expect(0, &[]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_a_tenants_admin_made_is_neither_made_again_nor_the_platforms_own() {
+    let data = DataDir::new();
+    let server = Launch::on(&data).start().await;
+    let admin = server.sign_in("acme", "admin@example.com").await;
+    let below = json!({
+        "slug": "platform", "name": "Platform", "admin": { "email": "eve@example.com", "password": PASSWORD }
+    });
+    admin.post("/admin/v1/tenants", &below).await.expect(201);
+    let make = |slug: &str, who: &str| {
+        let words = ["create-tenant", "--name", "X", "--slug", slug, "--admin", who];
+        words.into_iter().fold(Launch::on(&data), Launch::arg).run()
+    };
+
+    make("platform", "ops@example.com")
+        .await
+        .expect(1, &["stands below another"]);
+    make("initech", "boss@example.com").await.expect(0, &[]);
+    make("initech", "ops@example.com")
+        .await
+        .expect(1, &["exist already"]);
+    make("globex", "ops@example.com").await.expect(0, &[]);
+    server.stop().await.expect(0, &[]);
+    let named = Launch::on(&data).env("PLATFORM_PLATFORM_TENANT", "platform");
+    let Err(refused) = named.try_start().await else {
+        panic!("it started");
+    };
+
+    refused.expect(78, &["cannot be the platform's own"]);
+}
