@@ -5,7 +5,7 @@ use platform_core::{PrincipalId, RequestContext, RequestMeta};
 use crate::session::{Key, Outcome};
 use crate::stored;
 use crate::trail::Asked;
-use crate::{AccessError, Auth, AuthenticateError, SessionToken, TENANT_ADMIN, User};
+use crate::{AccessError, Auth, AuthenticateError, Fault, SessionToken, TENANT_ADMIN, User};
 
 /// The most users that one page holds, and one more to see whether another follows.
 const USERS_MAX: u32 = 201;
@@ -38,7 +38,9 @@ impl Auth {
                 self.record_refused(&ctx, "tenant_suspended", asked).await;
                 Err(AuthenticateError::TenantSuspended)
             }
-            Outcome::Refused | Outcome::Failed => Err(AuthenticateError::InvalidToken),
+            Outcome::Refused => Err(AuthenticateError::InvalidToken),
+            // Nobody knows.
+            Outcome::Failed => Err(AuthenticateError::Fault(Fault::Shared)),
         }
     }
 

@@ -204,7 +204,10 @@ fn rights(world: &World, ctx: &RequestContext) -> Rights {
 #[tokio::test]
 async fn nobody_comes_out_with_more_than_whoever_gave_it_had() {
     let (mut done, mut refused, mut gained) = (0, 0, 0);
-    for _ in 0..3 {
+    let mut stages = 0;
+    // Three at least, and more where chance has given little away.
+    while stages < 3 || stages < 12 && (done <= 10 || refused <= 10 || gained <= 10) {
+        stages += 1;
         let stage = Stage::new().await;
         let seed = stage.world.app.test.sources().uuid_v7();
         let mut bytes = [0; 32];
@@ -260,7 +263,7 @@ async fn nobody_comes_out_with_more_than_whoever_gave_it_had() {
         }
     }
     assert!(
-        done > 10 && refused > 10 && gained > 0,
+        done > 10 && refused > 10 && gained > 10,
         "{done} done, {refused} refused, {gained} gained"
     );
 }

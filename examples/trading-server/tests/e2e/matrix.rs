@@ -44,7 +44,7 @@ async fn every_operation_is_reached_by_those_whom_the_golden_file_names() {
     assert_eq!(matrix.failures(), []);
     for operation in &operations {
         let verdict = |role| matrix.verdict(&operation.id, role).unwrap();
-        if operation.path.starts_with("/admin/") {
+        if operation.path.starts_with("/admin/") || operation.path.starts_with("/platform/") {
             let verdicts = (verdict("anonymous"), verdict("user"));
             let refused = (Verdict::Unauthenticated, Verdict::Forbidden);
             assert_eq!(verdicts, refused, "{}", operation.id);
