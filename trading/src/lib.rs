@@ -50,10 +50,10 @@ pub use domain::{
     TransferCode, UnknownWord, UnsupportedOrderType, apply, buy_hold, decide, transition,
 };
 pub use market::{
-    Alignment, Bar, BoardConfig, DayPath, Instrument, Liquidity, MalformedRow, MarketFeed, MarketMetrics,
-    MarketWorker, NotTaken, PublishedQuote, Quote, QuoteAge, QuoteBatch, QuoteBoard, QuoteSource,
-    QuoteStream, QuoteUpdate, ReplayConfig, ReplayData, ReplayError, ReplaySpeed, Reservation,
-    SESSION_SECONDS, SimulatorConfig, SpeedOutOfRange, TakeRequest,
+    Alignment, Bar, BoardConfig, Calendar, DayPath, Instrument, Liquidity, MalformedRow, MarketFeed,
+    MarketMetrics, MarketWorker, NotTaken, PublishedQuote, Quote, QuoteAge, QuoteBatch, QuoteBoard,
+    QuoteSource, QuoteStream, QuoteUpdate, ReplayConfig, ReplayData, ReplayError, ReplaySpeed, Reservation,
+    SESSION_SECONDS, Session, SimulatorConfig, SpeedOutOfRange, TakeRequest,
 };
 pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};

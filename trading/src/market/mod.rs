@@ -25,6 +25,7 @@
 //! ```
 
 mod board;
+mod calendar;
 mod feed;
 mod instrument;
 mod liquidity;
@@ -38,6 +39,7 @@ mod units;
 mod worker;
 
 pub use board::{BoardConfig, QuoteBoard};
+pub use calendar::{Calendar, Session};
 pub use feed::MarketFeed;
 pub use instrument::Instrument;
 pub use liquidity::{Liquidity, NotTaken, Reservation, TakeRequest};

@@ -1,6 +1,6 @@
 //! What an embedder decides about the brokerage.
 
-use crate::{Cents, Rules};
+use crate::{Calendar, Cents, Rules};
 
 /// What an embedder decides about the brokerage.
 #[derive(Debug, Clone)]
@@ -9,6 +9,8 @@ pub struct TradingConfig {
     pub opening_deposit: Cents,
     /// Collar, tick, fee and the largest order.
     pub rules: Rules,
+    /// When the market is open: always.
+    pub calendar: Calendar,
     /// Days for which the answer to an idempotency key is remembered: 7.
     pub idempotency_days: u32,
     /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
@@ -20,6 +22,7 @@ impl Default for TradingConfig {
         Self {
             opening_deposit: Cents::from_cents(1_000_000).unwrap_or(Cents::ZERO),
             rules: Rules::default(),
+            calendar: Calendar::default(),
             idempotency_days: 7,
             open_orders_max: 1_000_000,
         }

@@ -1,7 +1,5 @@
 //! Placing an order: one transaction for the order, its hold, its fills, the ledger, the idempotency key and the audit event.
 
-use std::time::Duration;
-
 use platform_core::pg::TenantTx;
 use platform_core::{RequestContext, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,8 +12,8 @@ use super::{
 };
 use crate::store::{self, AccountRow, Change, NewKey, OrderRow, Remembered};
 use crate::{
-    AccountState, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms, PublishedQuote,
-    Quantity, QuoteView, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
+    AccountState, Calendar, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms,
+    PublishedQuote, Quantity, QuoteView, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
 };
 
 const ROUTE: &str = "orders";
@@ -113,7 +111,7 @@ impl Trading {
         };
         let events = decide(&self.inner.config.rules, &before, &place).map_err(PlaceError::Invalid)?;
         let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
-        let row = new_row(&after, account, intent, now)
+        let row = new_row(&after, account, intent, (self.inner.config.calendar, now))
             .ok_or(TradingError::Inconsistent(Invalid::NoUsableQuote))?;
         let outcome = PlaceOutcome {
             order: OrderView::from(&row),
@@ -264,7 +262,7 @@ fn new_row(
     after: &AccountState,
     account: &AccountRow,
     intent: &Intent<'_>,
-    now: Timestamp,
+    (calendar, now): (Calendar, Timestamp),
 ) -> Option<OrderRow> {
     let order: Order = after.order?;
     Some(OrderRow {
@@ -272,21 +270,20 @@ fn new_row(
         account_id: account.id,
         client_order_id: intent.client_order_id.map(str::to_owned),
         accepted_at: now,
-        expires_at: expires_at(intent.terms.time_in_force(), now),
+        expires_at: expires_at(calendar, intent.terms.time_in_force(), now),
         updated_at: now,
         version: 1,
     })
 }
 
-/// Sessions of this market are the days of UTC: each ends at midnight.
-fn expires_at(time_in_force: TimeInForce, now: Timestamp) -> Option<Timestamp> {
-    let days = match time_in_force {
-        TimeInForce::Day => 1,
-        TimeInForce::Gtc => GTC_DAYS + 1,
+/// A day order ends with its session, a lasting one with the session that is on 90 days later.
+fn expires_at(calendar: Calendar, time_in_force: TimeInForce, now: Timestamp) -> Option<Timestamp> {
+    let until = match time_in_force {
+        TimeInForce::Day => now,
+        TimeInForce::Gtc => now + time::Duration::days(GTC_DAYS),
         TimeInForce::Ioc | TimeInForce::Fok => return None,
     };
-    let midnight = now.replace_time(time::Time::MIDNIGHT);
-    Some(midnight + Duration::from_secs(86_400) * u32::try_from(days).unwrap_or(1))
+    Some(calendar.session_from(until).close)
 }
 
 /// The terms in one canonical form, so that `10` and `10.0` are the same order.
