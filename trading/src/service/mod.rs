@@ -27,7 +27,7 @@ pub use accounts::{AccountStatus, AccountView};
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
 pub(crate) use fill::Tried;
-pub use outcome::{ExecutionView, OrderView, PlaceOutcome, Placed};
+pub use outcome::{ExecutionView, OrderEventView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
 pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
