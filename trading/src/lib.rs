@@ -62,8 +62,8 @@ pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, Trad
 pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
 pub use service::{
     ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
-    OrderEventView, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView,
-    Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
+    OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio,
+    PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
 };
 
 pub use platform_audit;
