@@ -12,6 +12,7 @@ use platform_crypto::Keyring;
 
 use crate::api_key::{self, KnownKeys, UsedKeys};
 use crate::authz::{AuthorityCache, Catalogue};
+use crate::credential_cache::Marks;
 use crate::hasher::Hasher;
 use crate::mail::MailQueue;
 use crate::password::Policy;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) authorities: AuthorityCache,
     pub(crate) api_keys: KnownKeys,
+    /// About whom something has changed, so that what is remembered of sessions and keys counts no more.
+    pub(crate) marks: Arc<Marks>,
     /// Whose use is not written down yet.
     pub(crate) used_keys: UsedKeys,
     /// What is remembered of sessions between requests.
@@ -90,7 +93,8 @@ impl Auth {
         #[cfg(feature = "passkeys")]
         let passkeys = config.passkeys.as_ref().map(crate::passkey::Passkeys::new);
         let roles = config.roles.compile();
-        let sessions = Sessions::new(config.sessions);
+        let marks = Arc::new(Marks::new());
+        let sessions = Sessions::new(config.sessions, &marks);
         let mut catalogue = Catalogue::of_own();
         catalogue.extend(config.declared.iter().copied());
         catalogue.extend(config.roles.permissions().map(PermissionInfo::from));
@@ -114,7 +118,8 @@ impl Auth {
                 roles,
                 catalogue: RwLock::new(Arc::new(catalogue)),
                 authorities: AuthorityCache::new(),
-                api_keys: api_key::new_cache(),
+                api_keys: api_key::new_cache(&marks),
+                marks,
                 used_keys: UsedKeys::default(),
                 sessions,
                 policies: PolicyCache::new(),

@@ -12,7 +12,7 @@ use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
 /// routes under `/api/v1`, `/admin/v1` and `/platform/v1`, the workers that record counted refusals and the use of API keys, send mail and
-/// hear of sessions that ended elsewhere, and offers the handle [`Auth`].
+/// hear of sessions and keys that ended elsewhere, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -32,6 +32,15 @@ impl Module for Auth {
         cx.provide(self.clone());
         self.inner.declare(cx.permissions());
         self.inner.sessions.metrics.register(cx.metrics());
+        self.inner
+            .sessions
+            .known
+            .metrics
+            .register(cx.metrics(), "auth_sessions");
+        self.inner
+            .api_keys
+            .metrics
+            .register(cx.metrics(), "auth_api_keys");
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
             .nest("/admin/v1", self.admin_routes())
@@ -42,7 +51,7 @@ impl Module for Auth {
                 Some(self.counting()),
                 Some(self.noting_key_use()),
                 self.delivering(),
-                self.hearing(),
+                Some(self.hearing()),
             ]
             .into_iter()
             .flatten()
@@ -117,17 +126,15 @@ impl Auth {
         }))
     }
 
-    /// Hears of sessions that ended elsewhere, where any are remembered.
-    fn hearing(&self) -> Option<Worker> {
-        self.inner.sessions.remember().then(|| {
-            let auth = self.clone();
-            Worker::new("auth.sessions", move |stop| {
-                let auth = auth.clone();
-                async move {
-                    auth.keep_sessions_current(stop).await;
-                    Ok(())
-                }
-            })
+    /// Hears of sessions and API keys that ended elsewhere.
+    fn hearing(&self) -> Worker {
+        let auth = self.clone();
+        Worker::new("auth.sessions", move |stop| {
+            let auth = auth.clone();
+            async move {
+                auth.keep_credentials_current(stop).await;
+                Ok(())
+            }
         })
     }
 

@@ -132,6 +132,7 @@ impl Auth {
                 let event = trail::credential_changed(user.id, "totp", "unproven", 0);
                 inner.audit.record(&mut tx, ctx, event).await?;
             }
+            inner.has_changed(&mut tx, user.id).await?;
             for (kind, gone) in unproven::clear(&mut tx, user.id).await? {
                 if gone > 0 {
                     let event = trail::credential_changed(user.id, kind, "unproven", 0);
@@ -149,9 +150,7 @@ impl Auth {
                 .write_to(&mut tx, ctx, &to, &Letter::PasswordReset, None)
                 .await?;
         }
-        let changing = inner.api_keys.changing(ctx.tenant());
         tx.commit().await?;
-        drop(changing);
         tracing::info!(user.id = %user.id, "user {} has set a new password with a token", user.id);
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Auth {
         };
         inner.audit.record(&mut tx, ctx, changed(&before, &after)).await?;
         // Whether a session that began with a password alone may do anything is remembered with it.
-        inner.sessions.forget_after(&mut tx, tenant.as_uuid());
+        inner.marks.mark_after(&mut tx, tenant.as_uuid());
         let forget = inner.policies.changed();
         tx.on_end(move |end| {
             if end != TxEnd::RolledBack {

@@ -118,7 +118,7 @@ async fn what_another_instance_did_holds_as_soon_as_its_message_arrives() {
     let stop = CancellationToken::new();
     let listening = tokio::spawn({
         let (auth, stop) = (there.auth.clone(), stop.clone());
-        async move { auth.keep_sessions_current(stop).await }
+        async move { auth.keep_credentials_current(stop).await }
     });
     for deed in DEEDS {
         let scene = Scene::new(&here).await;
@@ -141,7 +141,7 @@ async fn a_message_that_somebody_made_up_changes_nothing() {
     let stop = CancellationToken::new();
     let listening = tokio::spawn({
         let (auth, stop) = (here.auth.clone(), stop.clone());
-        async move { auth.keep_sessions_current(stop).await }
+        async move { auth.keep_credentials_current(stop).await }
     });
     let place = here.place().await;
     let ada = user(&here, &place, "ada").await;

@@ -10,7 +10,10 @@ mod children;
 mod hosts;
 mod invitations;
 mod lifecycle;
+#[path = "../it/locks.rs"]
+mod locks;
 mod operators;
+mod order;
 mod policy;
 #[path = "../it/postbox.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
