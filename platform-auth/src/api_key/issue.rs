@@ -232,7 +232,7 @@ impl Inner {
         };
         let may_manage = |authority: &Authority| !is_service || authority.holds(SERVICE_PRINCIPALS_MANAGE);
         if !authority.as_ref().is_none_or(may_manage) {
-            return Err(platform_core::Forbidden(SERVICE_PRINCIPALS_MANAGE).into());
+            return Err(platform_core::Forbidden::new(SERVICE_PRINCIPALS_MANAGE).into());
         }
         // A key lives on after the session: whoever was signed out a moment ago leaves none behind.
         if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session()) {
