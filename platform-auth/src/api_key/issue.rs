@@ -239,7 +239,8 @@ impl Inner {
             let proved = session::proved(tx, caller, SessionId::from_stored(session)).await?;
             let proved = proved.ok_or(ApiKeyError::SessionRequired)?;
             // Nor does a key do what its maker's session may not.
-            let lets = |authority: &Authority| proved.is_strong || proved.rule().lets(authority);
+            let above = self.required_in(tx).await?;
+            let lets = |authority: &Authority| proved.is_strong || proved.rule(&above).lets(authority);
             if !authority.as_ref().is_none_or(lets) {
                 return Err(ApiKeyError::SecondFactorRequired);
             }

@@ -11,6 +11,7 @@ use super::flight::{Enter, told};
 use super::marks::Slot;
 use crate::auth::Inner;
 use crate::authz::{Compiled, GrantRow, ROWS_MAX, held_by, held_rows};
+use crate::tenant_policy::Required;
 use crate::{AuthenticateError, Fault, Role, SecondFactorRule, SessionId, UserStatus};
 
 /// How often a question of somebody else is waited for, before one of one's own is asked. An answer to the second was asked for later than
@@ -140,7 +141,10 @@ impl Inner {
         let (found, granted): (Vec<Row>, Vec<Row>) =
             rows.into_iter().partition(|row| row.session_id.is_some());
         let outcome = match found.into_iter().find_map(Found::of) {
-            Some(found) => self.judged(key, found, granted, (before, asked_at, turn))?,
+            Some(found) => {
+                let found = found.under(&self.required_of(key.tenant).await?);
+                self.judged(key, found, granted, (before, asked_at, turn))?
+            }
             None => Outcome::Refused,
         };
         match &outcome {
@@ -238,6 +242,15 @@ struct Found {
 }
 
 impl Found {
+    /// The same, where the tenants above ask for no less than this.
+    fn under(self, above: &Required) -> Self {
+        Self {
+            rule: self.rule.max(above.second_factor()),
+            idle: above.idle(self.idle),
+            ..self
+        }
+    }
+
     /// `None` for a row that is something else.
     fn of(row: Row) -> Option<Self> {
         let methods = row.amr?.into_iter().map(String::into_boxed_str).collect();
