@@ -194,7 +194,8 @@ pub(super) async fn accept(
 ) -> Result<Option<InvitationId>, DbError> {
     let accepted = sqlx::query_scalar(
         "update platform_auth.invitation set accepted_at = $3, email_sealed = null
-         where tenant_id = $1 and token_hash = $2 and accepted_at is null and revoked_at is null and expires_at > $3
+         where tenant_id = $1 and token_hash = $2 and accepted_at is null and revoked_at is null and forgotten_at is null
+           and expires_at > $3
          returning id",
     )
     .bind(tx.tenant())
@@ -210,7 +211,8 @@ pub(super) async fn revoke(tx: &mut TenantTx, id: InvitationId, now: Timestamp) 
     let revoked = sqlx::query(
         "with revoked as (
            update platform_auth.invitation set revoked_at = $3, email_sealed = null
-           where tenant_id = $1 and id = $2 and accepted_at is null and revoked_at is null and expires_at > $3
+           where tenant_id = $1 and id = $2 and accepted_at is null and revoked_at is null and forgotten_at is null
+             and expires_at > $3
            returning tenant_id, subject_id
          ),
          taken_back as (
