@@ -14,6 +14,7 @@ use crate::api_key::{self, KnownKeys, UsedKeys};
 use crate::authz::{AuthorityCache, Catalogue};
 use crate::credential_cache::Marks;
 use crate::hasher::Hasher;
+use crate::hosts::Lookups;
 use crate::mail::MailQueue;
 use crate::password::Policy;
 use crate::refusals::Ledger;
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     /// What tenants ask of their users.
     pub(crate) policies: PolicyCache,
+    /// Questions to the DNS.
+    pub(crate) lookups: Lookups,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -123,6 +126,7 @@ impl Auth {
                 used_keys: UsedKeys::default(),
                 sessions,
                 policies: PolicyCache::new(),
+                lookups: Lookups::new(),
             }),
         }
     }
@@ -155,10 +159,16 @@ impl Inner {
         self.config.platform_tenant == Some(tenant)
     }
 
-    /// The tenant, if it takes requests.
-    pub(crate) async fn open_tenant(&self, id: TenantId) -> Result<Result<Tenant, TenantRefused>, DbError> {
+    /// The tenant, if it takes requests. What the tenants above it ask is at hand from then on for a transaction, in which it cannot be
+    /// read.
+    pub(crate) async fn open_tenant(&self, id: TenantId) -> Result<Result<Tenant, TenantRefused>, Fault> {
         Ok(match self.tenants.by_id(id).await? {
-            Some(tenant) if tenant.status == TenantStatus::Active => Ok(tenant),
+            Some(tenant) if tenant.status == TenantStatus::Active => {
+                if tenant.parent.is_some() {
+                    self.required_of(id).await?;
+                }
+                Ok(tenant)
+            }
             Some(_) => Err(TenantRefused::Suspended),
             None => Err(TenantRefused::Unknown),
         })

@@ -89,6 +89,7 @@ impl Handles {
         config.origins.clone_from(&settings.auth.cookie_origins);
         config.api_keys.lifetime_max =
             Duration::from_secs(u64::from(settings.auth.api_key_days_max) * 86_400);
+        config.registrations = settings.auth.registrations;
         config.passkeys.clone_from(&settings.auth.passkeys);
         config.passwords.chars_min = settings.auth.password_chars_min;
         config.passwords.score_min = settings.auth.password_score_min;

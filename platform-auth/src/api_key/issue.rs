@@ -236,14 +236,15 @@ impl Inner {
         };
         let may_manage = |authority: &Authority| !is_service || authority.holds(SERVICE_PRINCIPALS_MANAGE);
         if !authority.as_ref().is_none_or(may_manage) {
-            return Err(platform_core::Forbidden(SERVICE_PRINCIPALS_MANAGE).into());
+            return Err(platform_core::Forbidden::new(SERVICE_PRINCIPALS_MANAGE).into());
         }
         // A key lives on after the session: whoever was signed out a moment ago leaves none behind.
         if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session()) {
             let proved = session::proved(tx, caller, SessionId::from_stored(session)).await?;
             let proved = proved.ok_or(ApiKeyError::SessionRequired)?;
             // Nor does a key do what its maker's session may not.
-            let lets = |authority: &Authority| proved.is_strong || proved.rule().lets(authority);
+            let above = self.required_in(tx).await?;
+            let lets = |authority: &Authority| proved.is_strong || proved.rule(&above).lets(authority);
             if !authority.as_ref().is_none_or(lets) {
                 return Err(ApiKeyError::SecondFactorRequired);
             }

@@ -47,7 +47,7 @@ impl<'a> Change<'a> {
             _ => Some(inner.authority_now(&mut tx, ctx, now).await?),
         };
         if authority.as_ref().is_some_and(|held| !held.holds(needed)) {
-            return Err(Forbidden(needed).into());
+            return Err(Forbidden::new(needed).into());
         }
         Ok(Self {
             auth,

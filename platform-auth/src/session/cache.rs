@@ -120,14 +120,18 @@ impl KnownSession {
     pub(crate) fn context(&self, meta: &RequestMeta, now: Timestamp) -> RequestContext {
         let authority = Authority::new(self.permissions.clone()).with(self.granted.clone(), now);
         // Somebody has signed in, and may set the second factor up. Nothing else is allowed before.
-        let authority = match self.methods.len() > 1 || self.rule.lets(&authority) {
-            true => authority,
-            false => Authority::default(),
+        let (authority, withheld) = match self.methods.len() > 1 || self.rule.lets(&authority) {
+            true => (authority, None),
+            false => (Authority::default(), Some(authority)),
         };
         let principal = Principal::user(self.user, PermissionSet::default()).with_authority(authority);
         let authentication = Authentication::new(self.auth_time, Arc::clone(&self.methods), now);
-        RequestContext::authenticated(self.tenant, principal, meta.clone())
+        let ctx = RequestContext::authenticated(self.tenant, principal, meta.clone())
             .in_session(self.session.as_uuid())
-            .with_authentication(authentication)
+            .with_authentication(authentication);
+        match withheld {
+            Some(withheld) => ctx.withholding(withheld),
+            None => ctx,
+        }
     }
 }

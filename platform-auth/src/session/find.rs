@@ -10,6 +10,7 @@ use super::cache::{KnownSession, Seen};
 use crate::auth::Inner;
 use crate::authz::{GrantRow, HeldBy, ROWS_MAX, held_by, held_rows};
 use crate::credential_cache::{CredentialKey, Remembered};
+use crate::tenant_policy::Required;
 use crate::{AuthenticateError, Fault, Role, SecondFactorRule, SessionId, UserStatus};
 
 /// The session of a token, whatever state it is in, and what was granted to its user unless the version of the tenant is `$5`.
@@ -100,7 +101,10 @@ impl Inner {
         let (found, granted): (Vec<Row>, Vec<Row>) =
             rows.into_iter().partition(|row| row.session_id.is_some());
         match found.into_iter().find_map(Found::of) {
-            Some(found) => self.judged(key, found, granted, before.as_deref()),
+            Some(found) => {
+                let found = found.under(&self.required_of(key.tenant).await?);
+                self.judged(key, found, granted, before.as_deref())
+            }
             None => Ok(None),
         }
     }
@@ -162,6 +166,15 @@ struct Found {
 }
 
 impl Found {
+    /// The same, where the tenants above ask for no less than this.
+    fn under(self, above: &Required) -> Self {
+        Self {
+            rule: self.rule.max(above.second_factor()),
+            idle: above.idle(self.idle),
+            ..self
+        }
+    }
+
     /// `None` for a row that is something else.
     fn of(row: Row) -> Option<Self> {
         let methods = row.amr?.into_iter().map(String::into_boxed_str).collect();

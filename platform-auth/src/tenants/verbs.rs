@@ -26,7 +26,7 @@ impl Auth {
         let inner = &*self.inner;
         inner.may_oversee(ctx, over)?;
         if over == Oversight::Parent && verb == TenantVerb::Close {
-            return Err(Forbidden(PLATFORM_TENANTS).into());
+            return Err(Forbidden::new(PLATFORM_TENANTS).into());
         }
         if !why.is_none_or(is_reason) {
             return Err(OverseeError::InvalidReason);

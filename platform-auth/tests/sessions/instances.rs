@@ -1,10 +1,10 @@
 //! What one instance does, seen at another one.
 
 use platform_auth::{AuthConfig, GRANTS_MANAGE};
-use platform_core::pg::TenantStatus;
+use platform_core::pg::TenantVerb;
 use platform_core::runtime::CancellationToken;
 
-use crate::memory::{granted, set_tenant};
+use crate::memory::{change_tenant, granted};
 use crate::support::{App, Call, Place};
 use crate::world::{
     MINUTE, Person, SECOND, TICK, admin, beside, context, delete, eventually, is_good, remembering,
@@ -78,7 +78,7 @@ impl Scene {
                     .await
                     .expect(200);
             }
-            Deed::Suspend => set_tenant(app, &self.place, TenantStatus::Suspended).await,
+            Deed::Suspend => change_tenant(app, &self.place, TenantVerb::Suspend).await,
             Deed::Revoke => {
                 let job = app.test.context(self.place.id);
                 app.auth.revoke_grant(&job, self.grant).await.unwrap();

@@ -7,7 +7,9 @@
 mod authenticator;
 mod catalog;
 mod children;
+mod forgotten;
 mod hosts;
+mod inherited;
 mod invitations;
 mod lifecycle;
 #[path = "../it/locks.rs"]
@@ -19,6 +21,7 @@ mod policy;
 #[allow(dead_code, reason = "the other tests want it")]
 mod postbox;
 mod standing;
+mod strangers;
 #[path = "../it/support.rs"]
 #[allow(dead_code, unused_imports, reason = "the other tests want more of it")]
 mod support;

@@ -69,6 +69,22 @@ pub(super) static KEYS: &[Key] = &[
     key("auth.session_cache_ms", "PLATFORM_AUTH_SESSION_CACHE_MS").or("1000"),
     key("auth.cookie_origins", "PLATFORM_AUTH_COOKIE_ORIGINS").or(""),
     key("auth.api_key_days_max", "PLATFORM_AUTH_API_KEY_DAYS_MAX").or("365"),
+    key("auth.registrations_burst", "PLATFORM_AUTH_REGISTRATIONS_BURST").or("1000"),
+    key(
+        "auth.registrations_per_hour",
+        "PLATFORM_AUTH_REGISTRATIONS_PER_HOUR",
+    )
+    .or("3600"),
+    key(
+        "auth.address_registrations_burst",
+        "PLATFORM_AUTH_ADDRESS_REGISTRATIONS_BURST",
+    )
+    .or("100"),
+    key(
+        "auth.address_registrations_per_hour",
+        "PLATFORM_AUTH_ADDRESS_REGISTRATIONS_PER_HOUR",
+    )
+    .or("360"),
     key("platform.tenant", "PLATFORM_PLATFORM_TENANT"),
     key("platform.verify_hosts", "PLATFORM_PLATFORM_VERIFY_HOSTS").or("true"),
     key("passkeys.rp_id", "PLATFORM_PASSKEYS_RP_ID").or("localhost"),

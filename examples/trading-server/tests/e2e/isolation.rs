@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use platform_audit::{Action, AuditLog, Event, Outcome, tenant_created, tenant_suspended};
-use platform_core::pg::{Db, NewTenant, TenantStatus, Tenants};
+use platform_core::pg::{Db, NewTenant, TenantVerb, Tenants};
 use platform_core::testing::assert_tables_isolated;
 use platform_core::time::format_description::well_known::Rfc3339;
 use platform_core::{RequestContext, Sources, TenantId, sqlx};
@@ -426,7 +426,7 @@ async fn a_suspended_tenant_is_shut_out(server: &Server, operations: &[Operation
 
     let mut tx = db.begin(&ctx).await.unwrap();
     tenants
-        .set_status_in(&mut tx, TenantStatus::Suspended)
+        .transition_in(&mut tx, TenantVerb::Suspend, None)
         .await
         .unwrap();
     audit.record(&mut tx, &ctx, tenant_suspended(id)).await.unwrap();
