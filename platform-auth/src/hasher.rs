@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Params, Version};
 use platform_core::Sources;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::hash_threads::{HashThreads, Memory, NotRun};
 use crate::password::{NewPassword, TriedPassword};
 use crate::{InvalidBreachedList, PasswordConfig};
 
 /// What a client is told to wait when every hasher is busy.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Hashes and verifies passwords with Argon2id on the blocking pool: so many at a time, so many more waiting, the rest refused.
+/// Hashes and verifies passwords with Argon2id on threads of its own: so many at a time, so many more waiting, the rest refused.
 #[derive(Debug)]
 pub(crate) struct Hasher {
     argon2: Argon2<'static>,
@@ -22,6 +23,7 @@ pub(crate) struct Hasher {
     decoy: Arc<str>,
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    threads: HashThreads,
     wait_max: Duration,
     sources: Sources,
 }
@@ -74,6 +76,7 @@ impl Hasher {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             admitted: Arc::new(Semaphore::new(parallel + waiting)),
             running: Arc::new(Semaphore::new(parallel)),
+            threads: HashThreads::new(parallel),
             wait_max: config.wait_max,
             sources,
         }
@@ -83,7 +86,8 @@ impl Hasher {
     pub(crate) async fn hash(&self, password: NewPassword) -> Result<String, HashError> {
         let argon2 = self.argon2.clone();
         let salt: [u8; 16] = self.sources.bytes();
-        self.run(move || hash(&argon2, password.expose(), &salt)).await?
+        self.run(move |memory| hash(&argon2, password.expose(), &salt, memory))
+            .await?
     }
 
     /// Tries a password against a stored hash, or against the decoy where there is none.
@@ -95,15 +99,18 @@ impl Hasher {
         let argon2 = self.argon2.clone();
         let salt: [u8; 16] = self.sources.bytes();
         let decoy = Arc::clone(&self.decoy);
-        self.run(move || verify(&argon2, password.expose(), stored.as_deref(), &decoy, &salt))
-            .await?
+        self.run(move |memory| {
+            let stored = stored.as_deref();
+            verify(&argon2, password.expose(), (stored, &decoy), &salt, memory)
+        })
+        .await?
     }
 
     /// Runs a job when it is its turn. A caller that goes away leaves its place in the queue at once, but a job that has begun keeps its
     /// place to the end: otherwise hanging up would be a way round the bound.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> T + Send + 'static,
+        job: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let admitted = Arc::clone(&self.admitted)
             .try_acquire_owned()
@@ -114,29 +121,59 @@ impl Hasher {
             .map_err(|_| HashError::busy())?
             .map_err(|_| HashError::Failed)?;
         let permits: [OwnedSemaphorePermit; 2] = [running, admitted];
-        tokio::task::spawn_blocking(move || {
-            let result = job();
+        let done = self.threads.run(move |memory| {
+            let result = job(memory);
             drop(permits);
             result
-        })
-        .await
-        .map_err(|_| HashError::Failed)
+        });
+        done.await.map_err(|NotRun| HashError::Failed)
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<String, HashError> {
-    let hash: PasswordHash = argon2
-        .hash_password_with_salt(password, salt)
+fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], memory: &mut Memory) -> Result<String, HashError> {
+    let failed = |_| HashError::Failed;
+    let params = argon2.params();
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    argon2
+        .hash_password_into_with_memory(password, salt, &mut output, memory.blocks(params))
         .map_err(|_| HashError::Failed)?;
+    let hash = PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).map_err(|_| HashError::Failed)?,
+        salt: Some(Salt::new(salt).map_err(failed)?),
+        hash: Some(Output::new(&output).map_err(failed)?),
+    };
     Ok(hash.to_string())
+}
+
+/// Whether the password is the one that was hashed. Takes as long whether it is or not.
+fn matches(password: &[u8], stored: &PasswordHash, memory: &mut Memory) -> Result<bool, HashError> {
+    let (Some(salt), Some(expected)) = (&stored.salt, &stored.hash) else {
+        return Ok(false);
+    };
+    let params = Params::try_from(stored).map_err(|_| HashError::Failed)?;
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(|_| HashError::Failed)?;
+    let version = match stored.version {
+        Some(version) => Version::try_from(version).map_err(|_| HashError::Failed)?,
+        None => Version::default(),
+    };
+    let mut output = vec![0; expected.len()];
+    let blocks = memory.blocks(&params);
+    Argon2::new(algorithm, version, params.clone())
+        .hash_password_into_with_memory(password, salt, &mut output, blocks)
+        .map_err(|_| HashError::Failed)?;
+    let output = Output::new(&output).map_err(|_| HashError::Failed)?;
+    // Outputs are compared in constant time.
+    Ok(output == *expected)
 }
 
 fn verify(
     argon2: &Argon2<'_>,
     password: &[u8],
-    stored: Option<&str>,
-    decoy: &str,
+    (stored, decoy): (Option<&str>, &str),
     salt: &[u8],
+    memory: &mut Memory,
 ) -> Result<Verdict, HashError> {
     let readable = stored.and_then(|stored| PasswordHash::new(stored).ok());
     if stored.is_some() && readable.is_none() {
@@ -145,15 +182,14 @@ fn verify(
     let Some(stored) = readable else {
         if let Ok(decoy) = PasswordHash::new(decoy) {
             // A right guess of 32 random bytes' preimage would be somebody's luck, and still no sign-in.
-            let _ = argon2.verify_password(password, &decoy);
+            let _ = matches(password, &decoy, memory);
         }
         return Ok(Verdict::Wrong);
     };
-    match argon2.verify_password(password, &stored) {
-        Ok(()) if is_current(argon2, &stored) => Ok(Verdict::Right),
-        Ok(()) => hash(argon2, password, salt).map(Verdict::RightAndRehashed),
-        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
-        Err(_) => Err(HashError::Failed),
+    match matches(password, &stored, memory)? {
+        false => Ok(Verdict::Wrong),
+        true if is_current(argon2, &stored) => Ok(Verdict::Right),
+        true => hash(argon2, password, salt, memory).map(Verdict::RightAndRehashed),
     }
 }
 

@@ -80,6 +80,7 @@ mod credential_cache;
 mod email;
 mod erasure;
 mod error;
+mod hash_threads;
 mod hasher;
 mod hosts;
 mod identity;

@@ -35,6 +35,7 @@ mod domain;
 mod market;
 mod matching;
 mod metrics;
+mod replay;
 mod service;
 mod store;
 
@@ -45,9 +46,10 @@ pub use domain::{
     AccountState, Amount, ApplyError, Asset, Cash, Cents, ClientOrderId, Collar, Command, DecimalError,
     DecimalText, Event, Execution, ExecutionId, FeeRate, FieldError, FieldProblem, Intake, Invalid,
     InvalidTransfer, InvalidTransition, LedgerAccount, Market, Notional, Order, OrderId, OrderStatus,
-    OrderTerms, OrderType, ParseClientOrderIdError, ParseSymbolError, Position, Price, Pricing, Quantity,
-    QuoteView, Reason, Reject, Rounding, Rules, Side, Step, Symbol, Tick, Ticket, TimeInForce, Transfer,
-    TransferCode, UnknownWord, UnsupportedOrderType, apply, buy_hold, decide, transition,
+    OrderTerms, OrderType, ParseClientOrderIdError, ParseExecutionIdError, ParseSymbolError, Position, Price,
+    Pricing, Quantity, QuoteView, Reason, Reject, Rounding, Rules, Side, Step, Symbol, Tick, Ticket,
+    TimeInForce, Transfer, TransferCode, UnknownWord, UnsupportedOrderType, apply, buy_hold, decide,
+    transition,
 };
 pub use market::{
     Alignment, Bar, BoardConfig, Calendar, DayPath, Instrument, Liquidity, MalformedRow, MarketFeed,
@@ -57,10 +59,11 @@ pub use market::{
 };
 pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
+pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
 pub use service::{
     ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
-    OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation,
-    TRADE, Trading, TradingConfig, TradingError, VIEW,
+    OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio,
+    PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
 };
 
 pub use platform_audit;

@@ -115,7 +115,7 @@ impl crate::hasher::Hasher {
         about: About,
     ) -> Result<Result<NewPassword, InvalidPassword>, crate::HashError> {
         let policy = policy.clone();
-        let judged = self.run(move || policy.judge(password, &about)).await?;
+        let judged = self.run(move |_| policy.judge(password, &about)).await?;
         judged.map_err(crate::HashError::BreachedList)
     }
 }

@@ -1,13 +1,13 @@
 //! What happened to an order, with every consequence spelt out.
 
 use super::{Cents, Execution, Intake, OrderId, Quantity, Reason, Transfer};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A fact about an order, with the transfers it causes.
 ///
 /// An event says everything that is to be written: [`apply`](crate::apply) turns it into the new rows of account, position
 /// and order, its transfers and its execution are rows themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The order was taken in. Transfers: the hold.
@@ -103,7 +103,7 @@ impl Event {
 }
 
 /// Why an order with nothing wrong in itself is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reject {

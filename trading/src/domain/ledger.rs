@@ -2,7 +2,7 @@
 
 use super::words::word_enum;
 use super::{Cents, Quantity, Symbol};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::num::NonZeroI64;
 
 word_enum! {
@@ -75,6 +75,13 @@ impl Serialize for Amount {
     }
 }
 
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let units = super::money::exact_integer(deserializer)?;
+        Self::new(units).ok_or_else(|| serde::de::Error::custom("an amount is more than nothing"))
+    }
+}
+
 /// The asset as text: `cash`, or the symbol of the shares. `cash` is in lower case, so no symbol collides with it.
 impl std::fmt::Display for Asset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -88,6 +95,16 @@ impl std::fmt::Display for Asset {
 impl Serialize for Asset {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Asset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        match &*text {
+            "cash" => Ok(Self::Cash),
+            symbol => symbol.parse().map(Self::Shares).map_err(serde::de::Error::custom),
+        }
     }
 }
 
@@ -107,13 +124,37 @@ impl Serialize for Asset {
 /// | trade (sell) | shares | shares.held | street |
 /// | trade (sell) | cash | street | cash.available |
 /// | fee | cash | cash.available | fees |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "StoredTransfer")]
 pub struct Transfer {
     code: TransferCode,
     asset: Asset,
     debit: LedgerAccount,
     credit: LedgerAccount,
     amount: Amount,
+}
+
+/// A transfer as it is read, before it is known to be in the table.
+#[derive(Deserialize)]
+struct StoredTransfer {
+    code: TransferCode,
+    asset: Asset,
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    amount: Amount,
+}
+
+impl TryFrom<StoredTransfer> for Transfer {
+    type Error = InvalidTransfer;
+
+    fn try_from(stored: StoredTransfer) -> Result<Self, InvalidTransfer> {
+        Self::new(
+            stored.code,
+            stored.asset,
+            (stored.debit, stored.credit),
+            stored.amount,
+        )
+    }
 }
 
 /// A transfer between two accounts that no event produces.

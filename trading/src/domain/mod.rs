@@ -40,7 +40,7 @@ pub use decide::decide;
 pub use event::{Event, Reject};
 pub use ledger::{Amount, Asset, InvalidTransfer, LedgerAccount, Transfer, TransferCode};
 pub use money::{Cents, DecimalError, DecimalText, Notional, Price, Quantity, Rounding};
-pub use order::{Execution, ExecutionId, Intake, Order, OrderId, Reason};
+pub use order::{Execution, ExecutionId, Intake, Order, OrderId, ParseExecutionIdError, Reason};
 pub use position::Position;
 pub use quote::{Market, QuoteView};
 pub use rules::{Collar, FeeRate, Rules, Tick, buy_hold};

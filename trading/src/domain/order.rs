@@ -3,7 +3,7 @@
 use super::status::{InvalidTransition, Step, transition};
 use super::words::word_enum;
 use super::{Cents, Notional, OrderStatus, OrderTerms, Price, Quantity, Side, Symbol};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 platform_core::id_type! {
     /// Names an order.
@@ -29,7 +29,7 @@ word_enum! {
 }
 
 /// An order as it was taken in: its terms and what was decided from the quote it met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intake {
     /// The id of the order.
     pub order_id: OrderId,
@@ -39,6 +39,7 @@ pub struct Intake {
     /// The worst price it may execute at: the most a buy may pay, the least a sell may bring. `None` for a market sell.
     pub worst_price: Option<Price>,
     /// The number of the quote it met.
+    #[serde(deserialize_with = "super::money::exact_integer")]
     pub quote_seq: u64,
 }
 
@@ -133,8 +134,32 @@ impl Serialize for ExecutionId {
     }
 }
 
+/// A text does not name an execution.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an execution is named by its order and the number of a quote")]
+pub struct ParseExecutionIdError;
+
+impl std::str::FromStr for ExecutionId {
+    type Err = ParseExecutionIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseExecutionIdError> {
+        let (order_id, quote_seq) = text.rsplit_once('-').ok_or(ParseExecutionIdError)?;
+        Ok(Self {
+            order_id: order_id.parse().map_err(|_| ParseExecutionIdError)?,
+            quote_seq: quote_seq.parse().map_err(|_| ParseExecutionIdError)?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ExecutionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A trade of an order on a quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
     /// Its name.
     pub id: ExecutionId,

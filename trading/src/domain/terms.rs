@@ -3,7 +3,7 @@
 use super::ticket::{FieldError, FieldProblem};
 use super::words::word_enum;
 use super::{Price, Quantity, Symbol};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 word_enum! {
     /// Whether an order buys or sells.
@@ -146,8 +146,8 @@ impl Pricing {
 }
 
 /// What a valid order asks for: a quantity above zero and a type, prices and time in force that go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(into = "FlatTerms")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "FlatTerms", try_from = "FlatTerms")]
 pub struct OrderTerms {
     symbol: Symbol,
     side: Side,
@@ -226,7 +226,7 @@ impl OrderTerms {
 }
 
 /// The terms with one field for each column, as they are written out.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct FlatTerms {
     symbol: Symbol,
     side: Side,
@@ -250,5 +250,14 @@ impl From<OrderTerms> for FlatTerms {
             stop_price: terms.pricing.stop_price(),
             time_in_force: terms.time_in_force,
         }
+    }
+}
+
+impl TryFrom<FlatTerms> for OrderTerms {
+    type Error = FieldError;
+
+    fn try_from(flat: FlatTerms) -> Result<Self, FieldError> {
+        let pricing = Pricing::from_parts(flat.order_type, flat.limit_price, flat.stop_price)?;
+        Self::market(flat.symbol, flat.side, flat.quantity)?.with(pricing, flat.time_in_force)
     }
 }

@@ -6,7 +6,8 @@
 //! | `GET /quotes/stocks` | anybody | what is traded |
 //! | `GET /ws` | anybody | a WebSocket with the quotes as they come |
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
-//! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
+//! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/{id}/events`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
+//! | `GET /orders/{id}/proof` | who may trade | what the audit trail says of its own order, with proofs |
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
@@ -16,6 +17,7 @@ mod account;
 mod module;
 mod orders;
 mod problem;
+mod proof;
 mod quotes;
 mod stream;
 
@@ -38,7 +40,9 @@ impl Trading {
             .routes(routes!(orders::place, orders::list))
             .routes(routes!(orders::one, orders::cancel))
             .routes(routes!(orders::executions))
+            .routes(routes!(orders::events))
             .routes(routes!(orders::by_client_id))
+            .routes(routes!(proof::proof))
             .routes(routes!(account::account))
             .routes(routes!(account::portfolio))
             .routes(routes!(account::positions))

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use super::problem::rejected;
 use crate::service::OrderStatusFilter;
-use crate::{ExecutionView, OrderId, OrderView, PlaceOutcome, Placed, Ticket, Trading};
+use crate::{ExecutionView, OrderEventView, OrderId, OrderView, PlaceOutcome, Placed, Ticket, Trading};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -182,6 +182,33 @@ pub(super) async fn executions(
     Ok(Json(Page::build(executions, page.limit, |execution| {
         execution.quote_seq
     })))
+}
+
+/// List what happened to an order, oldest first.
+#[utoipa::path(
+    get,
+    path = "/orders/{id}/events",
+    tag = "orders",
+    operation_id = "list_order_events",
+    params(("id" = OrderId, Path), PageQuery),
+    responses(
+        (status = 200, description = "A page of events.", body = Page<OrderEventView>),
+        (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+pub(super) async fn events(
+    State(trading): State<Trading>,
+    Caller(ctx): Caller,
+    Path(id): Path<OrderId>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<OrderEventView>>, Problem> {
+    let page = page.resolve::<i64>()?;
+    let events = trading
+        .order_events(&ctx, id, (page.after, page.limit + 1))
+        .await?;
+    let events = events.ok_or_else(Problem::not_found)?;
+    Ok(Json(Page::build(events, page.limit, |event| event.seq)))
 }
 
 /// Cancel an open order.

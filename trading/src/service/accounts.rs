@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountId, TRADE, Trading, TradingError, trail};
 use crate::domain::word_enum;
 use crate::store::{self, AccountRow};
-use crate::{Amount, Cash, Cents};
+use crate::{AccountEvent, Amount, Cash, Cents};
 
 word_enum! {
     /// Whether an account may be used.
@@ -109,10 +109,12 @@ impl Trading {
     ) -> Result<(), TradingError> {
         let id = AccountId::generate(self.sources());
         let deposit = Amount::new(self.inner.config.opening_deposit.cents());
-        let Some(opening) = deposit.and_then(|amount| Cash::default().deposit(amount)) else {
+        let Some((cash, transfer)) = deposit.and_then(|amount| Cash::default().deposit(amount)) else {
             return Err(TradingError::Inconsistent(crate::Invalid::NotionalTooLarge));
         };
-        if store::open_account(tx, (id, owner), opening, self.now()).await? {
+        let now = self.now();
+        if store::open_account(tx, (id, owner), (cash, transfer), now).await? {
+            store::append_events(tx, (id, 0), &[AccountEvent::Opened { transfer }], now).await?;
             let event = trail::opened(id, owner, self.inner.config.opening_deposit);
             self.inner.audit.record(tx, ctx, event).await?;
         }

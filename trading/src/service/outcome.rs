@@ -140,6 +140,23 @@ impl ExecutionView {
     }
 }
 
+/// Something that happened to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
+pub struct OrderEventView {
+    /// Its number among the events of the account.
+    pub seq: i64,
+    /// `accepted`, `rejected`, `filled`, `cancelled`, `expired` and the like.
+    pub kind: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "http", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// Everything it says: the order as it was taken in, the execution, the reason, and what moved in the ledger.
+    #[cfg_attr(feature = "http", schema(value_type = Object))]
+    pub payload: serde_json::Value,
+}
+
 /// What placing an order came to. The same value is answered again to the same idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use platform_core::RequestContext;
 
 use super::accounts::owner;
-use super::{AccountId, ExecutionView, OrderView, Trading, TradingError};
+use super::{AccountId, ExecutionView, OrderEventView, OrderView, Trading, TradingError};
 use crate::store::{self, OrderFilter};
 use crate::{OrderId, OrderStatus, UnknownWord};
 use platform_core::pg::TenantRead;
@@ -114,6 +114,27 @@ impl Trading {
             return Ok(None);
         }
         Ok(Some(store::executions_of(&mut read, id, (after, limit)).await?))
+    }
+
+    /// Events of an order of the caller's account, oldest first, at most `limit` after the number `after`; `None` when there is no
+    /// such order. What happened before the account had a log is not in it.
+    ///
+    /// # Errors
+    /// [`TradingError`].
+    pub async fn order_events(
+        &self,
+        ctx: &RequestContext,
+        id: OrderId,
+        (after, limit): (Option<i64>, u32),
+    ) -> Result<Option<Vec<OrderEventView>>, TradingError> {
+        let Some((mut read, account)) = self.read_own(ctx).await? else {
+            return Ok(None);
+        };
+        let rows = store::orders_page(&mut read, account, OrderFilter::One(id), (None, 1)).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(store::events_of_order(&mut read, id, (after, limit)).await?))
     }
 
     /// A read over the tenant and the caller's account in it; `None` when it has none yet.

@@ -17,6 +17,8 @@ pub(crate) struct AccountRow {
     pub(crate) available_cents: Cents,
     pub(crate) held_cents: Cents,
     pub(crate) last_seq: i64,
+    /// The number of its last event.
+    pub(crate) event_seq: i64,
     pub(crate) opened_at: Timestamp,
 }
 
@@ -33,7 +35,7 @@ impl AccountRow {
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "select id, status, available_cents, held_cents, last_seq, opened_at from trading.account ",
+            "select id, status, available_cents, held_cents, last_seq, event_seq, opened_at from trading.account ",
             $rest
         )
     };
@@ -83,7 +85,7 @@ pub(crate) async fn read_account_of(
 macro_rules! select_holdings {
     ($which:literal) => {
         concat!(
-            "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.opened_at,
+            "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.event_seq, a.opened_at,
                     p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents, p.symbol is not null as has_position
              from trading.account a
              left join trading.position p on p.tenant_id = a.tenant_id and p.account_id = a.id

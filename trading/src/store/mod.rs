@@ -1,6 +1,7 @@
 //! The SQL of the brokerage: rows in, rows out, no rules.
 
 mod accounts;
+mod events;
 mod idempotency;
 mod orders;
 mod positions;
@@ -10,6 +11,7 @@ pub(crate) use accounts::{
     AccountRow, accounts_page, holdings_in, holdings_of, lock_account_by_id, lock_account_of, open_account,
     read_account_of,
 };
+pub(crate) use events::{append_events, events_of_order};
 pub(crate) use idempotency::{Remembered, forget_before, remember};
 pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,

@@ -3,6 +3,7 @@
 use platform_core::pg::{DbError, TenantTx};
 use sqlx::{FromRow, Row};
 
+use super::events::Logged;
 use super::orders::{OrderRow, StoredOrder, select_orders};
 use super::positions::PositionRow;
 use super::{AccountRow, Remembered};
@@ -93,7 +94,7 @@ pub(crate) struct Change<'a> {
     pub(crate) key: Option<NewKey<'a>>,
 }
 
-/// Writes order, fills, ledger, position, account and idempotency key in one statement.
+/// Writes order, fills, ledger, position, account, idempotency key and the events themselves in one statement.
 pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Result<(), DbError> {
     let OrderRow {
         order,
@@ -107,6 +108,7 @@ pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Resu
     let terms = order.terms();
     let executions = Executions::of(change.events);
     let transfers = Transfers::of(change.events, change.account.last_seq);
+    let logged = Logged::of(change.events, change.account.event_seq)?;
     let position = &change.after.position;
     let position_changed = change.before.position != *position;
     let (route, key, fingerprint, outcome) = match &change.key {
@@ -154,8 +156,12 @@ pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Resu
          ), k as (
              insert into trading.idempotency (tenant_id, account_id, route, key, fingerprint, outcome, created_at)
              select $1, $3, $42, $43, $44, $45, $23 where $43::text is not null
+         ), v as (
+             insert into trading.event (tenant_id, account_id, seq, kind, order_id, at, payload)
+             select $1, $3, x.seq, x.kind, $2, $23, x.payload::jsonb
+             from unnest($49::bigint[], $50::text[], $51::text[]) as x (seq, kind, payload)
          )
-         update trading.account set available_cents = $46, held_cents = $47, last_seq = $48
+         update trading.account set available_cents = $46, held_cents = $47, last_seq = $48, event_seq = $52
          where tenant_id = $1 and id = $3",
     )
     .bind(tx.tenant())
@@ -206,6 +212,10 @@ pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Resu
     .bind(change.after.cash.available)
     .bind(change.after.cash.held)
     .bind(transfers.last_seq)
+    .bind(logged.seq)
+    .bind(logged.kind)
+    .bind(logged.payload)
+    .bind(logged.last_seq)
     .execute(tx)
     .await?;
     match touched.rows_affected() {

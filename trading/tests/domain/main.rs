@@ -10,6 +10,7 @@ mod naive;
 mod orders;
 mod positions;
 mod refusals;
+mod replay;
 mod session;
 mod slices;
 mod support;

@@ -35,6 +35,8 @@ async fn another_accounts_order_does_not_exist() {
             trading.executions(&ctx, order.id, (None, 10)).await.unwrap(),
             None
         );
+        let events = trading.order_events(&ctx, order.id, (None, 10)).await;
+        assert_eq!(events.unwrap(), None);
         let refused = trading.cancel(&ctx, order.id).await;
         assert!(matches!(refused, Err(CancelError::NotFound)), "{refused:?}");
         let all = OrderStatusFilter::All;
@@ -93,7 +95,7 @@ async fn every_table_is_empty_under_another_tenants_setting() {
     .fetch_all(&mut read)
     .await
     .unwrap();
-    assert_eq!(tables.len(), 6, "every table of this schema belongs to tenants");
+    assert_eq!(tables.len(), 7, "every table of this schema belongs to tenants");
 
     for table in tables {
         let name: String = table.get("name");
@@ -151,6 +153,8 @@ async fn what_is_written_once_cannot_be_changed_by_the_application() {
         "delete from trading.transfer",
         "update trading.execution set price_e4 = 1",
         "delete from trading.execution",
+        "update trading.event set seq = seq + 1",
+        "delete from trading.event",
         "delete from trading.orders",
         "delete from trading.account",
         "delete from trading.position",

@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 30] = [
+const PROTECTED: [(&str, &str); 31] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -137,6 +137,11 @@ const PROTECTED: [(&str, &str); 30] = [
     (
         "trading.account",
         "update trading.account set available_cents = available_cents + 100 where tenant_id = $1",
+    ),
+    (
+        "trading.event",
+        "insert into trading.event select tenant_id, account_id, seq + 1000, kind, order_id, at, payload from trading.event
+         where tenant_id = $1",
     ),
     (
         "trading.execution",

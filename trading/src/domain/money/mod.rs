@@ -12,3 +12,4 @@ pub use text::DecimalText;
 pub use units::{Cents, Price, Quantity};
 
 pub(crate) use notional::{div_ceil, div_half_even};
+pub(super) use text::exact_integer;

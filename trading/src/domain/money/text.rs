@@ -41,6 +41,17 @@ impl<'de> Deserialize<'de> for DecimalText {
     }
 }
 
+/// Reads an integer that may be part of a tagged value: `serde` buffers those, and hands a number that is kept as text over as
+/// something that no integer reads by itself.
+pub(in crate::domain) fn exact_integer<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err = std::num::ParseIntError>,
+{
+    let text = DecimalText::deserialize(deserializer)?;
+    text.as_str().parse().map_err(D::Error::custom)
+}
+
 struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {
