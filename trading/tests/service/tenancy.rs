@@ -93,7 +93,7 @@ async fn every_table_is_empty_under_another_tenants_setting() {
     .fetch_all(&mut read)
     .await
     .unwrap();
-    assert_eq!(tables.len(), 6, "every table of this schema belongs to tenants");
+    assert_eq!(tables.len(), 7, "every table of this schema belongs to tenants");
 
     for table in tables {
         let name: String = table.get("name");
@@ -167,7 +167,9 @@ async fn what_is_written_once_cannot_be_changed_by_the_application() {
 async fn the_self_check_finds_nothing_in_this_schema() {
     let world = World::own().await;
 
-    let allow = AllowList::core().with_all(platform_audit::AUDIT_TABLES);
+    let allow = AllowList::core()
+        .with_all(platform_audit::AUDIT_TABLES)
+        .with_all(trading::TRADING_TABLES);
     let report = world.db.self_check(&allow).await.unwrap();
 
     assert!(report.passes(), "{report}");

@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 30] = [
+const PROTECTED: [(&str, &str); 31] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -143,6 +143,11 @@ const PROTECTED: [(&str, &str); 30] = [
         "insert into trading.execution
          select tenant_id, order_id, quote_seq + 1, account_id, symbol, side, quantity_e6, price_e4, cash_cents, fee_cents, executed_at
          from trading.execution where tenant_id = $1",
+    ),
+    (
+        "trading.market_event",
+        "insert into trading.market_event (tenant_id, seq, setting, value, reason, at)
+         select tenant_id, 1, 'paused', 1, 'x', now() from trading.account where tenant_id = $1 limit 1",
     ),
     ("trading.orders", "update trading.orders set reason = 'x' where tenant_id = $1"),
     ("trading.position", "update trading.position set realized_cents = 7 where tenant_id = $1"),
