@@ -16,7 +16,7 @@ use platform_core::{PermissionInfo, Sources, TenantId};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
-use trading::{MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
+use trading::{MARKET, MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
@@ -67,6 +67,8 @@ impl Handles {
             .grant(Role::User, TRADE)
             .grant(Role::Admin, TRADE)
             .grant(Role::Admin, VIEW)
+            // By its name for the admins of the platform's own tenant alone.
+            .grant(Role::Admin, MARKET)
             .grant(Role::Admin, KEYS_READ)
             .grant(Role::Admin, KEYS_MANAGE)
             .grant(Role::Admin, SUBJECTS_ERASE)
@@ -98,7 +100,12 @@ impl Handles {
             .breached
             .clone_from(&settings.auth.breached_passwords);
         let auth = Auth::new(db, keyring, audit, config);
-        let trading = Trading::new(db, audit, board, market::trading_config(settings));
+        let trading = Trading::new(
+            db,
+            audit,
+            board,
+            market::trading_config(settings, outside.platform_tenant),
+        );
         Self {
             tenants,
             audit: audit.clone(),

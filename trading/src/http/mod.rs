@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `GET /quotes`, `/quotes/{symbol}`, `/quotes/batch?symbols=` | anybody | the current quotes |
 //! | `GET /quotes/stocks` | anybody | what is traded |
+//! | `GET /bars/{symbol}?timeframe=&start=&end=` | anybody | what a symbol cost over time |
+//! | `GET /clock`, `/calendar?start=&end=` | anybody | whether the market is open; its sessions |
 //! | `GET /ws` | anybody | a WebSocket with the quotes as they come |
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/{id}/events`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
@@ -11,9 +13,14 @@
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
+//! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/admin/v1` | who runs the market | how it stands |
+//! | `POST /trading/symbols/{symbol}/halt`, `…/resume`, below `/admin/v1` | who runs the market | how it stands |
 //! | `GET /account`, `/portfolio`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
 
 mod account;
+mod bars;
+mod clock;
+mod market_admin;
 mod module;
 mod orders;
 mod problem;
@@ -37,6 +44,9 @@ impl Trading {
             .routes(routes!(quotes::batch))
             .routes(routes!(quotes::instruments))
             .routes(routes!(quotes::one))
+            .routes(routes!(bars::list))
+            .routes(routes!(clock::clock))
+            .routes(routes!(clock::calendar))
             .routes(routes!(orders::place, orders::list))
             .routes(routes!(orders::one, orders::cancel))
             .routes(routes!(orders::executions))
@@ -56,6 +66,10 @@ impl Trading {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(account::list))
+            .routes(routes!(market_admin::state, market_admin::set))
+            .routes(routes!(market_admin::gap))
+            .routes(routes!(market_admin::halt))
+            .routes(routes!(market_admin::resume))
             .with_state(self.clone())
     }
 }

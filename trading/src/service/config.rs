@@ -1,5 +1,7 @@
 //! What an embedder decides about the brokerage.
 
+use platform_core::TenantId;
+
 use crate::{Calendar, Cents, Rules};
 
 /// What an embedder decides about the brokerage.
@@ -15,6 +17,11 @@ pub struct TradingConfig {
     pub idempotency_days: u32,
     /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
     pub open_orders_max: usize,
+    /// The tenant whose operators run the market that the customers of all tenants share, with [`MARKET`](crate::MARKET). `None`: nobody
+    /// does. With one the market rests until a [`MarketStateWorker`](crate::MarketStateWorker) has read how it stands.
+    pub market_tenant: Option<TenantId>,
+    /// Whether they may let it fall silent, for tests: no.
+    pub market_gaps: bool,
 }
 
 impl Default for TradingConfig {
@@ -25,6 +32,8 @@ impl Default for TradingConfig {
             calendar: Calendar::default(),
             idempotency_days: 7,
             open_orders_max: 1_000_000,
+            market_tenant: None,
+            market_gaps: false,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The operations of the brokerage: each one a transaction that holds the change, its ledger rows and its audit event.
 
 mod accounts;
+mod bars;
 mod cancel;
 mod config;
 mod error;
 mod fill;
+mod market_admin;
+mod market_state;
 mod outcome;
 mod place;
 mod portfolio;
@@ -15,19 +18,23 @@ mod sweep;
 mod trail;
 mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Permission, Sources, Timestamp};
 
+use crate::market::MarketControl;
 use crate::matching::OpenOrders;
 use crate::{QuoteBoard, TradingMetrics};
 
 pub use accounts::{AccountStatus, AccountView};
+pub use bars::{BarQuery, BarWorker};
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
 pub(crate) use fill::Tried;
+pub use market_admin::{MARKET, MarketChange, MarketError};
+pub use market_state::{HaltedSymbol, MarketState, MarketStateWorker};
 pub use outcome::{ExecutionView, OrderEventView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
 pub use proof::OrderProof;
@@ -63,19 +70,28 @@ pub(crate) struct Inner {
     pub(crate) config: TradingConfig,
     pub(crate) open_orders: OpenOrders,
     pub(crate) metrics: TradingMetrics,
+    /// How the market runs, for the worker that moves it.
+    pub(crate) market: MarketControl,
+    /// The number of the newest thing an operator did to the market that is done here.
+    followed: Mutex<i64>,
 }
 
 impl Trading {
-    /// A brokerage that trades on the quotes of `board`.
+    /// A brokerage that trades on the quotes of `board`, in the sessions of its own calendar.
     pub fn new(db: &Db, audit: &AuditLog, board: &QuoteBoard, config: TradingConfig) -> Self {
         let open_orders = OpenOrders::new(config.open_orders_max);
         let inner = Inner {
             db: db.clone(),
             tenants: Tenants::new(db),
             audit: audit.clone(),
-            board: board.clone(),
+            board: board.in_sessions_of(config.calendar),
             metrics: TradingMetrics::new(&open_orders),
             open_orders,
+            market: match config.market_tenant {
+                Some(_) => MarketControl::unread(),
+                None => MarketControl::free(),
+            },
+            followed: Mutex::default(),
             config,
         };
         Self {

@@ -1,8 +1,10 @@
 //! The SQL of the brokerage: rows in, rows out, no rules.
 
 mod accounts;
+mod bars;
 mod events;
 mod idempotency;
+mod market_state;
 mod orders;
 mod positions;
 mod write;
@@ -11,8 +13,12 @@ pub(crate) use accounts::{
     AccountRow, accounts_page, holdings_in, holdings_of, lock_account_by_id, lock_account_of, open_account,
     read_account_of,
 };
+pub(crate) use bars::{StoredBars, bars, forget_minutes, store_minutes};
 pub(crate) use events::{append_events, events_of_order};
 pub(crate) use idempotency::{Remembered, forget_before, remember};
+pub(crate) use market_state::{
+    MarketEventRow, MarketSetting, add_market_events, market_events, market_events_after,
+};
 pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,
     orders_page,

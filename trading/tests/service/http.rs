@@ -3,7 +3,10 @@
 pub(crate) mod app;
 mod bad_orders;
 mod bad_requests;
+mod bars;
+mod clock;
 mod foreign;
+mod market_admin;
 mod routes;
 mod snapshots;
 pub(crate) mod stream;

@@ -1,13 +1,17 @@
 //! The brokerage on a real database: orders, money, races, tenants, routes and the stream of quotes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod bars;
 mod damage;
 mod dropped;
 mod expiry;
 mod failures;
+mod halts;
+mod hours;
 mod http;
 mod idempotency;
 mod log;
+mod market_admin;
 mod metrics;
 mod orders;
 mod portfolio;

@@ -8,8 +8,8 @@ use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 use super::settings::{
-    Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis, Replay,
-    Settings, Shutdown,
+    Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics, MetricsAccess, Otel,
+    Redis, Replay, Settings, Shutdown,
 };
 use super::{Inputs, MailWay, auditing, file, mail, platform, problem, sealing, url};
 use crate::cli::Command;
@@ -171,6 +171,10 @@ fn market(reader: &mut Reader) -> Market {
         ("displayed", Liquidity::Displayed),
         ("unlimited", Liquidity::Unlimited),
     ];
+    let calendar = [
+        ("always_open", MarketCalendar::AlwaysOpen),
+        ("nyse", MarketCalendar::Nyse),
+    ];
     Market {
         replay: replay(reader),
         replay_speed: reader.optional_number("market.replay_speed", 1..=1_000_000),
@@ -182,6 +186,10 @@ fn market(reader: &mut Reader) -> Market {
             .choice("market.liquidity", &liquidity)
             .unwrap_or(Liquidity::Displayed),
         collar_percent: reader.number("market.collar_percent", 0..=100),
+        calendar: reader
+            .choice("market.calendar", &calendar)
+            .unwrap_or(MarketCalendar::AlwaysOpen),
+        allow_gaps: reader.truth("market.allow_gaps"),
     }
 }
 

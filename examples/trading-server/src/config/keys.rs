@@ -134,6 +134,8 @@ pub(super) static KEYS: &[Key] = &[
     key("market.stale_after_ms", "PLATFORM_MARKET_STALE_AFTER_MS").or("5000"),
     key("market.liquidity", "PLATFORM_MARKET_LIQUIDITY").or("displayed"),
     key("market.collar_percent", "PLATFORM_MARKET_COLLAR_PERCENT").or("5"),
+    key("market.calendar", "PLATFORM_MARKET_CALENDAR").or("always_open"),
+    key("market.allow_gaps", "PLATFORM_MARKET_ALLOW_GAPS").or("false"),
     key("demo.mode", "PLATFORM_DEMO").flag("--demo").or("auto"),
     key("demo.password", "PLATFORM_DEMO_PASSWORD").secret(),
     key("otel.endpoint", "PLATFORM_OTEL_ENDPOINT"),

@@ -59,22 +59,34 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) async fn new() -> Self {
-        let world = World::new().await;
+        Self::of(World::new().await).await
+    }
+
+    /// Over a brokerage that is there.
+    pub(crate) async fn of(world: World) -> Self {
+        Self::with(world, &[]).await
+    }
+
+    /// The same with others beside the customers.
+    pub(crate) async fn with(world: World, others: &[(&str, &Trader)]) -> Self {
         let abroad = world.other_tenant().await;
         let (alice, bob, carol) = (world.trader(), world.trader(), abroad.trader());
         let reader = world.trader_with([]);
-        let tokens = Tokens::of(&[
+        let customers = [
             ("alice", &alice),
             ("bob", &bob),
             ("carol", &carol),
             ("reader", &reader),
-        ]);
+        ];
+        let tokens = Tokens::of(&[&customers, others].concat());
         let config = HttpConfig {
             rate_limit: None,
             ..HttpConfig::default()
         };
         let stack = HttpStack::new(config, world.sources.clone(), &Metrics::new());
-        let routes = OpenApiRouter::default().nest("/api/v1", world.trading.api_routes());
+        let routes = OpenApiRouter::default()
+            .nest("/api/v1", world.trading.api_routes())
+            .nest("/admin/v1", world.trading.admin_routes());
         Self {
             router: stack
                 .authenticate_with(Arc::new(tokens))
