@@ -16,7 +16,7 @@ use platform_core::{PermissionInfo, Sources, TenantId};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
-use trading::{MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
+use trading::{ADJUST, MANAGE, MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
@@ -67,6 +67,8 @@ impl Handles {
             .grant(Role::User, TRADE)
             .grant(Role::Admin, TRADE)
             .grant(Role::Admin, VIEW)
+            .grant(Role::Admin, MANAGE)
+            .grant(Role::Admin, ADJUST)
             .grant(Role::Admin, KEYS_READ)
             .grant(Role::Admin, KEYS_MANAGE)
             .grant(Role::Admin, SUBJECTS_ERASE)

@@ -1,8 +1,8 @@
 //! The market of the server: real data replayed, the rest simulated.
 
 use trading::{
-    BoardConfig, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData, ReplayError, Rules,
-    SimulatorConfig, TradingConfig,
+    BoardConfig, Cents, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData, ReplayError,
+    Rules, SimulatorConfig, TradingConfig,
 };
 
 use crate::config::{self, Replay, Settings};
@@ -43,8 +43,11 @@ pub fn trading_config(settings: &Settings) -> TradingConfig {
         collar: Collar::from_basis_points(basis_points),
         ..Rules::default()
     };
+    let cents = i64::from(settings.accounts.four_eyes_above_usd) * 100;
     TradingConfig {
         rules,
+        four_eyes_above: Some(Cents::from_cents(cents).unwrap_or(Cents::ZERO)),
+        approval_within: settings.accounts.approval_within,
         ..TradingConfig::default()
     }
 }

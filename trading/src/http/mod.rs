@@ -8,16 +8,26 @@
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/{id}/events`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
+//! | `GET`, `POST /watchlists`, `DELETE /watchlists/{id}`, `POST /watchlists/{id}/items`, `DELETE /watchlists/{id}/items/{symbol}` | who may trade | its own watchlists |
+//! | `GET`, `POST /alerts`, `DELETE /alerts/{id}` | who may trade | its own alerts |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
-//! | `GET /account`, `/portfolio`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
+//! | `POST /trading/accounts/{id}/suspend`, `…/resume`, `…/close`, below `/admin/v1` | who may manage the account | the account |
+//! | `POST /trading/accounts/{id}/adjustments`, `GET /trading/adjustments`, `POST /trading/adjustments/{id}/approve`, `…/refuse`, below `/admin/v1` | who may adjust cash | the adjustment |
+//! | `GET /account`, `/account/activities`, `/account/statements?date=`, `/orders/export`, `/portfolio`, `/portfolio/history`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
 
 mod account;
+mod account_admin;
+mod activities;
+mod adjustments;
+mod alerts;
+mod export;
 mod module;
 mod orders;
 mod problem;
 mod quotes;
 mod stream;
+mod watchlists;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,6 +55,16 @@ impl Trading {
             .routes(routes!(account::positions))
             .routes(routes!(account::position))
             .routes(routes!(account::of_another))
+            .routes(routes!(watchlists::list, watchlists::create))
+            .routes(routes!(export::orders))
+            .routes(routes!(export::statement))
+            .routes(routes!(activities::activities))
+            .routes(routes!(activities::history))
+            .routes(routes!(alerts::list, alerts::create))
+            .routes(routes!(alerts::delete))
+            .routes(routes!(watchlists::delete))
+            .routes(routes!(watchlists::add))
+            .routes(routes!(watchlists::remove))
             .with_state(self.clone())
     }
 
@@ -53,6 +73,13 @@ impl Trading {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(account::list))
+            .routes(routes!(account_admin::suspend))
+            .routes(routes!(account_admin::resume))
+            .routes(routes!(account_admin::close))
+            .routes(routes!(adjustments::adjust))
+            .routes(routes!(adjustments::list))
+            .routes(routes!(adjustments::approve))
+            .routes(routes!(adjustments::refuse))
             .with_state(self.clone())
     }
 }

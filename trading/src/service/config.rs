@@ -1,5 +1,7 @@
 //! What an embedder decides about the brokerage.
 
+use std::time::Duration;
+
 use crate::{Calendar, Cents, Rules};
 
 /// What an embedder decides about the brokerage.
@@ -11,10 +13,17 @@ pub struct TradingConfig {
     pub rules: Rules,
     /// When the market is open: always.
     pub calendar: Calendar,
+    /// Above how much, in or out, an administrator's adjustment of cash waits for another's approval: 10,000.00. `None` lets each
+    /// administrator adjust any amount alone.
+    pub four_eyes_above: Option<Cents>,
+    /// How long another administrator can approve an adjustment: 24 hours.
+    pub approval_within: Duration,
     /// Days for which the answer to an idempotency key is remembered: 7.
     pub idempotency_days: u32,
     /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
     pub open_orders_max: usize,
+    /// Alerts that the worker keeps in memory: 1,000,000. Alerts beyond wait for a place.
+    pub alerts_max: usize,
 }
 
 impl Default for TradingConfig {
@@ -23,8 +32,11 @@ impl Default for TradingConfig {
             opening_deposit: Cents::from_cents(1_000_000).unwrap_or(Cents::ZERO),
             rules: Rules::default(),
             calendar: Calendar::default(),
+            four_eyes_above: Cents::from_cents(1_000_000).ok(),
+            approval_within: Duration::from_secs(86_400),
             idempotency_days: 7,
             open_orders_max: 1_000_000,
+            alerts_max: 1_000_000,
         }
     }
 }

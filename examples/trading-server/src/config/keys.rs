@@ -118,6 +118,12 @@ pub(super) static KEYS: &[Key] = &[
     key("market.stale_after_ms", "PLATFORM_MARKET_STALE_AFTER_MS").or("5000"),
     key("market.liquidity", "PLATFORM_MARKET_LIQUIDITY").or("displayed"),
     key("market.collar_percent", "PLATFORM_MARKET_COLLAR_PERCENT").or("5"),
+    key(
+        "accounts.four_eyes_above_usd",
+        "PLATFORM_ACCOUNTS_FOUR_EYES_ABOVE_USD",
+    )
+    .or("10000"),
+    key("accounts.approval_hours", "PLATFORM_ACCOUNTS_APPROVAL_HOURS").or("24"),
     key("demo.mode", "PLATFORM_DEMO").flag("--demo").or("auto"),
     key("demo.password", "PLATFORM_DEMO_PASSWORD").secret(),
     key("otel.endpoint", "PLATFORM_OTEL_ENDPOINT"),
