@@ -43,13 +43,13 @@ mod store;
 pub mod http;
 
 pub use domain::{
-    AccountState, Amount, ApplyError, Asset, Cash, Cents, ClientOrderId, Collar, Command, DecimalError,
-    DecimalText, Event, Execution, ExecutionId, FeeRate, FieldError, FieldProblem, Intake, Invalid,
-    InvalidTransfer, InvalidTransition, LedgerAccount, Market, Notional, Order, OrderId, OrderStatus,
-    OrderTerms, OrderType, ParseClientOrderIdError, ParseExecutionIdError, ParseSymbolError, Position, Price,
-    Pricing, Quantity, QuoteView, Reason, Reject, Rounding, Rules, Side, Step, Symbol, Tick, Ticket,
-    TimeInForce, Transfer, TransferCode, UnknownWord, UnsupportedOrderType, apply, buy_hold, decide,
-    transition,
+    AccountDay, AccountState, Amount, ApplyError, Asset, Cash, Cents, ClientOrderId, Collar, Command,
+    DecimalError, DecimalText, Earned, Event, Execution, ExecutionId, FeeRate, FieldError, FieldProblem,
+    Intake, Invalid, InvalidTransfer, InvalidTransition, LedgerAccount, Market, Notional, Order, OrderId,
+    OrderStatus, OrderTerms, OrderType, ParseClientOrderIdError, ParseExecutionIdError, ParseSymbolError,
+    Position, Price, Pricing, Quantity, QuoteView, Reason, Reject, Rounding, Rules, Side, Step, Symbol,
+    SymbolDay, Tick, Ticket, TimeInForce, Transfer, TransferCode, UnknownWord, UnsupportedOrderType, apply,
+    buy_hold, decide, equity, transition, worth,
 };
 pub use market::{
     Alignment, Bar, BoardConfig, Calendar, DayPath, Followed, FromTheFuture, Instrument, InvalidMarketSpeed,
@@ -67,6 +67,15 @@ pub use service::{
     ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError, MarketState,
     MarketStateWorker, OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome,
     Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
+};
+pub use service::{
+    ADJUST, ALERTS_MAX, AccountAdminError, ActivityFilter, ActivityOrder, ActivityView, Adjusted,
+    AdjustmentError, AdjustmentId, AdjustmentStatus, AdjustmentView, AdminReason, Alert, AlertDirection,
+    AlertError, AlertFilter, AlertId, AlertWorker, AssetAmount, ClosingView, ClosingWorker, DayResult,
+    FIRED_ALERTS_WAITING_MAX, FiredAlert, HistoryPeriod, InvalidAdminReason, MANAGE, NewAlert, OrderExport,
+    OrderExportFormat, STATEMENT_ROWS_MAX, Statement, StatementBalance, StatementPosition, Suspended,
+    SymbolResult, WATCHLIST_NAME_CHARS_MAX, WATCHLIST_SYMBOLS_MAX, WATCHLISTS_MAX, Watched, Watchlist,
+    WatchlistError, WatchlistId,
 };
 
 pub use platform_audit;

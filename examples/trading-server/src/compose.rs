@@ -16,7 +16,7 @@ use platform_core::{PermissionInfo, Sources, TenantId};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
-use trading::{MARKET, MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
+use trading::{ADJUST, MANAGE, MARKET, MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
@@ -69,6 +69,8 @@ impl Handles {
             .grant(Role::Admin, VIEW)
             // By its name for the admins of the platform's own tenant alone.
             .grant(Role::Admin, MARKET)
+            .grant(Role::Admin, MANAGE)
+            .grant(Role::Admin, ADJUST)
             .grant(Role::Admin, KEYS_READ)
             .grant(Role::Admin, KEYS_MANAGE)
             .grant(Role::Admin, SUBJECTS_ERASE)

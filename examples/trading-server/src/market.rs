@@ -2,8 +2,8 @@
 
 use platform_core::TenantId;
 use trading::{
-    BoardConfig, Calendar, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData, ReplayError,
-    Rules, SimulatorConfig, TradingConfig,
+    BoardConfig, Calendar, Cents, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData,
+    ReplayError, Rules, SimulatorConfig, TradingConfig,
 };
 
 use crate::config::{self, Replay, Settings};
@@ -44,6 +44,7 @@ pub fn trading_config(settings: &Settings, platform_tenant: Option<TenantId>) ->
         collar: Collar::from_basis_points(basis_points),
         ..Rules::default()
     };
+    let cents = i64::from(settings.accounts.four_eyes_above_usd) * 100;
     TradingConfig {
         rules,
         market_tenant: platform_tenant,
@@ -52,6 +53,8 @@ pub fn trading_config(settings: &Settings, platform_tenant: Option<TenantId>) ->
             config::MarketCalendar::AlwaysOpen => Calendar::AlwaysOpen,
             config::MarketCalendar::Nyse => Calendar::Nyse,
         },
+        four_eyes_above: Some(Cents::from_cents(cents).unwrap_or(Cents::ZERO)),
+        approval_within: settings.accounts.approval_within,
         ..TradingConfig::default()
     }
 }

@@ -11,15 +11,24 @@
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/{id}/events`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
 //! | `GET /orders/{id}/proof` | who may trade | what the audit trail says of its own order, with proofs |
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
+//! | `GET`, `POST /watchlists`, `DELETE /watchlists/{id}`, `POST /watchlists/{id}/items`, `DELETE /watchlists/{id}/items/{symbol}` | who may trade | its own watchlists |
+//! | `GET`, `POST /alerts`, `DELETE /alerts/{id}` | who may trade | its own alerts |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
 //! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/admin/v1` | who runs the market | how it stands |
 //! | `POST /trading/symbols/{symbol}/halt`, `…/resume`, below `/admin/v1` | who runs the market | how it stands |
-//! | `GET /account`, `/portfolio`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
+//! | `POST /trading/accounts/{id}/suspend`, `…/resume`, `…/close`, below `/admin/v1` | who may manage the account | the account |
+//! | `POST /trading/accounts/{id}/adjustments`, `GET /trading/adjustments`, `POST /trading/adjustments/{id}/approve`, `…/refuse`, below `/admin/v1` | who may adjust cash | the adjustment |
+//! | `GET /account`, `/account/activities`, `/account/statements?date=`, `/orders/export`, `/portfolio`, `/portfolio/history`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
 
 mod account;
+mod account_admin;
+mod activities;
+mod adjustments;
+mod alerts;
 mod bars;
 mod clock;
+mod export;
 mod market_admin;
 mod module;
 mod orders;
@@ -27,6 +36,7 @@ mod problem;
 mod proof;
 mod quotes;
 mod stream;
+mod watchlists;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -58,6 +68,16 @@ impl Trading {
             .routes(routes!(account::positions))
             .routes(routes!(account::position))
             .routes(routes!(account::of_another))
+            .routes(routes!(watchlists::list, watchlists::create))
+            .routes(routes!(export::orders))
+            .routes(routes!(export::statement))
+            .routes(routes!(activities::activities))
+            .routes(routes!(activities::history))
+            .routes(routes!(alerts::list, alerts::create))
+            .routes(routes!(alerts::delete))
+            .routes(routes!(watchlists::delete))
+            .routes(routes!(watchlists::add))
+            .routes(routes!(watchlists::remove))
             .with_state(self.clone())
     }
 
@@ -70,6 +90,13 @@ impl Trading {
             .routes(routes!(market_admin::gap))
             .routes(routes!(market_admin::halt))
             .routes(routes!(market_admin::resume))
+            .routes(routes!(account_admin::suspend))
+            .routes(routes!(account_admin::resume))
+            .routes(routes!(account_admin::close))
+            .routes(routes!(adjustments::adjust))
+            .routes(routes!(adjustments::list))
+            .routes(routes!(adjustments::approve))
+            .routes(routes!(adjustments::refuse))
             .with_state(self.clone())
     }
 }

@@ -15,12 +15,12 @@ use utoipa_axum::routes;
 use super::StreamConfig;
 use super::stream::{self, Streams};
 use crate::{
-    BarWorker, HousekeepingWorker, MARKET, MIGRATIONS, MarketFeed, MarketMetrics, MarketStateWorker,
-    MatchingWorker, TRADE, Trading, VIEW,
+    ADJUST, AlertWorker, BarWorker, ClosingWorker, HousekeepingWorker, MANAGE, MARKET, MIGRATIONS,
+    MarketFeed, MarketMetrics, MarketStateWorker, MarketWorker, MatchingWorker, TRADE, Trading, VIEW,
 };
 
 /// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that
-/// move the market, fill resting orders and forget old keys. Offers the handle [`Trading`].
+/// move the market, fill resting orders, fire alerts, close sessions and forget old keys. Offers the handle [`Trading`].
 #[derive(Debug)]
 pub struct TradingModule {
     trading: Trading,
@@ -66,6 +66,8 @@ impl TradingModule {
         let state = MarketStateWorker::new(&self.trading);
         // Kept over a failure, with what may have been stored.
         let bars = std::sync::Arc::new(tokio::sync::Mutex::new(BarWorker::new(&self.trading)));
+        let trading = self.trading.clone();
+        let alerts = AlertWorker::new(&self.trading);
         Ok(vec![
             Worker::new("trading.market", move |stop| {
                 let market = std::sync::Arc::clone(&market);
@@ -85,6 +87,14 @@ impl TradingModule {
             Worker::new("trading.matching", move |stop| {
                 let matching = matching.clone();
                 async move { Ok(matching.run(stop).await?) }
+            }),
+            Worker::new("trading.alerts", move |stop| {
+                let alerts = alerts.clone();
+                async move { Ok(alerts.run(stop).await?) }
+            }),
+            Worker::new("trading.closing", move |stop| {
+                let closing = ClosingWorker::new(&trading);
+                async move { Ok(closing.run(stop).await?) }
             }),
             Worker::new("trading.housekeeping", move |stop| {
                 let housekeeping = housekeeping.clone();
@@ -124,6 +134,14 @@ impl Module for TradingModule {
             .permission(PermissionInfo::platform_only(
                 MARKET,
                 "Halt and resume symbols, and control the simulated market",
+            ))
+            .permission(PermissionInfo::assignable(
+                MANAGE,
+                "Suspend, resume and close accounts of others",
+            ))
+            .permission(PermissionInfo::assignable(
+                ADJUST,
+                "Pay cash into accounts of others and out of them",
             ))
     }
 

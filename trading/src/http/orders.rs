@@ -52,7 +52,7 @@ fn existing(outcome: PlaceOutcome) -> Response {
     (StatusCode::OK, Json(outcome)).into_response()
 }
 
-fn replayed(mut response: Response) -> Response {
+pub(super) fn replayed(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(REPLAYED, HeaderValue::from_static("true"));

@@ -130,7 +130,7 @@ fn of_invalid(invalid: &Invalid) -> Problem {
     }
 }
 
-fn with_json(problem: Problem, name: &'static str, value: &impl serde::Serialize) -> Problem {
+pub(super) fn with_json(problem: Problem, name: &'static str, value: &impl serde::Serialize) -> Problem {
     match serde_json::to_value(value) {
         Ok(value) => problem.with(name, value),
         Err(_) => problem,

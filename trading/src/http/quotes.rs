@@ -151,7 +151,7 @@ pub(super) async fn one(
     Ok(Json(judged(&trading, &quote)))
 }
 
-fn judged(trading: &Trading, quote: &PublishedQuote) -> QuoteBody {
+pub(super) fn judged(trading: &Trading, quote: &PublishedQuote) -> QuoteBody {
     let quote: &Quote = quote;
     QuoteBody {
         stale: trading.board().is_stale(quote, trading.now()),

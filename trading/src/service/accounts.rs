@@ -115,6 +115,7 @@ impl Trading {
         let now = self.now();
         if store::open_account(tx, (id, owner), (cash, transfer), now).await? {
             store::append_events(tx, (id, 0), &[AccountEvent::Opened { transfer }], now).await?;
+            self.first_watchlist(tx, id).await?;
             let event = trail::opened(id, owner, self.inner.config.opening_deposit);
             self.inner.audit.record(tx, ctx, event).await?;
         }

@@ -1,6 +1,7 @@
 //! What an embedder decides about the brokerage.
 
 use platform_core::TenantId;
+use std::time::Duration;
 
 use crate::{Calendar, Cents, Rules};
 
@@ -13,6 +14,11 @@ pub struct TradingConfig {
     pub rules: Rules,
     /// When the market is open: always.
     pub calendar: Calendar,
+    /// Above how much, in or out, an administrator's adjustment of cash waits for another's approval: 10,000.00. `None` lets each
+    /// administrator adjust any amount alone.
+    pub four_eyes_above: Option<Cents>,
+    /// How long another administrator can approve an adjustment: 24 hours.
+    pub approval_within: Duration,
     /// Days for which the answer to an idempotency key is remembered: 7.
     pub idempotency_days: u32,
     /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
@@ -22,6 +28,8 @@ pub struct TradingConfig {
     pub market_tenant: Option<TenantId>,
     /// Whether they may let it fall silent, for tests: no.
     pub market_gaps: bool,
+    /// Alerts that the worker keeps in memory: 1,000,000. Alerts beyond wait for a place.
+    pub alerts_max: usize,
 }
 
 impl Default for TradingConfig {
@@ -30,10 +38,13 @@ impl Default for TradingConfig {
             opening_deposit: Cents::from_cents(1_000_000).unwrap_or(Cents::ZERO),
             rules: Rules::default(),
             calendar: Calendar::default(),
+            four_eyes_above: Cents::from_cents(1_000_000).ok(),
+            approval_within: Duration::from_secs(86_400),
             idempotency_days: 7,
             open_orders_max: 1_000_000,
             market_tenant: None,
             market_gaps: false,
+            alerts_max: 1_000_000,
         }
     }
 }

@@ -93,6 +93,8 @@ macro_rules! through_trading {
     )+)+};
 }
 
+pub(super) use through_trading;
+
 through_trading! {
     PlaceError: DbError, AuditError, Forbidden;
     CancelError: DbError, AuditError, Forbidden;

@@ -1,11 +1,20 @@
 //! The operations of the brokerage: each one a transaction that holds the change, its ledger rows and its audit event.
 
+mod account_admin;
 mod accounts;
+mod activities;
+mod adjustments;
+mod alert_index;
+mod alert_worker;
+mod alerts;
 mod bars;
 mod cancel;
+mod closing_worker;
 mod config;
 mod error;
+mod export;
 mod fill;
+mod history;
 mod market_admin;
 mod market_state;
 mod outcome;
@@ -14,9 +23,12 @@ mod portfolio;
 mod proof;
 mod queries;
 mod reconcile;
+mod snapshots;
+mod statements;
 mod sweep;
 mod trail;
 mod view;
+mod watchlists;
 
 use std::sync::{Arc, Mutex};
 
@@ -27,12 +39,27 @@ use platform_core::{Permission, Sources, Timestamp};
 use crate::market::MarketControl;
 use crate::matching::OpenOrders;
 use crate::{QuoteBoard, TradingMetrics};
+use tokio::sync::broadcast;
 
+pub use account_admin::{AccountAdminError, AdminReason, InvalidAdminReason, Suspended};
 pub use accounts::{AccountStatus, AccountView};
+pub use activities::{ActivityFilter, ActivityOrder, ActivityView, AssetAmount};
+pub(crate) use adjustments::Adjustment;
+pub use adjustments::{Adjusted, AdjustmentError, AdjustmentId, AdjustmentStatus, AdjustmentView};
+pub(crate) use alert_index::{AlertIndex, Crossing};
+pub use alert_worker::AlertWorker;
+pub(crate) use alerts::FiredRow;
+pub use alerts::{
+    ALERTS_MAX, Alert, AlertDirection, AlertError, AlertFilter, AlertId, FIRED_ALERTS_WAITING_MAX,
+    FiredAlert, NewAlert,
+};
 pub use bars::{BarQuery, BarWorker};
+pub use closing_worker::ClosingWorker;
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
+pub use export::{OrderExport, OrderExportFormat};
 pub(crate) use fill::Tried;
+pub use history::{ClosingView, DayResult, HistoryPeriod, SymbolResult};
 pub use market_admin::{MARKET, MarketChange, MarketError};
 pub use market_state::{HaltedSymbol, MarketState, MarketStateWorker};
 pub use outcome::{ExecutionView, OrderEventView, OrderView, PlaceOutcome, Placed};
@@ -40,7 +67,13 @@ pub use portfolio::{Portfolio, PositionView};
 pub use proof::OrderProof;
 pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
+pub(crate) use snapshots::ClosingPrice;
+pub use statements::{STATEMENT_ROWS_MAX, Statement, StatementBalance, StatementPosition};
 pub use view::ListedAccount;
+pub use watchlists::{
+    WATCHLIST_NAME_CHARS_MAX, WATCHLIST_SYMBOLS_MAX, WATCHLISTS_MAX, Watched, Watchlist, WatchlistError,
+    WatchlistId,
+};
 
 platform_core::id_type! {
     /// Names a brokerage account.
@@ -52,6 +85,12 @@ pub const TRADE: Permission = Permission::new("trading:trade");
 
 /// May see accounts of others and what is in them: all of them, or the one that it was granted on.
 pub const VIEW: Permission = Permission::new("trading:view");
+
+/// May suspend, resume and close accounts of others: all of them, or the one that it was granted on. Needs [`VIEW`] beside it.
+pub const MANAGE: Permission = Permission::new("trading:manage");
+
+/// May pay cash into accounts of others and out of them, and decide about what others asked for. Needs [`VIEW`] beside it.
+pub const ADJUST: Permission = Permission::new("trading:adjust");
 
 /// The kind of resource that an account is, for grants on one of them: its id is the account's.
 pub const ACCOUNT: &str = "account";
@@ -69,6 +108,8 @@ pub(crate) struct Inner {
     pub(crate) board: QuoteBoard,
     pub(crate) config: TradingConfig,
     pub(crate) open_orders: OpenOrders,
+    pub(crate) alerts: AlertIndex,
+    pub(crate) fired_alerts: broadcast::Sender<FiredAlert>,
     pub(crate) metrics: TradingMetrics,
     /// How the market runs, for the worker that moves it.
     pub(crate) market: MarketControl,
@@ -92,6 +133,8 @@ impl Trading {
                 None => MarketControl::free(),
             },
             followed: Mutex::default(),
+            alerts: AlertIndex::new(config.alerts_max),
+            fired_alerts: broadcast::Sender::new(FIRED_ALERTS_WAITING_MAX),
             config,
         };
         Self {

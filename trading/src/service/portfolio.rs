@@ -4,7 +4,8 @@ use platform_core::RequestContext;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::owner;
-use super::{AccountView, Trading, TradingError};
+use super::history::{Day, day};
+use super::{AccountView, DayResult, Trading, TradingError};
 use crate::store::{self, AccountRow};
 use crate::{Cents, DecimalError, Invalid, Notional, Position, Price, Quantity, Rounding, Symbol};
 
@@ -48,6 +49,13 @@ pub struct Portfolio {
     pub realized: Cents,
     /// What selling everything would earn.
     pub unrealized: Cents,
+    /// What was paid in since the account was opened, less what was paid out. Equity less this is what was realised and what is not
+    /// yet, less fees, exactly.
+    pub net_deposits: Cents,
+    /// What was paid for trading since the account was opened.
+    pub fees: Cents,
+    /// What was earned since the last session closed.
+    pub day: DayResult,
 }
 
 impl Trading {
@@ -57,7 +65,10 @@ impl Trading {
     /// [`TradingError`].
     pub async fn portfolio(&self, ctx: &RequestContext) -> Result<Portfolio, TradingError> {
         let (account, positions) = self.holdings(ctx).await?;
-        self.value(AccountView::from(&account), &positions)
+        let mut read = self.inner.db.read(ctx).await?;
+        let day = day(&mut read, &account, self.now()).await?;
+        read.finish().await?;
+        self.value((&account, &day), &positions)
             .map_err(|error| TradingError::Inconsistent(error.into()))
     }
 
@@ -91,15 +102,17 @@ impl Trading {
 
     pub(super) fn value(
         &self,
-        account: AccountView,
+        (account, day): (&AccountRow, &Day),
         positions: &[Position],
     ) -> Result<Portfolio, DecimalError> {
-        let mut views = Vec::new();
+        let account = AccountView::from(account);
+        let (mut views, mut worths) = (Vec::new(), Vec::new());
         let (mut worth, mut gain) = (Notional::from(account.cash).e10(), 0_i128);
         let (mut cost, mut realized) = (0_i128, 0_i128);
         for position in positions {
             let (view, value) = self.value_one(position)?;
             worth += value.e10();
+            worths.push((position.symbol, value));
             gain += value.e10() - Notional::from(position.cost).e10();
             cost += i128::from(position.cost.cents());
             realized += i128::from(position.realized.cents());
@@ -107,13 +120,17 @@ impl Trading {
                 views.push(view);
             }
         }
+        let equity = Notional::from_e10(worth);
         Ok(Portfolio {
             account,
             positions: views,
-            equity: Notional::from_e10(worth).to_cents(Rounding::HalfEven)?,
+            equity: equity.to_cents(Rounding::HalfEven)?,
             cost: Cents::from_units(cost)?,
             realized: Cents::from_units(realized)?,
             unrealized: Notional::from_e10(gain).to_cents(Rounding::HalfEven)?,
+            net_deposits: day.net_deposits()?,
+            fees: day.fees()?,
+            day: day.result(equity, &worths)?,
         })
     }
 

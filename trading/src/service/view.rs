@@ -3,7 +3,8 @@
 use platform_core::{Authorized, Needs, PrincipalId, RequestContext, Resource, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{ACCOUNT, AccountId, AccountStatus, AccountView, Portfolio, Trading, TradingError, VIEW};
+use super::history::day;
+use super::{ACCOUNT, AccountId, AccountStatus, Portfolio, Trading, TradingError, VIEW};
 use crate::store;
 
 /// The most accounts that one page holds, and one more to see whether another follows.
@@ -70,11 +71,14 @@ impl Trading {
         account: Authorized<AccountId>,
     ) -> Result<Option<Portfolio>, TradingError> {
         let mut read = self.inner.db.read(ctx).await?;
-        let holdings = store::holdings_in(&mut read, *account).await?;
+        let Some((row, positions)) = store::holdings_in(&mut read, *account).await? else {
+            return Ok(None);
+        };
+        let day = day(&mut read, &row, self.now()).await?;
         read.finish().await?;
-        holdings
-            .map(|(row, positions)| self.value(AccountView::from(&row), &positions))
-            .transpose()
+        let portfolio = self.value((&row, &day), &positions);
+        portfolio
+            .map(Some)
             .map_err(|error| TradingError::Inconsistent(error.into()))
     }
 }

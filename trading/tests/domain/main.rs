@@ -8,6 +8,7 @@ mod metamorphic;
 mod money;
 mod naive;
 mod orders;
+mod pnl;
 mod positions;
 mod refusals;
 mod replay;

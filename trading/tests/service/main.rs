@@ -1,7 +1,12 @@
 //! The brokerage on a real database: orders, money, races, tenants, routes and the stream of quotes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod account_admin;
+mod activities;
+mod adjustments;
+mod alerts;
 mod bars;
+mod closings;
 mod damage;
 mod dropped;
 mod expiry;
@@ -19,9 +24,11 @@ mod races;
 mod random;
 mod rejected;
 mod resting;
+mod statements;
 mod support;
 mod tenancy;
 mod trail;
 mod upgrade;
 mod view;
+mod watchlists;
 mod workers;

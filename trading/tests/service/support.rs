@@ -39,6 +39,14 @@ impl World {
         Self::on(TestDb::shared(&[&platform_audit::MIGRATIONS, &trading::MIGRATIONS]).await).await
     }
 
+    /// Where so many instruments are traded, `S0` and on.
+    pub(crate) async fn with_symbols(count: usize) -> Self {
+        let instruments = (0..count).map(|n| Instrument::new(symbol(&format!("S{n}")), QuoteSource::Replay));
+        let board = QuoteBoard::new(instruments.collect(), BoardConfig::default());
+        let world = Self::new().await;
+        world.process(world.db.clone(), board, TradingConfig::default())
+    }
+
     /// In a database of its own.
     pub(crate) async fn own() -> Self {
         Self::on(TestDb::own(&[&platform_audit::MIGRATIONS, &trading::MIGRATIONS]).await).await

@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 use super::settings::{
-    Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics, MetricsAccess, Otel,
-    Redis, Replay, Settings, Shutdown,
+    Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics,
+    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown,
 };
 use super::{Inputs, MailWay, auditing, file, mail, platform, problem, sealing, url};
 use crate::cli::Command;
@@ -35,6 +36,7 @@ pub(super) fn settings(reader: &mut Reader, inputs: &Inputs<'_>) -> Settings {
         metrics: metrics(reader),
         shutdown: shutdown(reader),
         market: market(reader),
+        accounts: accounts(reader),
         demo: demo(reader, &database),
         otel: otel(reader),
         database,
@@ -190,6 +192,14 @@ fn market(reader: &mut Reader) -> Market {
             .choice("market.calendar", &calendar)
             .unwrap_or(MarketCalendar::AlwaysOpen),
         allow_gaps: reader.truth("market.allow_gaps"),
+    }
+}
+
+fn accounts(reader: &mut Reader) -> Accounts {
+    let hours = reader.whole("accounts.approval_hours", 1..=720);
+    Accounts {
+        four_eyes_above_usd: reader.number("accounts.four_eyes_above_usd", 0..=1_000_000_000),
+        approval_within: Duration::from_secs(hours * 3_600),
     }
 }
 

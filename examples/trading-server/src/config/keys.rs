@@ -136,6 +136,12 @@ pub(super) static KEYS: &[Key] = &[
     key("market.collar_percent", "PLATFORM_MARKET_COLLAR_PERCENT").or("5"),
     key("market.calendar", "PLATFORM_MARKET_CALENDAR").or("always_open"),
     key("market.allow_gaps", "PLATFORM_MARKET_ALLOW_GAPS").or("false"),
+    key(
+        "accounts.four_eyes_above_usd",
+        "PLATFORM_ACCOUNTS_FOUR_EYES_ABOVE_USD",
+    )
+    .or("10000"),
+    key("accounts.approval_hours", "PLATFORM_ACCOUNTS_APPROVAL_HOURS").or("24"),
     key("demo.mode", "PLATFORM_DEMO").flag("--demo").or("auto"),
     key("demo.password", "PLATFORM_DEMO_PASSWORD").secret(),
     key("otel.endpoint", "PLATFORM_OTEL_ENDPOINT"),

@@ -42,6 +42,8 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// The market data and the rules around it.
     pub market: Market,
+    /// The administration of accounts.
+    pub accounts: Accounts,
     /// The demo tenants.
     pub demo: Demo,
     /// The export of traces.
@@ -177,6 +179,15 @@ pub enum MarketCalendar {
     AlwaysOpen,
     /// In the hours of the New York Stock Exchange.
     Nyse,
+}
+
+/// The administration of accounts.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// Above how many dollars, in or out, an adjustment of cash waits for another administrator.
+    pub four_eyes_above_usd: u32,
+    /// How long another administrator can approve it.
+    pub approval_within: Duration,
 }
 
 /// The real data to replay.

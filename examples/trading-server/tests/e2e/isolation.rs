@@ -95,6 +95,14 @@ impl Victim {
         let account = api.get("/api/v1/account").await.expect(200).json();
         let me = api.get("/api/v1/auth/me").await.expect(200).json();
         let page = api.get("/api/v1/orders?limit=1").await.expect(200).json();
+        let watchlist = json!({ "name": "Mine", "symbols": ["AAPL"] });
+        let watchlist = api
+            .post("/api/v1/watchlists", &watchlist)
+            .await
+            .expect(201)
+            .json();
+        let alert = json!({ "symbol": "AAPL", "direction": "above", "price": "999999.00" });
+        let alert = api.post("/api/v1/alerts", &alert).await.expect(201).json();
         let (hold, export) = Self::is_looked_after(server, data, "acme").await;
         Self::is_looked_after(server, data, "globex").await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -102,6 +110,8 @@ impl Victim {
             ("a filled order", filled),
             ("a resting order", text(&resting["order"]["id"])),
             ("an execution", text(&executions[0]["id"])),
+            ("a watchlist", text(&watchlist["id"])),
+            ("an alert", text(&alert["id"])),
             ("the account", text(&account["id"])),
             ("the user", text(&me["id"])),
             ("the tenant", text(&me["tenant"]["id"])),
@@ -155,6 +165,18 @@ impl Victim {
             (answer.status == 200).then_some(answer)
         })
         .await;
+        let account = admin.get("/api/v1/account").await.expect(200).json();
+        let path = format!(
+            "/admin/v1/trading/accounts/{}/adjustments",
+            account["id"].as_str().unwrap()
+        );
+        let adjustment = json!({ "amount": "1.00", "reason": "goodwill" });
+        let keyed = admin.with("idempotency-key", "adjustment");
+        keyed.post(&path, &adjustment).await.expect(201);
+        let watchlist = json!({ "name": "Mine", "symbols": ["AAPL"] });
+        admin.post("/api/v1/watchlists", &watchlist).await.expect(201);
+        let alert = json!({ "symbol": "AAPL", "direction": "above", "price": "999999.00" });
+        admin.post("/api/v1/alerts", &alert).await.expect(201);
         let key = json!({ "name": "Report", "scopes": ["all"], "expires_at": in_an_hour() });
         admin.post("/api/v1/auth/api-keys", &key).await.expect(201);
         let service = json!({ "name": "Settlement" });
@@ -485,6 +507,30 @@ async fn has_passkey(db: &Db, tenant: TenantId) {
     tx.commit().await.unwrap();
 }
 
+/// What is kept when a session closes, which none has since the server was started.
+async fn has_closed(db: &Db, tenant: TenantId) {
+    const TESTED: Action = Action::new("test.close");
+    let ctx = RequestContext::system(tenant, "test", db.sources());
+    let audit = AuditLog::new(db.sources().clone());
+    let mut tx = db.begin(&ctx).await.unwrap();
+    for sql in [
+        "insert into trading.closing_price (tenant_id, session_close, symbol, price_e4, quote_seq)
+         values ($1, now(), 'AAPL', 1, 0)",
+        "insert into trading.closing_account
+           (tenant_id, account_id, session_close, last_seq, available_cents, held_cents, net_deposits_cents, fees_cents,
+            equity_cents, equity_rest_e10)
+         select tenant_id, id, now(), 0, 0, 0, 0, 0, 0, 0 from trading.account where tenant_id = $1",
+        "insert into trading.closing_position
+           (tenant_id, account_id, session_close, symbol, available_e6, held_e6, value_cents, value_rest_e10)
+         select tenant_id, account_id, session_close, 'AAPL', 1, 0, 0, 0 from trading.closing_account where tenant_id = $1",
+    ] {
+        sqlx::query(sql).bind(tenant).execute(&mut tx).await.unwrap();
+    }
+    let event = Event::new(TESTED, Outcome::Success);
+    audit.record(&mut tx, &ctx, event).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// Every table, with the setting of the other tenant, both ways round.
 async fn tables_are_isolated(db: &Db) {
     let tenants = Tenants::new(db);
@@ -495,6 +541,7 @@ async fn tables_are_isolated(db: &Db) {
     }
     for id in &ids {
         has_passkey(db, *id).await;
+        has_closed(db, *id).await;
     }
     for (ours, theirs) in [(ids[1], ids[0]), (ids[0], ids[1])] {
         let tables = assert_tables_isolated(db, ours, theirs).await;

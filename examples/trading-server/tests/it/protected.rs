@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 31] = [
+const PROTECTED: [(&str, &str); 38] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
@@ -139,6 +139,37 @@ const PROTECTED: [(&str, &str); 31] = [
         "update trading.account set available_cents = available_cents + 100 where tenant_id = $1",
     ),
     (
+        "trading.adjustment",
+        "insert into trading.adjustment
+           (tenant_id, id, account_id, amount_cents, reason, status, idempotency_key, requested_by, requested_at, expires_at)
+         select tenant_id, gen_random_uuid(), id, 100, 'x', 'pending', gen_random_uuid()::text, owner_id, now(), now()
+         from trading.account where tenant_id = $1",
+    ),
+    (
+        "trading.alert",
+        "insert into trading.alert
+           (tenant_id, id, account_id, symbol, direction, price_e4, created_quote_seq, created_at)
+         select tenant_id, gen_random_uuid(), id, 'AAPL', 'above', 1, 0, now() from trading.account where tenant_id = $1",
+    ),
+    (
+        "trading.closing_account",
+        "insert into trading.closing_account
+           (tenant_id, account_id, session_close, last_seq, available_cents, held_cents, net_deposits_cents, fees_cents,
+            equity_cents, equity_rest_e10)
+         select tenant_id, id, now(), 0, 0, 0, 0, 0, 0, 0 from trading.account where tenant_id = $1",
+    ),
+    (
+        "trading.closing_position",
+        "insert into trading.closing_position
+           (tenant_id, account_id, session_close, symbol, available_e6, held_e6, value_cents, value_rest_e10)
+         select tenant_id, account_id, session_close, 'AAPL', 1, 0, 0, 0 from trading.closing_account where tenant_id = $1",
+    ),
+    (
+        "trading.closing_price",
+        "insert into trading.closing_price (tenant_id, session_close, symbol, price_e4, quote_seq)
+         values ($1, now(), 'AAPL', 1, 0)",
+    ),
+    (
         "trading.event",
         "insert into trading.event select tenant_id, account_id, seq + 1000, kind, order_id, at, payload from trading.event
          where tenant_id = $1",
@@ -161,6 +192,16 @@ const PROTECTED: [(&str, &str); 31] = [
         "insert into trading.transfer
          select tenant_id, account_id, seq + 1000, asset, debit, credit, amount, code, order_id, quote_seq, created_at
          from trading.transfer where tenant_id = $1",
+    ),
+    (
+        "trading.watchlist",
+        "insert into trading.watchlist (tenant_id, id, account_id, name, created_at)
+         select tenant_id, gen_random_uuid(), id, 'x', now() from trading.account where tenant_id = $1",
+    ),
+    (
+        "trading.watchlist_item",
+        "insert into trading.watchlist_item (tenant_id, watchlist_id, symbol, added_at)
+         select tenant_id, id, 'AAPL', now() from trading.watchlist where tenant_id = $1",
     ),
 ];
 
@@ -340,6 +381,7 @@ async fn lived_in() -> (TestDb, TenantId) {
     let trader = Principal::user(user, [TRADE].into_iter().collect());
     let meta = RequestMeta::internal(db.sources());
     traded(&db, &audit, &RequestContext::authenticated(tenant, trader, meta)).await;
+    has_closed(&db, &audit, &ctx).await;
     (test, tenant)
 }
 
@@ -382,6 +424,26 @@ async fn made_tenant(db: &Db, audit: &AuditLog, slug: &str) -> TenantId {
         .unwrap();
     tx.commit().await.unwrap();
     id
+}
+
+/// Has a session behind it.
+async fn has_closed(db: &Db, audit: &AuditLog, ctx: &RequestContext) {
+    let mut tx = db.begin(ctx).await.unwrap();
+    sqlx::query(
+        "insert into trading.closing_account
+           (tenant_id, account_id, session_close, last_seq, available_cents, held_cents, net_deposits_cents, fees_cents,
+            equity_cents, equity_rest_e10)
+         select tenant_id, id, opened_at, 0, 0, 0, 0, 0, 0, 0 from trading.account where tenant_id = $1",
+    )
+    .bind(ctx.tenant())
+    .execute(&mut tx)
+    .await
+    .unwrap();
+    audit
+        .record(&mut tx, ctx, Event::new(TESTED, Outcome::Success))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Buys ten shares.

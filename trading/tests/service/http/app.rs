@@ -115,6 +115,12 @@ impl App {
         self.send(request(Method::DELETE, who, path, &[], None)).await
     }
 
+    pub(crate) async fn post(&self, who: &str, path: &str, body: &str) -> Answer {
+        self.world.tick();
+        let body = Some(body.as_bytes().to_vec());
+        self.send(request(Method::POST, who, path, &[], body)).await
+    }
+
     /// Places an order, under a key unless that is empty.
     pub(crate) async fn order(&self, who: &str, key: &str, body: &str) -> Answer {
         self.world.tick();
@@ -160,6 +166,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The body as it came.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
     }
 
     /// The body of a success.
