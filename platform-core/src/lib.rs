@@ -18,12 +18,13 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check |
+//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check; [`lease`]: one holder at a time |
 //! | `http` | [`http`]: problem documents, extractors, pages, middleware |
 //! | `metrics` | [`metrics`]: a Prometheus registry with bounded labels |
 //! | `embedded` | [`embedded`]: a private PostgreSQL cluster under an own supervisor |
 //! | `runtime` | [`runtime`]: modules, workers, health, two-phase shutdown |
 //! | `testing` | [`testing`]: databases for tests |
+//! | `conformance` | [`conformance`]: suites that a backend has to pass |
 
 extern crate self as platform_core;
 
@@ -42,10 +43,14 @@ mod sources;
 mod trace;
 mod window;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "pg")]
+pub mod lease;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "pg")]
