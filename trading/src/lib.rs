@@ -63,7 +63,8 @@ pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
 pub use service::{
     ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
     OrderEventView, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView,
-    Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
+    Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding,
+    VerifyProgress,
 };
 
 pub use platform_audit;

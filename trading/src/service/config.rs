@@ -15,6 +15,12 @@ pub struct TradingConfig {
     pub idempotency_days: u32,
     /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
     pub open_orders_max: usize,
+    /// Orders that share a commit at most: 64.
+    pub orders_per_commit: usize,
+    /// Transactions in which this process places orders at a time: 2. With more, orders share fewer commits.
+    pub commits_at_once: usize,
+    /// Orders of one tenant that may wait to be placed: 1,024. Further ones are answered [`TradingError::Busy`](crate::TradingError).
+    pub waiting_orders_max: usize,
 }
 
 impl Default for TradingConfig {
@@ -25,6 +31,9 @@ impl Default for TradingConfig {
             calendar: Calendar::default(),
             idempotency_days: 7,
             open_orders_max: 1_000_000,
+            orders_per_commit: 64,
+            commits_at_once: 2,
+            waiting_orders_max: 1_024,
         }
     }
 }

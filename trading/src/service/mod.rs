@@ -3,22 +3,28 @@
 mod accounts;
 mod cancel;
 mod config;
+mod draft;
 mod error;
 mod fill;
 mod outcome;
 mod place;
 mod portfolio;
 mod queries;
+mod queue;
 mod reconcile;
 mod sweep;
+mod together;
 mod trail;
+mod verify;
 mod view;
+mod waiting;
 
 use std::sync::Arc;
 
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Permission, Sources, Timestamp};
+use tokio_util::task::TaskTracker;
 
 use crate::matching::OpenOrders;
 use crate::{QuoteBoard, TradingMetrics};
@@ -26,11 +32,12 @@ use crate::{QuoteBoard, TradingMetrics};
 pub use accounts::{AccountStatus, AccountView};
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
-pub(crate) use fill::Tried;
+pub(crate) use fill::{Attempt, Tried};
 pub use outcome::{ExecutionView, OrderEventView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
 pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
+pub use verify::{Verification, VerifyFinding, VerifyProgress};
 pub use view::ListedAccount;
 
 platform_core::id_type! {
@@ -43,6 +50,9 @@ pub const TRADE: Permission = Permission::new("trading:trade");
 
 /// May see accounts of others and what is in them: all of them, or the one that it was granted on.
 pub const VIEW: Permission = Permission::new("trading:view");
+
+/// So many tenants may have as many orders waiting as one may at most; beyond, nobody's more are taken.
+const WAITING_TENANTS: usize = 16;
 
 /// The kind of resource that an account is, for grants on one of them: its id is the account's.
 pub const ACCOUNT: &str = "account";
@@ -61,6 +71,9 @@ pub(crate) struct Inner {
     pub(crate) config: TradingConfig,
     pub(crate) open_orders: OpenOrders,
     pub(crate) metrics: TradingMetrics,
+    pub(crate) placements: waiting::Placements,
+    /// Those that place orders. Each ends when no order waits any more.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Trading {
@@ -74,6 +87,14 @@ impl Trading {
             board: board.clone(),
             metrics: TradingMetrics::new(&open_orders),
             open_orders,
+            placements: waiting::Placements::new(
+                (
+                    config.waiting_orders_max,
+                    config.waiting_orders_max.saturating_mul(WAITING_TENANTS),
+                ),
+                config.commits_at_once,
+            ),
+            tasks: TaskTracker::new(),
             config,
         };
         Self {

@@ -1,7 +1,9 @@
 //! The brokerage on a real database: orders, money, races, tenants, routes and the stream of quotes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod cut;
 mod damage;
+mod drift;
 mod dropped;
 mod expiry;
 mod failures;
@@ -17,7 +19,9 @@ mod rejected;
 mod resting;
 mod support;
 mod tenancy;
+mod together;
 mod trail;
 mod upgrade;
+mod verify;
 mod view;
 mod workers;
