@@ -87,6 +87,13 @@ impl TenantTx {
         self.1
     }
 
+    /// Goes on with the rows of another tenant.
+    pub(super) async fn rescope(&mut self, tenant: TenantId) -> Result<(), DbError> {
+        self.0.rescope(&Scope::Tenant(tenant)).await?;
+        self.1 = tenant;
+        Ok(())
+    }
+
     /// Makes the changes durable.
     ///
     /// Once this has been called the commit runs to its end even when the returned future is dropped.
