@@ -182,7 +182,7 @@ async fn a_debit_and_a_hold_do_not_both_take_the_last_cash() {
                     .unwrap()
             }
         });
-        let debit = adjust(&admin, account, (&format!("round {round}"), "-6000.00")).await;
+        let debit = adjust(&admin, account, (&format!("round-{round}"), "-6000.00")).await;
         let held = holding.await.unwrap().outcome().order.status.as_str() == "submitted";
 
         let cash = trader.cash().await;
@@ -292,7 +292,7 @@ async fn of_approvals_and_refusals_at_once_one_has_an_effect() {
     let account = account_of(&trader).await;
     for round in 0..4 {
         let before = trader.cash().await.0;
-        let asked = new(&one, account, (&format!("round {round}"), "10000.01"))
+        let asked = new(&one, account, (&format!("round-{round}"), "10000.01"))
             .await
             .id;
         let tasks: Vec<_> = (0..6)
@@ -426,7 +426,7 @@ proptest! {
             let account = account_of(&trader).await;
             let mut expected = 1_000_000_i64;
             for (n, (amount, decision)) in steps.into_iter().enumerate() {
-                let key = format!("step {n}");
+                let key = format!("step-{n}");
                 let amount = Cents::from_cents(amount).unwrap();
                 let keyed = (key.as_str(), amount.to_string());
                 let covered = expected + amount.cents() >= 0;
