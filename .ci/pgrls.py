@@ -44,6 +44,7 @@ TRIGGER_FUNCTIONS = {
     "platform_auth.announce_session": "sends the id of the session's user with NOTIFY",
     "platform_auth.announce_subject": "sends the id of the row, a user's or a tenant's, with NOTIFY",
     "platform_auth.announce_tenant": "sends the id of the row's tenant with NOTIFY",
+    "trading.announce_market": "sends the number of the row with NOTIFY",
     "platform_audit.require_audit_by": "looks for an event of the row's tenant in the same transaction, and raises an error without",
 }
 

@@ -2,10 +2,9 @@
 
 use platform_core::{PrincipalId, RequestContext, RequestMeta};
 
-use crate::session::{Key, Outcome};
 use crate::stored;
 use crate::trail::Asked;
-use crate::{AccessError, Auth, AuthenticateError, Fault, SessionToken, TENANT_ADMIN, User};
+use crate::{AccessError, Auth, AuthenticateError, SessionToken, TENANT_ADMIN, User};
 
 /// The most users that one page holds, and one more to see whether another follows.
 const USERS_MAX: u32 = 201;
@@ -24,24 +23,17 @@ impl Auth {
         meta: &RequestMeta,
     ) -> Result<RequestContext, AuthenticateError> {
         let token = SessionToken::parse(token).map_err(|_| AuthenticateError::InvalidToken)?;
-        let outcome = self.inner.session(Key::of(&token), meta).await?;
+        let known = self.inner.session(token.key(), meta).await?;
+        let known = known.ok_or(AuthenticateError::InvalidToken)?;
         let now = self.inner.sources.now();
-        match outcome {
-            Outcome::Live(known) => {
-                let ctx = known.context(meta, now);
-                self.touch(&ctx, &known, now).await;
-                Ok(ctx)
-            }
-            Outcome::Suspended(known) => {
-                let ctx = known.context(meta, now);
-                let asked = Asked::to("authenticate", "the tenant is suspended");
-                self.record_refused(&ctx, "tenant_suspended", asked).await;
-                Err(AuthenticateError::TenantSuspended)
-            }
-            Outcome::Refused => Err(AuthenticateError::InvalidToken),
-            // Nobody knows.
-            Outcome::Failed => Err(AuthenticateError::Fault(Fault::Shared)),
+        let ctx = known.context(meta, now);
+        if !known.is_of_active_tenant() {
+            let asked = Asked::to("authenticate", "the tenant is suspended");
+            self.record_refused(&ctx, "tenant_suspended", asked).await;
+            return Err(AuthenticateError::TenantSuspended);
         }
+        self.touch(&ctx, &known, now).await;
+        Ok(ctx)
     }
 
     /// The user that the context stands for; `None` when it is not a user's.

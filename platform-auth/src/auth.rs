@@ -12,7 +12,9 @@ use platform_crypto::Keyring;
 
 use crate::api_key::{self, KnownKeys, UsedKeys};
 use crate::authz::{AuthorityCache, Catalogue};
+use crate::credential_cache::Marks;
 use crate::hasher::Hasher;
+use crate::hosts::Lookups;
 use crate::mail::MailQueue;
 use crate::password::Policy;
 use crate::refusals::Ledger;
@@ -54,12 +56,16 @@ pub(crate) struct Inner {
     pub(crate) catalogue: RwLock<Arc<Catalogue>>,
     pub(crate) authorities: AuthorityCache,
     pub(crate) api_keys: KnownKeys,
+    /// About whom something has changed, so that what is remembered of sessions and keys counts no more.
+    pub(crate) marks: Arc<Marks>,
     /// Whose use is not written down yet.
     pub(crate) used_keys: UsedKeys,
     /// What is remembered of sessions between requests.
     pub(crate) sessions: Sessions,
     /// What tenants ask of their users.
     pub(crate) policies: PolicyCache,
+    /// Questions to the DNS.
+    pub(crate) lookups: Lookups,
 }
 
 /// Somebody has signed in. The token is nowhere else: it cannot be shown again.
@@ -90,7 +96,8 @@ impl Auth {
         #[cfg(feature = "passkeys")]
         let passkeys = config.passkeys.as_ref().map(crate::passkey::Passkeys::new);
         let roles = config.roles.compile();
-        let sessions = Sessions::new(config.sessions);
+        let marks = Arc::new(Marks::new());
+        let sessions = Sessions::new(config.sessions, &marks);
         let mut catalogue = Catalogue::of_own();
         catalogue.extend(config.declared.iter().copied());
         catalogue.extend(config.roles.permissions().map(PermissionInfo::from));
@@ -114,10 +121,12 @@ impl Auth {
                 roles,
                 catalogue: RwLock::new(Arc::new(catalogue)),
                 authorities: AuthorityCache::new(),
-                api_keys: api_key::new_cache(),
+                api_keys: api_key::new_cache(&marks),
+                marks,
                 used_keys: UsedKeys::default(),
                 sessions,
                 policies: PolicyCache::new(),
+                lookups: Lookups::new(),
             }),
         }
     }
@@ -150,10 +159,16 @@ impl Inner {
         self.config.platform_tenant == Some(tenant)
     }
 
-    /// The tenant, if it takes requests.
-    pub(crate) async fn open_tenant(&self, id: TenantId) -> Result<Result<Tenant, TenantRefused>, DbError> {
+    /// The tenant, if it takes requests. What the tenants above it ask is at hand from then on for a transaction, in which it cannot be
+    /// read.
+    pub(crate) async fn open_tenant(&self, id: TenantId) -> Result<Result<Tenant, TenantRefused>, Fault> {
         Ok(match self.tenants.by_id(id).await? {
-            Some(tenant) if tenant.status == TenantStatus::Active => Ok(tenant),
+            Some(tenant) if tenant.status == TenantStatus::Active => {
+                if tenant.parent.is_some() {
+                    self.required_of(id).await?;
+                }
+                Ok(tenant)
+            }
             Some(_) => Err(TenantRefused::Suspended),
             None => Err(TenantRefused::Unknown),
         })

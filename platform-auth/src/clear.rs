@@ -1,13 +1,13 @@
 //! What an older release stored in the clear.
 
-use platform_core::pg::{DbError, TenantTx};
+use platform_core::pg::DbError;
 use platform_core::{PrincipalId, RequestContext, TenantId};
 use platform_crypto::{Secret, TagError, Tagged};
 
 use crate::auth::Inner;
 use crate::erasure::subject;
-use crate::identity::{EMAIL_INDEX, Identity, SealedUser};
-use crate::{Auth, Fault, trail};
+use crate::identity::{EMAIL_INDEX, Identity};
+use crate::{Auth, Fault, stored, trail};
 
 /// Users that are sealed in one transaction.
 const BATCH: i64 = 50;
@@ -122,7 +122,7 @@ impl Inner {
             }
             let key = self.keys.ensure_subject(&mut tx, ctx, subject(id)).await?;
             let sealed = identity.seal(&key, ctx.tenant(), id)?;
-            replace(&mut tx, &sealed).await?;
+            stored::replace_identity(&mut tx, &sealed).await?;
             users.push(id);
         }
         if !users.is_empty() {
@@ -131,25 +131,6 @@ impl Inner {
         tx.commit().await?;
         Ok(u64::try_from(users.len()).unwrap_or(u64::MAX))
     }
-}
-
-/// Puts the sealed form in the place of the clear one.
-async fn replace(tx: &mut TenantTx, sealed: &SealedUser) -> Result<(), DbError> {
-    let [email, first_name, last_name] = sealed.columns();
-    sqlx::query(
-        "update platform_auth.subject
-         set email = null, email_normalized = null, first_name = null, last_name = null,
-             email_sealed = $3, first_name_sealed = $4, last_name_sealed = $5
-         where tenant_id = $1 and id = $2",
-    )
-    .bind(tx.tenant())
-    .bind(sealed.id())
-    .bind(email)
-    .bind(first_name)
-    .bind(last_name)
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
 }
 
 #[derive(sqlx::FromRow)]

@@ -8,7 +8,7 @@ use platform_crypto::{
 
 use crate::auth::Inner;
 use crate::trail::Asked;
-use crate::{Auth, Fault, authz, trail};
+use crate::{Auth, Fault, api_key, authz, trail};
 
 /// How far the erasure of a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +113,7 @@ impl Auth {
             }
             Err(error) => return Err(error.into()),
         }
-        let changing = inner.api_keys.changing(ctx.tenant());
-        inner.sessions.forget_after(&mut tx, user.as_uuid());
+        inner.marks.mark_after(&mut tx, user.as_uuid());
         if empty(&mut tx, user, now).await? {
             let after = authz::admins(self, &mut tx, now).await?;
             if ctx.principal().kind() != PrincipalKind::System && after.are_lost_of(&before) {
@@ -131,7 +130,6 @@ impl Auth {
             // Somebody else has erased the user meanwhile: nothing was changed but the version.
             tx.rollback().await?;
         }
-        drop(changing);
         let erased = inner.keys.finish_erasure(ctx, subject(user)).await?;
         tracing::info!(user.id = %user, "erased user {user}");
         Ok(Erasure {
@@ -276,11 +274,17 @@ pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) 
             .execute(&mut *tx)
             .await?;
     let ended = sqlx::query(
-        "update platform_auth.session
+        "update platform_auth.session s
          set source_address = null, user_agent = null,
              ended_at = coalesce(ended_at, $3), end_reason = coalesce(end_reason, 'erased')
-         where tenant_id = $1 and subject_id = $2
-           and (ended_at is null or source_address is not null or user_agent is not null)",
+         from (
+           select id from platform_auth.session
+           where tenant_id = $1 and subject_id = $2
+             and (ended_at is null or source_address is not null or user_agent is not null)
+           order by id
+           for no key update
+         ) held
+         where s.tenant_id = $1 and s.id = held.id",
     )
     .bind(tx.tenant())
     .bind(user)
@@ -294,13 +298,12 @@ pub(crate) async fn empty(tx: &mut TenantTx, user: PrincipalId, now: Timestamp) 
         "delete from platform_auth.webauthn_credential where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.one_time_token where tenant_id = $1 and subject_id = $2",
         "delete from platform_auth.mail where tenant_id = $1 and subject_id = $2",
-        // What a user calls a key, and from where it is used, may be personal.
-        "delete from platform_auth.api_key where tenant_id = $1 and subject_id = $2",
     ] {
         let deleted = sqlx::query(statement).bind(tx.tenant()).bind(user);
         touched.push(deleted.execute(&mut *tx).await?);
     }
-    Ok(touched.iter().any(|done| done.rows_affected() > 0))
+    let keys = api_key::forget_all(tx, user).await?;
+    Ok(keys > 0 || touched.iter().any(|done| done.rows_affected() > 0))
 }
 
 impl From<EraseError> for EraseUserError {

@@ -41,6 +41,9 @@ pub enum Fault {
     /// The request waited for the answer to a question that another request had asked, and that one failed. The cause is logged there.
     #[error("a question that several requests shared failed")]
     Shared,
+    /// What the tenants above ask of this one was not looked up a moment ago; nothing is decided without it.
+    #[error("what the tenants above ask is not known at the moment")]
+    PolicyUnknown,
     /// The caller was granted more than can be compiled; nothing is decided about it.
     #[error("more was granted to the caller than can be compiled")]
     TooMuchGranted,

@@ -1,7 +1,7 @@
 //! Users, password sign-in, sessions and roles of a tenant.
 //!
 //! A user belongs to one tenant, signs in with an e-mail address and a password, and gets an opaque token for a session, of which only the
-//! hash is stored. Whatever changes is recorded by `platform_audit` in the same transaction; a failed sign-in is recorded alone.
+//! hash is stored. There is no switching between tenants: whoever is a user of two signs in to each. Whatever changes is recorded by `platform_audit` in the same transaction; a failed sign-in is recorded alone.
 //!
 //! - **What identifies a person**, the e-mail address and the name, is sealed by `platform_crypto` under a key of the user's own. Signing
 //!   in finds the user by a blind index. Erasing a user destroys the key, also for whoever restores an older backup.
@@ -34,7 +34,9 @@
 //! - **A second factor** is a one-time code by time (RFC 6238) or one of ten recovery codes, each good once.
 //! - **API keys** ([`Auth::create_api_key`]) let programs act for a user, or as a [service principal](ServicePrincipal) of their own: with
 //!   what the owner may do at that moment, and of it no more than the key's scopes and resources leave, from the networks that it names.
-//!   What is known of one is read again after a second.
+//!   What is known of one is remembered as of a session, for a second: a request that finds it there costs no query, any other one costs
+//!   one. Keys are made in a session and not with keys. They work on in a tenant that begins to ask for a second factor, for programs have
+//!   nobody at hand who enters one.
 //! - **Passkeys** (feature `passkeys`) sign in without a password and without a code. A challenge is good once; an authenticator that was
 //!   copied is found out by its counter, where it has one.
 //!

@@ -1,9 +1,10 @@
 //! Users, as a tenant's admins make and change them.
 
-use platform_core::pg::DbError;
 use platform_core::{PrincipalId, RequestContext};
 
+use crate::auth::Inner;
 use crate::authz::Change;
+use crate::throttle::AccountKey;
 use crate::{
     Auth, AuthzError, RegisterError, Registration, Role, TENANT_ADMIN, USERS_MANAGE, User, stored, trail,
 };
@@ -20,16 +21,36 @@ pub enum CreateUserError {
     Register(#[from] RegisterError),
 }
 
+impl Inner {
+    /// Counts a user who is to be made, and written to, whatever becomes of that.
+    async fn count_made_user(&self, ctx: &RequestContext) -> Result<(), RegisterError> {
+        if self.config.mail.is_none() {
+            return Ok(());
+        }
+        let (tenant, now) = (AccountKey::of_tenant(ctx.tenant()), self.sources.now());
+        let wait_max = self.config.passwords.wait_max;
+        drop(
+            self.requests
+                .made_users
+                .begin(tenant, None, now, wait_max)
+                .await?,
+        );
+        Ok(())
+    }
+}
+
 impl Auth {
     /// Makes a user in the context's tenant, whether or not visitors may register themselves. The password is one that the caller
     /// hands over, and the user should change it; where mail is sent, a token is with which the user verifies the address, and has to choose
     /// another password while the one is still that of the caller.
     ///
-    /// Everybody who may make users may make one in the role `user`. For another role the caller has to hold itself what it gives.
+    /// Everybody who may make users may make one in the role `user`. For another role the caller has to hold itself what it gives. Where
+    /// mail is sent, a tenant makes so many only ([`MailConfig::made_users`](crate::MailConfig)): each is a letter to somebody who asked for
+    /// none.
     ///
     /// # Errors
     /// [`CreateUserError::Access`] without [`USERS_MANAGE`], or when the role gives more than the caller holds;
-    /// [`CreateUserError::Register`] as [`Auth::register`] says.
+    /// [`CreateUserError::Register`] as [`Auth::register`] says, with [`RegisterError::TooManyAttempts`] for too many letters.
     pub async fn create_user(
         &self,
         ctx: &RequestContext,
@@ -39,6 +60,7 @@ impl Auth {
         // Before any work is done for whoever may not ask for it.
         ctx.require(USERS_MANAGE).map_err(AuthzError::from)?;
         let inner = &*self.inner;
+        inner.count_made_user(ctx).await?;
         let policy = inner.tenant_policy(ctx.tenant()).await;
         let policy = policy.map_err(RegisterError::from)?;
         let checked = inner.check(registration, &policy).await?;
@@ -103,13 +125,7 @@ impl Auth {
             change.may_give_now(self.inner.role_permissions(ctx.tenant(), role).iter())?;
         }
         let admins = change.admins().await?;
-        sqlx::query("update platform_auth.subject set role = $3 where tenant_id = $1 and id = $2")
-            .bind(change.tx.tenant())
-            .bind(id)
-            .bind(role.as_str())
-            .execute(&mut change.tx)
-            .await
-            .map_err(DbError::from)?;
+        stored::set_role(&mut change.tx, id, role).await?;
         change
             .commit_taking(admins, trail::role_set(id, before, role))
             .await

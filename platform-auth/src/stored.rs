@@ -62,6 +62,36 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: &NewUser<'_>) -> Result<(), D
     Ok(())
 }
 
+/// Replaces what identifies a user, sealed or in the clear as an older release stored it. The tag of the address is not touched.
+pub(crate) async fn replace_identity(tx: &mut TenantTx, sealed: &SealedUser) -> Result<(), DbError> {
+    let [email, first_name, last_name] = sealed.columns();
+    sqlx::query(
+        "update platform_auth.subject
+         set email = null, email_normalized = null, first_name = null, last_name = null,
+             email_sealed = $3, first_name_sealed = $4, last_name_sealed = $5
+         where tenant_id = $1 and id = $2",
+    )
+    .bind(tx.tenant())
+    .bind(sealed.id())
+    .bind(email)
+    .bind(first_name)
+    .bind(last_name)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Sets what a user is to the tenant.
+pub(crate) async fn set_role(tx: &mut TenantTx, user: PrincipalId, role: Role) -> Result<(), DbError> {
+    sqlx::query("update platform_auth.subject set role = $3 where tenant_id = $1 and id = $2")
+        .bind(tx.tenant())
+        .bind(user)
+        .bind(role.as_str())
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
 /// The user who was found under an e-mail address, if there is one with a password. Asks the database in any case, so that an
 /// address that nobody has costs as much.
 pub(crate) async fn candidate(read: &mut TenantRead, found: &[RowId]) -> Result<Option<Candidate>, DbError> {

@@ -111,7 +111,7 @@ impl RequestContext {
     ) -> Result<Authorized<T>, Denied> {
         match self.may(permission, resource, now) {
             true => Ok(Authorized(value, permission)),
-            false => Err(Denied::Forbidden(Forbidden(permission))),
+            false => Err(Denied::Forbidden(self.forbidden(permission, resource, now))),
         }
     }
 
@@ -121,7 +121,8 @@ impl RequestContext {
     /// Acting alone is not enough: who may act and not see is told that there is nothing.
     ///
     /// # Errors
-    /// [`Denied::Hidden`] when it may not be seen, [`Denied::Forbidden`] when it may and not be acted upon.
+    /// [`Denied::Hidden`] when it may not be seen, [`Denied::Forbidden`] when it may and not be acted upon, or may be seen after a second
+    /// factor.
     pub fn authorize_visible<T>(
         &self,
         needs: Needs,
@@ -131,7 +132,20 @@ impl RequestContext {
     ) -> Result<Authorized<T>, Denied> {
         match self.may(needs.to_see, resource, now) {
             true => self.authorize(needs.to_act, resource, value, now),
-            false => Err(Denied::Hidden),
+            // Whoever only has to show a second factor is told so, and not that what is theirs is gone.
+            false => match self.forbidden(needs.to_see, resource, now) {
+                until if until.is_until_second_factor() => Err(Denied::Forbidden(until)),
+                _ => Err(Denied::Hidden),
+            },
+        }
+    }
+
+    fn forbidden(&self, permission: Permission, resource: &Resource<'_>, now: Timestamp) -> Forbidden {
+        match self.withheld() {
+            Some(withheld) if withheld.holds_on(permission, resource, now) => {
+                Forbidden::until_second_factor(permission)
+            }
+            _ => Forbidden::new(permission),
         }
     }
 }

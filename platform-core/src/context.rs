@@ -149,10 +149,49 @@ impl IdempotencyKey {
     }
 }
 
-/// The caller lacks a permission.
+/// The caller lacks a permission, or has it withheld until more than a password is shown.
+///
+/// ```
+/// use platform_core::{Forbidden, Permission};
+///
+/// let forbidden = Forbidden::new(Permission::new("orders:place"));
+/// assert_eq!(forbidden.to_string(), "the permission orders:place is needed");
+/// assert!(!forbidden.is_until_second_factor());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the permission {} is needed", .0.name())]
-pub struct Forbidden(pub Permission);
+#[error("the permission {} is needed", .permission.name())]
+pub struct Forbidden {
+    permission: Permission,
+    until_second_factor: bool,
+}
+
+impl Forbidden {
+    /// The caller does not have this permission. The HTTP stack answers 403 `forbidden`.
+    pub const fn new(permission: Permission) -> Self {
+        Self {
+            permission,
+            until_second_factor: false,
+        }
+    }
+
+    /// The caller has this permission as soon as a second factor is shown. The HTTP stack answers 403 `second_factor_required`.
+    pub const fn until_second_factor(permission: Permission) -> Self {
+        Self {
+            permission,
+            until_second_factor: true,
+        }
+    }
+
+    /// The permission that is needed.
+    pub const fn permission(&self) -> Permission {
+        self.permission
+    }
+
+    /// Would a second factor be enough?
+    pub const fn is_until_second_factor(&self) -> bool {
+        self.until_second_factor
+    }
+}
 
 /// Who asks, for which tenant, and why: the first argument of every operation.
 ///
@@ -177,6 +216,7 @@ pub struct RequestContext {
     session: Option<uuid::Uuid>,
     api_key: Option<uuid::Uuid>,
     pub(crate) authentication: Option<Authentication>,
+    withheld: Option<Authority>,
     reason: Option<&'static str>,
     meta: RequestMeta,
 }
@@ -191,6 +231,7 @@ impl RequestContext {
             session: None,
             api_key: None,
             authentication: None,
+            withheld: None,
             reason: None,
             meta,
         }
@@ -210,6 +251,7 @@ impl RequestContext {
             session: None,
             api_key: None,
             authentication: None,
+            withheld: None,
             reason: None,
             meta,
         }
@@ -230,6 +272,7 @@ impl RequestContext {
             session: None,
             api_key: None,
             authentication: None,
+            withheld: None,
             reason: Some(reason),
             meta,
         }
@@ -260,6 +303,14 @@ impl RequestContext {
     #[must_use]
     pub fn with_api_key(mut self, key: uuid::Uuid) -> Self {
         self.api_key = Some(key);
+        self
+    }
+
+    /// The same context, of a caller who would have this authority too after a second factor. It decides nothing but how the caller is
+    /// refused: [`Forbidden::is_until_second_factor`].
+    #[must_use]
+    pub fn withholding(mut self, authority: Authority) -> Self {
+        self.withheld = Some(authority);
         self
     }
 
@@ -302,12 +353,21 @@ impl RequestContext {
     /// every one. For a permission on one resource there is [`authorize`](Self::authorize).
     ///
     /// # Errors
-    /// [`Forbidden`] names the permission; the HTTP stack answers 403.
+    /// [`Forbidden`] names the permission, and says whether a second factor would be enough; the HTTP stack answers 403.
     pub fn require(&self, permission: Permission) -> Result<(), Forbidden> {
         if self.is_system() || self.principal.authority.holds(permission) {
             return Ok(());
         }
-        Err(Forbidden(permission))
+        let holds = |withheld: &Authority| withheld.holds(permission);
+        Err(match self.withheld.as_ref().is_some_and(holds) {
+            true => Forbidden::until_second_factor(permission),
+            false => Forbidden::new(permission),
+        })
+    }
+
+    /// What the caller would have too after a second factor.
+    pub(crate) fn withheld(&self) -> Option<&Authority> {
+        self.withheld.as_ref()
     }
 
     /// Is it a job of this program?

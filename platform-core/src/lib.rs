@@ -23,6 +23,9 @@
 //! | `metrics` | [`metrics`]: a Prometheus registry with bounded labels |
 //! | `embedded` | [`embedded`]: a private PostgreSQL cluster under an own supervisor |
 //! | `runtime` | [`runtime`]: modules, workers, health, two-phase shutdown |
+//! | `hub` | [`bus`]: notices, at most once; [`hub`]: WebSockets, tickets, presence |
+//! | `redis` | the same across processes |
+//! | `conformance` | [`conformance`]: what a backend must do, as scenarios for its tests |
 //! | `testing` | [`testing`]: databases for tests |
 
 extern crate self as platform_core;
@@ -42,10 +45,16 @@ mod sources;
 mod trace;
 mod window;
 
+#[cfg(feature = "hub")]
+pub mod bus;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "hub")]
+pub mod hub;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "pg")]

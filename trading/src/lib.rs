@@ -52,18 +52,21 @@ pub use domain::{
     buy_hold, decide, equity, transition, worth,
 };
 pub use market::{
-    Alignment, Bar, BoardConfig, Calendar, DayPath, Instrument, Liquidity, MalformedRow, MarketFeed,
-    MarketMetrics, MarketWorker, NotTaken, PublishedQuote, Quote, QuoteAge, QuoteBatch, QuoteBoard,
-    QuoteSource, QuoteStream, QuoteUpdate, ReplayConfig, ReplayData, ReplayError, ReplaySpeed, Reservation,
-    SESSION_SECONDS, Session, SimulatorConfig, SpeedOutOfRange, TakeRequest,
+    Alignment, Bar, BoardConfig, Calendar, DayPath, Followed, FromTheFuture, Instrument, InvalidMarketSpeed,
+    Liquidity, MalformedRow, MarketBar, MarketClock, MarketFeed, MarketMetrics, MarketSpeed, MarketWorker,
+    NotTaken, PublishedQuote, Quote, QuoteAge, QuoteBatch, QuoteBoard, QuoteFrame, QuoteSource, QuoteStream,
+    QuoteUpdate, RemoteFeed, ReplayConfig, ReplayData, ReplayError, ReplaySpeed, Reservation,
+    SESSION_SECONDS, Session, SimulatorConfig, SpeedOutOfRange, TakeRequest, Timeframe, TradingDay,
+    UnknownTimeframe, Volume,
 };
 pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
 pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
 pub use service::{
-    ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
-    OrderEventView, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView,
-    Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
+    ACCOUNT, AccountId, AccountStatus, AccountView, BarQuery, BarWorker, CancelError, Discrepancy,
+    ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError, MarketState,
+    MarketStateWorker, OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome,
+    Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
 };
 pub use service::{
     ADJUST, ALERTS_MAX, AccountAdminError, ActivityFilter, ActivityOrder, ActivityView, Adjusted,
@@ -78,13 +81,33 @@ pub use service::{
 pub use platform_audit;
 pub use platform_core;
 
-use platform_core::pg::Migrations;
+use platform_core::pg::{Allowed, GroupRole, Migrations};
+
+/// The role that writes and reads what symbols cost, which is nobody's in particular. It reaches no row of a tenant.
+pub const MARKET_DATA: GroupRole = GroupRole::new("platform_market_data");
+
+/// What the self-check of a service with a brokerage finds in these tables, and why it is meant. For
+/// [`AllowList::with_all`](platform_core::pg::AllowList::with_all).
+///
+/// ```no_run
+/// use platform_core::pg::{AllowList, Db};
+/// use trading::TRADING_TABLES;
+///
+/// async fn check(db: &Db) -> Result<bool, Box<dyn std::error::Error>> {
+///     Ok(db.self_check(&AllowList::core().with_all(TRADING_TABLES)).await?.passes())
+/// }
+/// ```
+pub const TRADING_TABLES: &[Allowed] = &[Allowed {
+    code: "TABLE_WITHOUT_TENANT_COLUMN",
+    object: "trading.bar",
+    reason: "what symbols cost, the same for everybody; out of the reach of tenants' transactions",
+}];
 
 /// The tables of this crate, in the schema `trading`. They need those of `platform_core` and `platform_audit`.
 pub static MIGRATIONS: Migrations = Migrations {
     schema: "trading",
     migrator: &MIGRATOR,
-    roles: &[],
+    roles: &[MARKET_DATA],
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/trading");

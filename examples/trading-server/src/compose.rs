@@ -16,7 +16,7 @@ use platform_core::{PermissionInfo, Sources, TenantId};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use tokio::net::TcpListener;
 use trading::http::TradingModule;
-use trading::{ADJUST, MANAGE, MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
+use trading::{ADJUST, MANAGE, MARKET, MarketFeed, QuoteBoard, TRADE, Trading, VIEW};
 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
@@ -67,6 +67,8 @@ impl Handles {
             .grant(Role::User, TRADE)
             .grant(Role::Admin, TRADE)
             .grant(Role::Admin, VIEW)
+            // By its name for the admins of the platform's own tenant alone.
+            .grant(Role::Admin, MARKET)
             .grant(Role::Admin, MANAGE)
             .grant(Role::Admin, ADJUST)
             .grant(Role::Admin, KEYS_READ)
@@ -91,6 +93,7 @@ impl Handles {
         config.origins.clone_from(&settings.auth.cookie_origins);
         config.api_keys.lifetime_max =
             Duration::from_secs(u64::from(settings.auth.api_key_days_max) * 86_400);
+        config.registrations = settings.auth.registrations;
         config.passkeys.clone_from(&settings.auth.passkeys);
         config.passwords.chars_min = settings.auth.password_chars_min;
         config.passwords.score_min = settings.auth.password_score_min;
@@ -99,7 +102,12 @@ impl Handles {
             .breached
             .clone_from(&settings.auth.breached_passwords);
         let auth = Auth::new(db, keyring, audit, config);
-        let trading = Trading::new(db, audit, board, market::trading_config(settings));
+        let trading = Trading::new(
+            db,
+            audit,
+            board,
+            market::trading_config(settings, outside.platform_tenant),
+        );
         Self {
             tenants,
             audit: audit.clone(),

@@ -266,6 +266,7 @@ fn allowed() -> AllowList {
     AllowList::core()
         .with(platform_crypto::ROOT_KEY_TABLE)
         .with_all(platform_audit::AUDIT_TABLES)
+        .with_all(trading::TRADING_TABLES)
 }
 
 /// Where the embedded PostgreSQL keeps its data, below the data folder.

@@ -1,8 +1,9 @@
 //! The market of the server: real data replayed, the rest simulated.
 
+use platform_core::TenantId;
 use trading::{
-    BoardConfig, Cents, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData, ReplayError,
-    Rules, SimulatorConfig, TradingConfig,
+    BoardConfig, Calendar, Cents, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData,
+    ReplayError, Rules, SimulatorConfig, TradingConfig,
 };
 
 use crate::config::{self, Replay, Settings};
@@ -36,8 +37,8 @@ pub fn open(settings: &config::Market) -> Result<(MarketFeed, QuoteBoard), Refus
     Ok((feed, board))
 }
 
-/// What the brokerage is told.
-pub fn trading_config(settings: &Settings) -> TradingConfig {
+/// What the brokerage is told. The operators of the platform run its market.
+pub fn trading_config(settings: &Settings, platform_tenant: Option<TenantId>) -> TradingConfig {
     let basis_points = u16::try_from(settings.market.collar_percent.saturating_mul(100)).unwrap_or(u16::MAX);
     let rules = Rules {
         collar: Collar::from_basis_points(basis_points),
@@ -46,6 +47,12 @@ pub fn trading_config(settings: &Settings) -> TradingConfig {
     let cents = i64::from(settings.accounts.four_eyes_above_usd) * 100;
     TradingConfig {
         rules,
+        market_tenant: platform_tenant,
+        market_gaps: settings.market.allow_gaps,
+        calendar: match settings.market.calendar {
+            config::MarketCalendar::AlwaysOpen => Calendar::AlwaysOpen,
+            config::MarketCalendar::Nyse => Calendar::Nyse,
+        },
         four_eyes_above: Some(Cents::from_cents(cents).unwrap_or(Cents::ZERO)),
         approval_within: settings.accounts.approval_within,
         ..TradingConfig::default()

@@ -1,23 +1,19 @@
 //! Finding out for whom a key stands.
 
-use std::sync::Arc;
-
 use platform_core::{RequestContext, RequestMeta};
 
 use super::known::{KnownKey, Refused};
-use super::{ApiKeyToken, stored, trail};
-use crate::auth::Inner;
-use crate::credential_cache::NotLookedUp;
+use super::{ApiKeyToken, trail};
 use crate::refusals::Who;
 use crate::trail::Asked;
-use crate::{Auth, AuthenticateError, Fault};
+use crate::{Auth, AuthenticateError};
 
 impl Auth {
-    /// Finds out for whom an API key stands, and what it leaves of what they may do. A key that was shown within the last second costs no
-    /// query; another one costs one, and a second one when what was granted to its owner is not in memory or has changed.
+    /// Finds out for whom an API key stands, and what it leaves of what they may do: from memory, where it was shown within the last second
+    /// and nothing has changed since, or by one query.
     ///
     /// Whether the key holds at this instant and from this address is decided anew for each request. What was changed through this instance
-    /// holds at once, what was changed through another one after a second at most.
+    /// holds at once, what was changed through another one as soon as the database's message arrives, and after a second at most.
     ///
     /// # Errors
     /// [`AuthenticateError::InvalidToken`] for every key that does not hold, whatever the reason: malformed, unknown, revoked, expired, not
@@ -31,13 +27,9 @@ impl Auth {
     ) -> Result<RequestContext, AuthenticateError> {
         let inner = &*self.inner;
         let token = ApiKeyToken::parse(token).map_err(|_| AuthenticateError::InvalidToken)?;
-        let now = inner.sources.now();
-        let reading = inner.read_key(&token, meta);
-        let known = inner
-            .api_keys
-            .get((token.tenant(), token.hash()), now, reading)
-            .await?;
+        let known = inner.api_key(token.key(), meta).await?;
         let known = known.ok_or(AuthenticateError::InvalidToken)?;
+        let now = inner.sources.now();
         match known.check(meta.source_address, now) {
             Ok(()) => {}
             Err(Refused::NotLive) => return Err(AuthenticateError::InvalidToken),
@@ -48,7 +40,7 @@ impl Auth {
         }
         let ctx = RequestContext::authenticated(token.tenant(), known.principal(now), meta.clone())
             .with_api_key(known.id.as_uuid());
-        if !known.tenant_is_active {
+        if !known.tenant_is_active() {
             let asked = Asked::to("authenticate", "the tenant is suspended");
             self.record_refused(&ctx, "tenant_suspended", asked).await;
             return Err(AuthenticateError::TenantSuspended);
@@ -74,43 +66,6 @@ impl Auth {
                 error = platform_core::error_chain(&error),
                 "that a key was shown from elsewhere could not be recorded, it is counted"
             );
-        }
-    }
-}
-
-impl Inner {
-    /// Reads what there is to know of a key.
-    async fn read_key(
-        &self,
-        token: &ApiKeyToken,
-        meta: &RequestMeta,
-    ) -> Result<Option<Arc<KnownKey>>, Fault> {
-        // Nobody yet: the tenant is only claimed, and its rows are looked into for this one hash.
-        let unknown = RequestContext::anonymous(token.tenant(), meta.clone());
-        let mut read = self.db.read(&unknown).await?;
-        let Some(found) = stored::find(&mut read, token).await? else {
-            return Ok(None);
-        };
-        let now = self.sources.now();
-        let granted = self
-            .granted(&mut read, found.subject_id, found.authz_version, now)
-            .await?;
-        // Ends in the background: the request does not wait another round trip for a transaction that only read.
-        drop(read);
-        Ok(Some(Arc::new(KnownKey::new(
-            self,
-            token.tenant(),
-            &found,
-            granted,
-        )?)))
-    }
-}
-
-impl From<NotLookedUp<Fault>> for AuthenticateError {
-    fn from(error: NotLookedUp<Fault>) -> Self {
-        match error {
-            NotLookedUp::Failed(fault) => Self::Fault(fault),
-            NotLookedUp::ForOthers => Self::Fault(Fault::Shared),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Auth {
     /// Makes a key. Nobody makes one with scopes beyond what they hold: for a key of one's own each scope is held now, in the whole tenant,
     /// on one of the key's resources or, where it names none, on anything; whatever the key may do later its owner may do then. For a
     /// service principal's key the service principal holds each scope, and the caller does as widely as the key reaches and for as long
-    /// as it works.
+    /// as it works. The user in whose name a key is made is told by mail, where mail is sent.
     ///
     /// # Errors
     /// [`ApiKeyError::SessionRequired`] without a session, [`ApiKeyError::StepUpRequired`] in one in which nobody has proved for five minutes
@@ -53,6 +53,7 @@ impl Auth {
         let config = inner.api_key_config(ctx.tenant()).await?;
         let checked = new.checked(config, now)?;
         let permissions = inner.scopes(&checked.scopes)?;
+        let told = inner.to_tell(ctx, owner).await?;
         let mut tx = inner.db.begin(ctx).await?;
         let maker = inner.maker(&mut tx, ctx, owner, now).await?;
         if !maker.is_service {
@@ -71,12 +72,13 @@ impl Auth {
         stored::insert(&mut tx, &key, &token).await?;
         let event = trail::made(&key, forgotten);
         inner.audit.record(&mut tx, ctx, event).await?;
+        inner.tell(&mut tx, ctx, told.as_ref()).await?;
         tx.commit().await?;
         Ok(IssuedApiKey { token, key })
     }
 
     /// Puts another key in the place of one that works: with the same name, scopes, resources and addresses. The old one works on for the
-    /// overlap. A key has one successor, whoever asks how often and at the same time.
+    /// overlap. A key has one successor, whoever asks how often and at the same time. The user whose key it is is told by mail.
     ///
     /// # Errors
     /// [`ApiKeyError::NotLive`] and [`ApiKeyError::AlreadyRotated`], and the others of [`create_api_key`](Self::create_api_key): the new key
@@ -93,6 +95,7 @@ impl Auth {
         let now = inner.sources.now();
         let config = inner.api_key_config(ctx.tenant()).await?;
         let (old_expires_at, expires_at) = rotation.checked(config, now)?;
+        let told = inner.to_tell(ctx, owner).await?;
         let mut tx = inner.db.begin(ctx).await?;
         let maker = inner.maker(&mut tx, ctx, owner, now).await?;
         let token = ApiKeyToken::generate(ctx.tenant(), &inner.sources);
@@ -105,7 +108,6 @@ impl Auth {
             expires_at,
             latest: check::latest_expiry(config, now),
         };
-        let changing = inner.api_keys.changing(ctx.tenant());
         let key = stored::rotate(&mut tx, (maker.owner, id), &successor, now).await?;
         let Some(key) = key else {
             return Err(why_not(&mut tx, maker.owner, id).await?);
@@ -125,8 +127,10 @@ impl Auth {
         }
         let event = trail::rotated(id, &key, (rotation.overlap, forgotten));
         inner.audit.record(&mut tx, ctx, event).await?;
+        inner.tell(&mut tx, ctx, told.as_ref()).await?;
+        // The old one ends sooner, perhaps at once.
+        inner.has_changed(&mut tx, key.owner).await?;
         tx.commit().await?;
-        drop(changing);
         Ok(IssuedApiKey { token, key })
     }
 }
@@ -232,14 +236,15 @@ impl Inner {
         };
         let may_manage = |authority: &Authority| !is_service || authority.holds(SERVICE_PRINCIPALS_MANAGE);
         if !authority.as_ref().is_none_or(may_manage) {
-            return Err(platform_core::Forbidden(SERVICE_PRINCIPALS_MANAGE).into());
+            return Err(platform_core::Forbidden::new(SERVICE_PRINCIPALS_MANAGE).into());
         }
         // A key lives on after the session: whoever was signed out a moment ago leaves none behind.
         if let (Some(caller), Some(session)) = (ctx.principal().id(), ctx.session()) {
             let proved = session::proved(tx, caller, SessionId::from_stored(session)).await?;
             let proved = proved.ok_or(ApiKeyError::SessionRequired)?;
             // Nor does a key do what its maker's session may not.
-            let lets = |authority: &Authority| proved.is_strong || proved.rule().lets(authority);
+            let above = self.required_in(tx).await?;
+            let lets = |authority: &Authority| proved.is_strong || proved.rule(&above).lets(authority);
             if !authority.as_ref().is_none_or(lets) {
                 return Err(ApiKeyError::SecondFactorRequired);
             }

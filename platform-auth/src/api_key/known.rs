@@ -3,27 +3,31 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use platform_core::{
     Authority, Granted, Limit, PermissionSet, Principal, PrincipalId, PrincipalKind, TenantId, Timestamp,
     Window,
 };
 
-use super::stored::Found;
+use super::find::Found;
 use super::used::NOTED_EVERY_S;
 use super::{ALL_SCOPES, AddressRange, ApiKeyId};
 use crate::auth::Inner;
-use crate::credential_cache::CredentialCache;
-use crate::{Fault, Role, UserStatus};
+use crate::credential_cache::{Credential, CredentialCache, Marks};
+use crate::{Role, UserStatus};
 
 /// Keys that were shown of late.
-pub(crate) type KnownKeys = CredentialCache<Arc<KnownKey>>;
+pub(crate) type KnownKeys = CredentialCache<KnownKey>;
 
 /// How much is kept of all tenants' keys, in entries of a hundred bytes or so.
 const WEIGHT_MAX: u64 = 200_000;
 
-pub(crate) fn new_cache() -> KnownKeys {
-    CredentialCache::new(WEIGHT_MAX, |key| key.weight)
+/// How long what was read of a key counts without being read again.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+pub(crate) fn new_cache(marks: &Arc<Marks>) -> KnownKeys {
+    CredentialCache::new(WEIGHT_MAX, GOOD_FOR, marks)
 }
 
 /// All that is needed to decide about a request under a key, whatever state the key is in.
@@ -32,13 +36,15 @@ pub(crate) struct KnownKey {
     pub(super) owner: PrincipalId,
     kind: PrincipalKind,
     owner_is_active: bool,
-    pub(super) tenant_is_active: bool,
+    tenant_is_active: bool,
     is_revoked: bool,
     window: Option<Window>,
     addresses: Option<Vec<AddressRange>>,
     /// Limited by the key. What was granted is beside it, because it counts as of each request.
     authority: Authority,
     granted: Granted,
+    /// Of which version of the tenant that is.
+    version: i64,
     /// When its use was noted last, in seconds of the Unix time.
     noted_s: AtomicI64,
     weight: u32,
@@ -54,13 +60,8 @@ pub(super) enum Refused {
 }
 
 impl KnownKey {
-    pub(super) fn new(
-        inner: &Inner,
-        tenant: TenantId,
-        found: &Found,
-        granted: Granted,
-    ) -> Result<Self, Fault> {
-        let (resources, addresses) = found.limits()?;
+    pub(super) fn new(inner: &Inner, tenant: TenantId, found: Found, granted: Granted) -> Self {
+        let (resources, addresses) = found.limits;
         let listed = resources.as_ref().map_or(0, Vec::len) + addresses.as_ref().map_or(0, Vec::len);
         let weight = u32::try_from(4 + listed + found.scopes.len() + granted.size()).unwrap_or(u32::MAX);
         let always = match found.role.parse::<Role>() {
@@ -69,9 +70,9 @@ impl KnownKey {
             Err(_) => PermissionSet::default(),
         };
         let limit = Limit::new(scopes(inner, &found.scopes), resources);
-        Ok(Self {
+        Self {
             id: found.id,
-            owner: found.subject_id,
+            owner: found.owner,
             kind: match found.kind.as_str() {
                 "human" => PrincipalKind::User,
                 _ => PrincipalKind::Service,
@@ -83,9 +84,10 @@ impl KnownKey {
             addresses,
             authority: Authority::new(always).limited_to(&limit),
             granted,
+            version: found.version,
             noted_s: AtomicI64::new(found.last_used_at.map_or(i64::MIN, Timestamp::unix_timestamp)),
             weight,
-        })
+        }
     }
 
     /// Does the key stand for its owner, at this instant and from there?
@@ -114,6 +116,22 @@ impl KnownKey {
         principal.with_authority(self.authority.clone().with(self.granted.clone(), now))
     }
 
+    pub(super) fn tenant_is_active(&self) -> bool {
+        self.tenant_is_active
+    }
+
+    pub(super) fn is_revoked(&self) -> bool {
+        self.is_revoked
+    }
+
+    pub(super) fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
     pub(super) fn is_of_service(&self) -> bool {
         self.kind == PrincipalKind::Service
     }
@@ -127,6 +145,21 @@ impl KnownKey {
                 .noted_s
                 .compare_exchange(noted_s, now_s, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+}
+
+impl Credential for KnownKey {
+    fn owner(&self) -> PrincipalId {
+        self.owner
+    }
+
+    fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// In every state: a program that goes on showing one that works no longer costs a question a second.
+    fn may_be_kept(&self, _: Timestamp) -> bool {
+        true
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{Auth, SERVICE_PRINCIPALS_MANAGE};
 const LIST_MAX: u32 = 201;
 
 impl Auth {
-    /// Revokes a key: the next request under it is refused by this instance, and by every other one within a second. A key that took its
-    /// place stays. Revoking it again changes nothing.
+    /// Revokes a key: the next request under it is refused by this instance, and by every other one as soon as the database's message
+    /// arrives, and within a second. A key that took its place stays. Revoking it again changes nothing.
     ///
     /// # Errors
     /// [`ApiKeyError::NotFound`] when those whose keys are meant have no such one, and the others of [`ApiKeyError`]. One's own are revoked
@@ -26,7 +26,6 @@ impl Auth {
         let owner = self.owner(ctx, of).await?;
         let now = inner.sources.now();
         let mut tx = inner.db.begin(ctx).await?;
-        let changing = inner.api_keys.changing(ctx.tenant());
         let revoked = stored::revoke(&mut tx, owner, id, (now, ctx.principal().id())).await?;
         let Some(revoked) = revoked else {
             let tenant = tx.tenant();
@@ -35,8 +34,8 @@ impl Auth {
             return known.ok_or(ApiKeyError::NotFound);
         };
         inner.audit.record(&mut tx, ctx, trail::revoked(&revoked)).await?;
+        inner.has_changed(&mut tx, revoked.owner).await?;
         tx.commit().await?;
-        drop(changing);
         Ok(revoked)
     }
 

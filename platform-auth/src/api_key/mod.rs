@@ -7,17 +7,19 @@ mod address;
 mod authenticate;
 mod check;
 mod error;
+mod find;
 mod issue;
 mod key;
 mod known;
 mod manage;
 mod stored;
+mod tell;
 mod token;
 mod trail;
 mod used;
 
 pub(crate) use self::known::{KnownKeys, new_cache};
-pub(crate) use self::stored::revoke_all;
+pub(crate) use self::stored::{forget_all, revoke_all};
 pub(crate) use self::used::UsedKeys;
 
 pub use self::address::{AddressRange, InvalidAddressRange};

@@ -1,4 +1,5 @@
-//! Keys, as they are stored. Each function is one statement, and each change a conditional one.
+//! Keys, as they are stored. Each function is one statement, and each change a conditional one. Who changes several takes them in the order
+//! of their ids, so that nobody waits for somebody who waits for them.
 
 use std::collections::BTreeMap;
 
@@ -110,12 +111,18 @@ pub(super) async fn count(
 /// Forgets keys of an owner that have not worked since an instant and that no other refers to; says how many.
 pub(super) async fn forget(tx: &mut TenantTx, owner: PrincipalId, since: Timestamp) -> Result<u64, DbError> {
     let forgotten = sqlx::query(
-        "delete from platform_auth.api_key
-         where tenant_id = $1 and subject_id = $2 and least(coalesce(revoked_at, expires_at), expires_at) <= $3
-           and not exists (
-             select from platform_auth.api_key successor
-             where successor.tenant_id = api_key.tenant_id and successor.rotated_from = api_key.id
-           )",
+        "delete from platform_auth.api_key k
+         using (
+           select id from platform_auth.api_key old
+           where tenant_id = $1 and subject_id = $2 and least(coalesce(revoked_at, expires_at), expires_at) <= $3
+             and not exists (
+               select from platform_auth.api_key successor
+               where successor.tenant_id = old.tenant_id and successor.rotated_from = old.id
+             )
+           order by id
+           for update
+         ) gone
+         where k.tenant_id = $1 and k.id = gone.id",
     )
     .bind(tx.tenant())
     .bind(owner)
@@ -248,8 +255,14 @@ pub(crate) async fn revoke_all(
     (now, by): (Timestamp, Option<PrincipalId>),
 ) -> Result<u64, DbError> {
     let revoked = sqlx::query(
-        "update platform_auth.api_key set revoked_at = $3, revoked_by = $4
-         where tenant_id = $1 and subject_id = $2 and revoked_at is null",
+        "update platform_auth.api_key k set revoked_at = $3, revoked_by = $4
+         from (
+           select id from platform_auth.api_key
+           where tenant_id = $1 and subject_id = $2 and revoked_at is null
+           order by id
+           for no key update
+         ) live
+         where k.tenant_id = $1 and k.id = live.id",
     )
     .bind(tx.tenant())
     .bind(owner)
@@ -258,6 +271,22 @@ pub(crate) async fn revoke_all(
     .execute(&mut *tx)
     .await?;
     Ok(revoked.rows_affected())
+}
+
+/// Deletes every key of an owner, and says how many: what a user calls a key, and from where it is used, may be personal.
+pub(crate) async fn forget_all(tx: &mut TenantTx, owner: PrincipalId) -> Result<u64, DbError> {
+    let forgotten = sqlx::query(
+        "delete from platform_auth.api_key k
+         using (
+           select id from platform_auth.api_key where tenant_id = $1 and subject_id = $2 order by id for update
+         ) gone
+         where k.tenant_id = $1 and k.id = gone.id",
+    )
+    .bind(tx.tenant())
+    .bind(owner)
+    .execute(&mut *tx)
+    .await?;
+    Ok(forgotten.rows_affected())
 }
 
 /// A key in whatever state, of this owner or of anybody.
@@ -314,54 +343,15 @@ pub(super) async fn list(
     rows.into_iter().map(Row::key).collect()
 }
 
-/// What the database says of a key that is shown.
-#[derive(sqlx::FromRow)]
-pub(super) struct Found {
-    pub(super) id: ApiKeyId,
-    pub(super) subject_id: PrincipalId,
-    pub(super) scopes: Vec<String>,
-    resources: Option<Value>,
-    addresses: Option<Vec<String>>,
-    pub(super) not_before: Option<Timestamp>,
-    pub(super) expires_at: Timestamp,
-    pub(super) is_revoked: bool,
-    pub(super) last_used_at: Option<Timestamp>,
-    pub(super) kind: String,
-    pub(super) role: String,
-    pub(super) status: String,
-    pub(super) tenant_status: String,
-    /// How often has it changed who may do what in the tenant?
-    pub(super) authz_version: i64,
-}
+/// The only things that a key may act on, and the only networks it may come from.
+pub(super) type Limits = (Option<Vec<OwnedResource>>, Option<Vec<super::AddressRange>>);
 
-impl Found {
-    /// A limit that cannot be read is no reason to do without it.
-    pub(super) fn limits(&self) -> Result<Limits, DbError> {
-        Ok((
-            self.resources.as_ref().map(read_resources).transpose()?,
-            self.addresses.as_deref().map(read_addresses).transpose()?,
-        ))
-    }
-}
-
-type Limits = (Option<Vec<OwnedResource>>, Option<Vec<super::AddressRange>>);
-
-/// The key of a token, whatever state it is in, with its owner and its tenant.
-pub(super) async fn find(read: &mut TenantRead, token: &ApiKeyToken) -> Result<Option<Found>, DbError> {
-    let found = sqlx::query_as(
-        "select k.id, k.subject_id, k.scopes, k.resources, k.addresses, k.not_before, k.expires_at, k.revoked_at is not null as is_revoked,
-                k.last_used_at, s.kind, s.role, s.status, t.status as tenant_status, coalesce(a.version, 0) as authz_version
-         from platform_auth.api_key k
-         join platform_auth.subject s on s.tenant_id = k.tenant_id and s.id = k.subject_id
-         join platform_core.tenant t on t.id = k.tenant_id
-         left join platform_auth.authz_version a on a.tenant_id = k.tenant_id
-         where k.tenant_id = $1 and k.key_hash = $2",
-    )
-    .bind(read.tenant())
-    .bind(token.hash())
-    .fetch_optional(&mut *read)
-    .await?;
-    Ok(found)
+/// The limits of a key, as they are stored.
+pub(super) fn limits(resources: Option<&Value>, addresses: Option<&[String]>) -> Result<Limits, DbError> {
+    Ok((
+        resources.map(read_resources).transpose()?,
+        addresses.map(read_addresses).transpose()?,
+    ))
 }
 
 /// Notes when keys were used, unless that was noted less than ten minutes before by another instance.
@@ -371,10 +361,16 @@ pub(super) async fn note_use(
 ) -> Result<u64, DbError> {
     let (ids, at): (Vec<_>, Vec<_>) = used.iter().map(|(id, at)| (id.as_uuid(), *at)).unzip();
     let noted = sqlx::query(
-        "update platform_auth.api_key k set last_used_at = used.at
-         from (select unnest($2::uuid[]) as id, unnest($3::timestamptz[]) as at) used
-         where k.tenant_id = $1 and k.id = used.id
-           and (k.last_used_at is null or k.last_used_at <= used.at - interval '10 minutes')",
+        "update platform_auth.api_key k set last_used_at = noted.at
+         from (
+           select u.id, used.at
+           from unnest($2::uuid[], $3::timestamptz[]) as used (id, at)
+           join platform_auth.api_key u on u.tenant_id = $1 and u.id = used.id
+           where u.last_used_at is null or u.last_used_at <= used.at - interval '10 minutes'
+           order by u.id
+           for no key update of u
+         ) noted
+         where k.tenant_id = $1 and k.id = noted.id",
     )
     .bind(tx.tenant())
     .bind(ids)

@@ -5,6 +5,7 @@ use std::fmt;
 use platform_core::{Sources, TenantId};
 
 use crate::InvalidToken;
+use crate::credential_cache::CredentialKey;
 use crate::token::TokenText;
 
 /// Tells secret scanners the kind and the version; no other token begins with it.
@@ -51,6 +52,14 @@ impl ApiKeyToken {
     /// The key itself, to be given to its owner once.
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+
+    /// By what the key is found.
+    pub(crate) fn key(&self) -> CredentialKey {
+        CredentialKey {
+            tenant: self.tenant(),
+            hash: self.hash(),
+        }
     }
 
     /// What is stored and looked up.

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use platform_audit::Event;
-use platform_core::pg::{DbError, TenantRead, TenantTx};
+use platform_core::pg::{DbError, TenantTx};
 use platform_core::sqlx::{Executor, Postgres};
 use platform_core::{
     Authority, Coverage, Forbidden, Granted, OwnedResource, Permission, PermissionSet, PrincipalId,
@@ -40,14 +40,14 @@ impl<'a> Change<'a> {
         let mut tx = inner.db.begin(ctx).await?;
         // Before anything is read: whoever had it before has committed by now, and is seen by the statements that follow.
         raise_version(&mut tx, &inner.sources).await?;
-        inner.sessions.forget_after(&mut tx, ctx.tenant().as_uuid());
+        inner.marks.mark_after(&mut tx, ctx.tenant().as_uuid());
         let now = inner.sources.now();
         let authority = match ctx.principal().kind() {
             PrincipalKind::System => None,
             _ => Some(inner.authority_now(&mut tx, ctx, now).await?),
         };
         if authority.as_ref().is_some_and(|held| !held.holds(needed)) {
-            return Err(Forbidden(needed).into());
+            return Err(Forbidden::new(needed).into());
         }
         Ok(Self {
             auth,
@@ -102,15 +102,12 @@ impl<'a> Change<'a> {
 
     /// Records the change and makes it durable.
     pub(crate) async fn commit(mut self, event: Event) -> Result<(), AuthzError> {
-        // What is kept of API keys was read before.
-        let changing = self.auth.inner.api_keys.changing(self.ctx.tenant());
         self.auth
             .inner
             .audit
             .record(&mut self.tx, self.ctx, event)
             .await?;
         self.tx.commit().await?;
-        drop(changing);
         Ok(())
     }
 
@@ -175,29 +172,6 @@ pub(crate) async fn raise_version(tx: &mut TenantTx, sources: &Sources) -> Resul
 }
 
 impl Inner {
-    /// What was granted to a caller, of the version that its request has seen: from memory, or with one statement.
-    ///
-    /// Whatever looks credentials up that are no sessions calls this with the version that came with them.
-    pub(crate) async fn granted(
-        &self,
-        read: &mut TenantRead,
-        user: PrincipalId,
-        version: i64,
-        now: Timestamp,
-    ) -> Result<Granted, Fault> {
-        // Nothing has ever been granted in the tenant.
-        if version == 0 {
-            return Ok(Granted::default());
-        }
-        let tenant = read.tenant();
-        if let Some(compiled) = self.authorities.get(tenant, user, version) {
-            return compiled.decidable();
-        }
-        let compiled = self.compile(&mut *read, tenant, user, now).await?;
-        self.authorities.put(tenant, user, compiled.clone());
-        compiled.decidable()
-    }
-
     /// What the caller may do now, who cannot be disabled or erased until the transaction ends. Nobody who is not active in the
     /// tenant may do anything, and under an API key nobody does more than the key leaves.
     pub(crate) async fn authority_now(
@@ -249,7 +223,7 @@ impl Inner {
         drop(known);
         // What was compiled knows nothing of them.
         self.authorities.clear();
-        self.api_keys.outdate();
-        self.sessions.clear();
+        self.api_keys.clear();
+        self.sessions.known.clear();
     }
 }

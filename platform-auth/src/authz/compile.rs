@@ -105,6 +105,14 @@ pub(crate) struct GrantRow {
     permissions: Option<Vec<String>>,
 }
 
+/// Who holds what was granted, at which version of the tenant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeldBy {
+    pub(crate) tenant: TenantId,
+    pub(crate) principal: PrincipalId,
+    pub(crate) version: i64,
+}
+
 impl Inner {
     /// What a user was granted, compiled, and of which version that is. Grants that are over at `now` are left out: nobody asks for the
     /// past.
@@ -129,6 +137,38 @@ impl Inner {
         })
     }
 
+    /// What the owner of a credential was granted: what is known of the version that it was read at, or what `rows` say, which came with the
+    /// credential. They are those of [`held_rows`], unless what `before` names is of that version.
+    pub(crate) fn granted(
+        &self,
+        owner: HeldBy,
+        before: Option<(i64, &Granted)>,
+        rows: Vec<GrantRow>,
+    ) -> Result<Granted, Fault> {
+        let HeldBy {
+            tenant,
+            principal,
+            version,
+        } = owner;
+        // Nothing has ever been granted in the tenant.
+        if version == 0 {
+            return Ok(Granted::default());
+        }
+        if let Some((_, granted)) = before.filter(|(of, _)| *of == version) {
+            return Ok(granted.clone());
+        }
+        // Another credential of the same owner has it already, perhaps.
+        if let Some(compiled) = self.authorities.get(tenant, principal, version) {
+            return compiled.decidable();
+        }
+        let compiled = Compiled {
+            version,
+            granted: self.holdings(tenant, rows).map(Granted::new),
+        };
+        self.authorities.put(tenant, principal, compiled.clone());
+        compiled.decidable()
+    }
+
     /// What the members of a group hold by being that; `None` when it is more than can be compiled.
     pub(super) async fn held_by_members<'c>(
         &self,
@@ -149,7 +189,7 @@ impl Inner {
     }
 
     /// `None` when there are too many.
-    pub(crate) fn holdings(&self, tenant: TenantId, rows: Vec<GrantRow>) -> Option<Vec<Holding>> {
+    fn holdings(&self, tenant: TenantId, rows: Vec<GrantRow>) -> Option<Vec<Holding>> {
         let grants = rows.iter().filter(|row| row.is_grant()).count();
         if u32::try_from(grants).is_ok_and(|grants| grants <= GRANTS_MAX) {
             Some(self.compiled_of(tenant, rows, grants))

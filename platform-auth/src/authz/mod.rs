@@ -24,11 +24,11 @@ mod service;
 mod standing;
 mod trail;
 
-pub(crate) use self::cache::{AuthorityCache, Compiled};
+pub(crate) use self::cache::AuthorityCache;
 pub(crate) use self::catalogue::Catalogue;
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
 pub(crate) use self::change::{Change, raise_version};
-pub(crate) use self::compile::{GrantRow, ROWS_MAX, held_by, held_rows};
+pub(crate) use self::compile::{GrantRow, HeldBy, ROWS_MAX, held_by, held_rows};
 #[cfg(feature = "http")]
 pub(crate) use self::grant::is_resource;
 pub(crate) use self::last_admin::admins;

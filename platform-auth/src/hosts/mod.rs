@@ -7,6 +7,7 @@ mod change;
 mod claim;
 #[cfg(feature = "dns")]
 mod dns;
+mod lookups;
 mod name;
 mod resolver;
 mod stored;
@@ -19,6 +20,7 @@ use platform_core::{Forbidden, Permission, PrincipalId, Timestamp};
 
 #[cfg(feature = "dns")]
 pub use self::dns::{DnsResolver, NoSystemResolver};
+pub(crate) use self::lookups::Lookups;
 pub use self::name::{HostName, InvalidHostName};
 pub use self::resolver::{TxtResolver, TxtUnavailable};
 use crate::Fault;
@@ -92,6 +94,12 @@ pub enum HostError {
     /// It was looked for a moment ago. Try again after this long.
     #[error("the record was looked for a moment ago")]
     TooSoon {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The tenant, or all tenants together, have had the DNS asked too often of late. Nothing was looked for. Try again after this long.
+    #[error("the DNS was asked too often of late")]
+    TooManyLookups {
         /// How long to wait.
         retry_after: Duration,
     },

@@ -18,7 +18,7 @@ use crate::{Auth, SignedIn};
 
 /// The name of the cookie. Browsers take one whose name begins so over TLS only (and from this very machine, most of them), for the whole
 /// host and for no other, so that neither a neighbouring host nor a page in the clear can set or read it (RFC 6265bis, section 4.1.3.2).
-const NAME: &str = "__Host-session";
+pub(super) const NAME: &str = "__Host-session";
 
 /// What every such cookie says of itself. `Lax`: a link from elsewhere opens a page of somebody who is signed in; what changes something is
 /// refused to other sites here, by what their browsers say.

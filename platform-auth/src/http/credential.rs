@@ -64,7 +64,7 @@ pub struct VerificationRequiredBody {
 }
 
 /// What a user signs in with.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct CredentialsBody {
     /// Whether somebody has shown that the mail of the address is read.
     email_verified: bool,
@@ -75,6 +75,10 @@ pub struct CredentialsBody {
     totp: bool,
     /// Recovery codes that are not used yet.
     recovery_codes_left: u32,
+    /// The passkeys in the order in which they were registered: there are 20 at most.
+    #[cfg(feature = "passkeys")]
+    #[schema(max_items = 20)]
+    passkeys: Vec<super::PasskeyBody>,
 }
 
 impl VerificationRequiredBody {
@@ -92,6 +96,8 @@ impl From<CredentialStatus> for CredentialsBody {
             password_changed_at: status.password_changed_at,
             totp: status.totp,
             recovery_codes_left: status.recovery_codes_left,
+            #[cfg(feature = "passkeys")]
+            passkeys: status.passkeys.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -238,6 +244,8 @@ pub(super) async fn change_password(
 }
 
 /// See what one has to sign in with.
+///
+/// When the password was chosen, whether a code is asked for, how many recovery codes are left, and the passkeys with their names.
 #[utoipa::path(
     get,
     path = "/auth/credentials",

@@ -116,7 +116,7 @@ pub(super) async fn claim(
         (status = 403, description = "`forbidden`: needs `hosts:manage`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: the tenant has no such open claim", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`challenge_missing` with the `record` that was looked for, `host_verified`, `host_taken` by another tenant", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_attempts`: the record was looked for a moment ago; `too_many_lookups`: the tenant, or all together, have had the DNS asked too often; both with `Retry-After`", body = Problem, content_type = "application/problem+json"),
         (status = 501, description = "`no_resolver`: the service does not look into the DNS", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`dns_unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
@@ -286,6 +286,9 @@ impl From<HostError> for Problem {
                 conflict("challenge_missing").with("record", json!(record))
             }
             HostError::TooSoon { retry_after } => too_many_attempts(retry_after),
+            HostError::TooManyLookups { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_lookups", text).retry_after(retry_after)
+            }
             HostError::TooMany { max } => conflict("too_many").with("max", json!(max)),
             HostError::NoResolver => Self::new(StatusCode::NOT_IMPLEMENTED, "no_resolver", text),
             HostError::Unavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "dns_unavailable", text)

@@ -178,6 +178,9 @@ pub(super) async fn revoke(
 }
 
 /// Accept an invitation: become a user of the tenant, and sign in.
+///
+/// Where somebody has registered the address and never verified it, a token that came by mail gives that account to whoever shows it, with
+/// this password and these names, and everything goes that let anybody in before.
 #[utoipa::path(
     post,
     path = "/auth/invitations/accept",
@@ -188,7 +191,7 @@ pub(super) async fn revoke(
     responses(
         (status = 201, description = "Signed in.", body = SignedInBody),
         (status = 403, description = "`tenant_suspended`; `cross_site_request`: the cookie was asked for by a page that is not the service's", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_invitation`: unknown, used, expired or revoked, or who sent it may not do so any more, or a user has the address; `invalid_body` with every field to correct, and the invitation is still open", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_invitation`: unknown, used, expired or revoked, or who sent it may not do so any more, or a user has the address who has verified it, is disabled, or registered it where no mail is sent; `invalid_body` with every field to correct, and the invitation is still open", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
 )]

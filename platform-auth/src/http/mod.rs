@@ -91,6 +91,7 @@ mod passkey;
 mod policy;
 mod presented;
 mod problem;
+mod schemes;
 mod second_factor;
 mod sessions;
 mod site;
@@ -182,6 +183,7 @@ impl Auth {
             .routes(routes!(sessions::end_others))
             .routes(routes!(sessions::step_up))
             .merge(api_keys::own_routes())
+            .merge(schemes::declared())
             .with_state(self.clone())
     }
 

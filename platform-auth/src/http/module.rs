@@ -11,8 +11,8 @@ use crate::authz::OWN_PERMISSIONS;
 use crate::{Auth, MIGRATIONS};
 
 /// Named `auth`, needs the module `crypto`, which a [`Keyring`](platform_crypto::Keyring) is: contributes its tables, its
-/// routes under `/api/v1`, `/admin/v1` and `/platform/v1`, the workers that record counted refusals and the use of API keys, send mail and
-/// hear of sessions that ended elsewhere, and offers the handle [`Auth`].
+/// routes under `/api/v1`, `/admin/v1` and `/platform/v1`, the workers that record counted refusals and the use of API keys, forget expired
+/// invitations, send mail and hear of sessions and keys that ended elsewhere, and offers the handle [`Auth`].
 impl Module for Auth {
     fn descriptor(&self) -> Descriptor {
         let descriptor = Descriptor::new("auth", env!("CARGO_PKG_VERSION"))
@@ -32,6 +32,15 @@ impl Module for Auth {
         cx.provide(self.clone());
         self.inner.declare(cx.permissions());
         self.inner.sessions.metrics.register(cx.metrics());
+        self.inner
+            .sessions
+            .known
+            .metrics
+            .register(cx.metrics(), "auth_sessions");
+        self.inner
+            .api_keys
+            .metrics
+            .register(cx.metrics(), "auth_api_keys");
         let routes = OpenApiRouter::default()
             .nest("/api/v1", self.api_routes())
             .nest("/admin/v1", self.admin_routes())
@@ -41,8 +50,9 @@ impl Module for Auth {
             workers: [
                 Some(self.counting()),
                 Some(self.noting_key_use()),
+                Some(self.forgetting()),
                 self.delivering(),
-                self.hearing(),
+                Some(self.hearing()),
             ]
             .into_iter()
             .flatten()
@@ -61,6 +71,9 @@ impl Module for Auth {
 /// How often counted refusals are looked at, and how long an event may tell of them before they get one of their own; and how often the use
 /// of API keys is written down.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
+
+/// How often expired invitations are looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(10 * 60);
 
 impl Auth {
     fn counting(&self) -> Worker {
@@ -93,6 +106,22 @@ impl Auth {
         })
     }
 
+    /// Forgets whom invitations had invited that nobody accepted in time. What fails is tried again in the next round.
+    fn forgetting(&self) -> Worker {
+        let auth = self.clone();
+        Worker::new("auth.invitations", move |stop| {
+            let auth = auth.clone();
+            async move {
+                let mut rounds = interval(FORGET_EVERY);
+                rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+                    auth.inner.forget_invitations(&stop).await?;
+                }
+                Ok(())
+            }
+        })
+    }
+
     fn last_key_use(&self) -> Hook {
         let auth = self.clone();
         Hook::new("auth.api_key_use", move || {
@@ -117,17 +146,15 @@ impl Auth {
         }))
     }
 
-    /// Hears of sessions that ended elsewhere, where any are remembered.
-    fn hearing(&self) -> Option<Worker> {
-        self.inner.sessions.remember().then(|| {
-            let auth = self.clone();
-            Worker::new("auth.sessions", move |stop| {
-                let auth = auth.clone();
-                async move {
-                    auth.keep_sessions_current(stop).await;
-                    Ok(())
-                }
-            })
+    /// Hears of sessions and API keys that ended elsewhere.
+    fn hearing(&self) -> Worker {
+        let auth = self.clone();
+        Worker::new("auth.sessions", move |stop| {
+            let auth = auth.clone();
+            async move {
+                auth.keep_credentials_current(stop).await;
+                Ok(())
+            }
         })
     }
 

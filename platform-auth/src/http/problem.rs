@@ -305,6 +305,10 @@ pub(super) fn of_fault(fault: Fault) -> Problem {
         Fault::Open(error) => error.into(),
         // The other request has logged why.
         Fault::Shared => Problem::unavailable(),
+        Fault::PolicyUnknown => {
+            tracing::warn!("a request took longer than what tenants above ask is remembered, and is refused");
+            Problem::unavailable()
+        }
         Fault::TooMuchGranted => {
             tracing::error!("a caller was granted more than can be compiled, and is refused");
             let detail = "more was granted to you than can be decided about, an administrator has to revoke some of it";

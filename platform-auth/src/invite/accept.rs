@@ -1,19 +1,38 @@
 //! Accepting an invitation.
 
-use platform_core::RequestContext;
+use platform_core::pg::Tenant;
 use platform_core::secrecy::ExposeSecret as _;
+use platform_core::{PrincipalId, RequestContext};
 
 use super::stored;
-use super::{AcceptError, Acceptance, trail};
+use super::{AcceptError, Acceptance, Invitation, trail};
+use crate::auth::Inner;
 use crate::authz::Offered;
+use crate::register::Checked;
 use crate::reset::verified;
 use crate::session::Proof;
 use crate::user::Account;
-use crate::{Auth, OneTimeToken, Registration, SignedIn, UserStatus, trail as events};
+use crate::{Auth, OneTimeToken, RegisterError, Registration, SignedIn, UserStatus, trail as events};
+
+/// Somebody shows the token of an invitation that is open, and has entered what can be taken.
+pub(super) struct Accepting {
+    pub(super) tenant: Tenant,
+    /// Who the invitation makes, if nobody has the address.
+    pub(super) invitee: PrincipalId,
+    pub(super) invitation: Invitation,
+    pub(super) checked: Checked,
+    pub(super) phc: String,
+    /// Did the token go to the address, and to nobody else?
+    pub(super) token_mailed: bool,
+}
 
 impl Auth {
     /// Makes the user that an invitation is for, with the roles that it names, and signs the user in. Who has the token reads the mail of
     /// the address, or was given it by who answers for that: it counts as verified.
+    ///
+    /// Where somebody has registered the address and never verified it, a token that went there by mail gives the account to whoever shows
+    /// it, with a password and names chosen anew: nobody who does not read the mail of an address gets what its owner is invited to, or
+    /// keeps the owner out.
     ///
     /// # Errors
     /// [`AcceptError::InvalidToken`], whatever is wrong with the invitation; [`AcceptError::Invalid`] names what has to be corrected, and
@@ -34,7 +53,7 @@ impl Auth {
         let open = stored::find(&mut read, &token, inner.sources.now()).await?;
         read.finish().await?;
         let open = open.ok_or(AcceptError::InvalidToken)?;
-        let invitee = open.sealed.subject_id;
+        let (invitee, token_mailed) = (open.sealed.subject_id, open.token_mailed);
         let invitations = inner.invitations(ctx, vec![open]).await?;
         let invitation = invitations.into_iter().next().ok_or(AcceptError::InvalidToken)?;
         let registration = Registration {
@@ -47,19 +66,52 @@ impl Auth {
         let checked = inner.check(registration, &policy).await?;
         let phc = inner.hasher.hash(checked.password()).await?;
         inner.warm_keys(ctx).await?;
-
-        let now = inner.sources.now();
-        let mut tx = inner.db.begin(ctx).await?;
-        // Before anything is read: what the inviter may give does not change until this ends.
-        crate::authz::raise_version(&mut tx, &inner.sources).await?;
-        let id = stored::accept(&mut tx, &token, now).await?;
-        let id = id.ok_or(AcceptError::InvalidToken)?;
-        let offered = Offered {
-            role: invitation.role,
-            roles: &invitation.roles,
+        let accepting = Accepting {
+            tenant,
+            invitee,
+            invitation,
+            checked,
+            phc,
+            token_mailed,
         };
-        inner
-            .may_still_offer(&mut tx, invitation.invited_by, offered, now)
+        match inner.accept_as_new(ctx, &token, &accepting).await? {
+            Some(signed_in) => Ok(signed_in),
+            None => inner.accept_as_owner(ctx, (&token, accepting)).await,
+        }
+    }
+}
+
+impl Accepting {
+    pub(super) fn offered(&self) -> Offered<'_> {
+        Offered {
+            role: self.invitation.role,
+            roles: &self.invitation.roles,
+        }
+    }
+}
+
+impl Inner {
+    /// Makes the user; `None` when a user has the address already, and nothing was changed.
+    async fn accept_as_new(
+        &self,
+        ctx: &RequestContext,
+        token: &OneTimeToken,
+        accepting: &Accepting,
+    ) -> Result<Option<SignedIn>, AcceptError> {
+        let Accepting {
+            invitee,
+            invitation,
+            checked,
+            ..
+        } = accepting;
+        let (invitee, now) = (*invitee, self.sources.now());
+        let mut tx = self.db.begin(ctx).await?;
+        // Before anything is read: what the inviter may give does not change until this ends.
+        crate::authz::raise_version(&mut tx, &self.sources).await?;
+        let id = stored::accept(&mut tx, token, now).await?;
+        let id = id.ok_or(AcceptError::InvalidToken)?;
+        let offered = accepting.offered();
+        self.may_still_offer(&mut tx, invitation.invited_by, offered, now)
             .await?;
         let account = Account {
             id: invitee,
@@ -67,12 +119,18 @@ impl Auth {
             status: UserStatus::Active,
             created_at: now,
         };
-        inner.store(&mut tx, ctx, account, &checked, &phc).await?;
+        match self.store(&mut tx, ctx, account, checked, &accepting.phc).await {
+            Err(RegisterError::EmailTaken) => {
+                tx.rollback().await?;
+                return Ok(None);
+            }
+            stored => stored?,
+        }
         verified(&mut tx, invitee, now).await?;
-        let grants = inner
+        let grants = self
             .grant_offered(&mut tx, invitee, offered, (invitation.invited_by, now))
             .await?;
-        let opened = inner
+        let opened = self
             .open_session(&mut tx, ctx, account, (Proof::Password, now))
             .await?;
         let (opened, of_user) = opened.ok_or(AcceptError::InvalidToken)?;
@@ -81,10 +139,10 @@ impl Auth {
             trail::accepted(id, invitee),
         ];
         recorded.extend(grants);
-        inner.audit.record_all(&mut tx, &of_user, recorded).await?;
+        self.audit.record_all(&mut tx, &of_user, recorded).await?;
         tx.commit().await?;
         tracing::info!(user.id = %invitee, "user {invitee} has accepted an invitation");
         let user = account.identified(checked.identity());
-        Ok(opened.signed_in(user, tenant))
+        Ok(Some(opened.signed_in(user, accepting.tenant.clone())))
     }
 }

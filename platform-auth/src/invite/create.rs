@@ -76,7 +76,6 @@ impl Auth {
         if counted.lately >= i64::from(IN_AN_HOUR_MAX) {
             return Err(AuthzError::TooMany { max: IN_AN_HOUR_MAX }.into());
         }
-        stored::forget_expired(&mut change.tx, now).await?;
         let invitee = PrincipalId::generate(&inner.sources);
         let key = inner
             .keys
@@ -98,6 +97,7 @@ impl Auth {
             invited_by,
             now,
             expires_at: now + lifetime,
+            token_mailed: inner.config.mail.is_some(),
         };
         stored::insert(&mut change.tx, &row).await?;
         let address = Secret::new(email.as_entered().to_owned());

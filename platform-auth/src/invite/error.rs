@@ -33,7 +33,7 @@ pub enum InviteError {
 #[non_exhaustive]
 pub enum AcceptError {
     /// The token is malformed, unknown, used, expired or revoked, or who invited may not do so any more, or a user has the address
-    /// already: whichever it is.
+    /// already whose account the token does not give: whichever it is.
     #[error("the invitation is not valid")]
     InvalidToken,
     /// The input has to be corrected.

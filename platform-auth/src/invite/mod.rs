@@ -4,10 +4,16 @@
 //! given to whoever invited, and makes one user, once. Nobody invites to more than they hold, and an invitation gives nothing any more
 //! once who sent it is no active user or does not hold that much: it is looked at again when somebody accepts. The built-in role of a
 //! user is nobody's to hold back: it is what whoever registers gets.
+//!
+//! Somebody else may have registered the address meanwhile, and not have verified it. A token that went to the address proves more than
+//! that: whoever shows it takes the account over, and everything with which anybody signed in to it before goes. A token that was handed
+//! to who invited proves nothing against an account: it would let them take over whose address they invite.
 
 mod accept;
 mod create;
 mod error;
+mod forget;
+mod owner;
 mod stored;
 mod trail;
 

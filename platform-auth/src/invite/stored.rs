@@ -32,6 +32,8 @@ pub(super) struct Open {
     pub(super) invited_at: Timestamp,
     pub(super) invited_by: Option<PrincipalId>,
     pub(super) expires_at: Timestamp,
+    /// Did the token go to the address, and to nobody else?
+    pub(super) token_mailed: bool,
 }
 
 impl Open {
@@ -50,13 +52,15 @@ pub(super) struct New<'a> {
     pub(super) invited_by: Option<PrincipalId>,
     pub(super) now: Timestamp,
     pub(super) expires_at: Timestamp,
+    pub(super) token_mailed: bool,
 }
 
 pub(super) async fn insert(tx: &mut TenantTx, new: &New<'_>) -> Result<(), DbError> {
     sqlx::query(
         "insert into platform_auth.invitation
-           (tenant_id, id, subject_id, email_sealed, token_hash, builtin_role, role_ids, invited_at, invited_by, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+           (tenant_id, id, subject_id, email_sealed, token_hash, builtin_role, role_ids, invited_at, invited_by, expires_at,
+            token_mailed)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(tx.tenant())
     .bind(new.sealed.id)
@@ -68,6 +72,7 @@ pub(super) async fn insert(tx: &mut TenantTx, new: &New<'_>) -> Result<(), DbErr
     .bind(new.now)
     .bind(new.invited_by)
     .bind(new.expires_at)
+    .bind(new.token_mailed)
     .execute(&mut *tx)
     .await?;
     Ok(())
@@ -98,17 +103,46 @@ pub(super) async fn count(tx: &mut TenantTx, now: Timestamp, after: Timestamp) -
     Ok(counted)
 }
 
-/// Forgets whom those had invited that nobody has accepted in time.
-pub(super) async fn forget_expired(tx: &mut TenantTx, now: Timestamp) -> Result<(), DbError> {
-    sqlx::query(
-        "update platform_auth.invitation set email_sealed = null
-         where tenant_id = $1 and accepted_at is null and revoked_at is null and expires_at <= $2 and email_sealed is not null",
+/// Are there any that nobody has accepted in time, and of which it is still known whom they had invited?
+pub(super) async fn any_to_forget(read: &mut TenantRead, now: Timestamp) -> Result<bool, DbError> {
+    let any = sqlx::query_scalar(
+        "select exists (
+           select from platform_auth.invitation
+           where tenant_id = $1 and expires_at <= $2 and accepted_at is null and revoked_at is null and forgotten_at is null
+         )",
+    )
+    .bind(read.tenant())
+    .bind(now)
+    .fetch_one(&mut *read)
+    .await?;
+    Ok(any)
+}
+
+/// Forgets of those, oldest first, whom they had invited and to what; says which they were. Those that another forgets at the moment are
+/// left to it.
+pub(super) async fn forget_expired(
+    tx: &mut TenantTx,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<InvitationId>, DbError> {
+    let forgotten = sqlx::query_scalar(
+        "update platform_auth.invitation i
+         set email_sealed = null, builtin_role = 'user', role_ids = '{}', forgotten_at = $2
+         from (
+           select tenant_id, id from platform_auth.invitation
+           where tenant_id = $1 and expires_at <= $2 and accepted_at is null and revoked_at is null and forgotten_at is null
+           order by expires_at, id limit $3
+           for update skip locked
+         ) over
+         where i.tenant_id = over.tenant_id and i.id = over.id
+         returning i.id",
     )
     .bind(tx.tenant())
     .bind(now)
-    .execute(&mut *tx)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(())
+    Ok(forgotten)
 }
 
 /// Those that are open in the order in which they were made.
@@ -118,7 +152,7 @@ pub(super) async fn list(
     (limit, now): (u32, Timestamp),
 ) -> Result<Vec<Open>, DbError> {
     let open = sqlx::query_as(
-        "select tenant_id, id, subject_id, email_sealed, builtin_role, role_ids, invited_at, invited_by, expires_at
+        "select tenant_id, id, subject_id, email_sealed, builtin_role, role_ids, invited_at, invited_by, expires_at, token_mailed
          from platform_auth.invitation
          where tenant_id = $1 and ($2::uuid is null or id > $2)
            and accepted_at is null and revoked_at is null and expires_at > $4
@@ -140,7 +174,7 @@ pub(super) async fn find(
     now: Timestamp,
 ) -> Result<Option<Open>, DbError> {
     let open = sqlx::query_as(
-        "select tenant_id, id, subject_id, email_sealed, builtin_role, role_ids, invited_at, invited_by, expires_at
+        "select tenant_id, id, subject_id, email_sealed, builtin_role, role_ids, invited_at, invited_by, expires_at, token_mailed
          from platform_auth.invitation
          where tenant_id = $1 and token_hash = $2 and accepted_at is null and revoked_at is null and expires_at > $3",
     )
@@ -160,7 +194,8 @@ pub(super) async fn accept(
 ) -> Result<Option<InvitationId>, DbError> {
     let accepted = sqlx::query_scalar(
         "update platform_auth.invitation set accepted_at = $3, email_sealed = null
-         where tenant_id = $1 and token_hash = $2 and accepted_at is null and revoked_at is null and expires_at > $3
+         where tenant_id = $1 and token_hash = $2 and accepted_at is null and revoked_at is null and forgotten_at is null
+           and expires_at > $3
          returning id",
     )
     .bind(tx.tenant())
@@ -176,7 +211,8 @@ pub(super) async fn revoke(tx: &mut TenantTx, id: InvitationId, now: Timestamp) 
     let revoked = sqlx::query(
         "with revoked as (
            update platform_auth.invitation set revoked_at = $3, email_sealed = null
-           where tenant_id = $1 and id = $2 and accepted_at is null and revoked_at is null and expires_at > $3
+           where tenant_id = $1 and id = $2 and accepted_at is null and revoked_at is null and forgotten_at is null
+             and expires_at > $3
            returning tenant_id, subject_id
          ),
          taken_back as (

@@ -6,11 +6,13 @@ use platform_crypto::mask_email;
 use serde_json::json;
 
 use super::InvitationId;
+use crate::trail::Begun;
 use crate::{EmailAddress, Role, RoleId};
 
 const INVITED: Action = Action::new("auth.invitation_create");
 const ACCEPTED: Action = Action::new("auth.invitation_accept");
 const REVOKED: Action = Action::new("auth.invitation_revoke");
+const FORGOTTEN: Action = Action::new("auth.invitation_forget");
 
 const INVITATION: &str = "invitation";
 
@@ -38,6 +40,20 @@ pub(super) fn accepted(id: InvitationId, user: PrincipalId) -> Event {
         .severity(Severity::Medium)
         .target(INVITATION, id.to_string())
         .target("user", user.to_string())
+}
+
+/// The owner of the address accepted it, and has the account now with which somebody had registered the address.
+pub(super) fn accepted_by_owner(id: InvitationId, user: PrincipalId, begun: Begun) -> Event {
+    begun
+        .named(accepted(id, user).severity(Severity::High))
+        .detail(json!({ "account": "taken_over" }))
+}
+
+/// Nobody accepted it in time: whom it had invited, and to what, is not known any more.
+pub(super) fn forgotten(id: InvitationId) -> Event {
+    Event::new(FORGOTTEN, Outcome::Success)
+        .activity(Activity::Delete)
+        .target(INVITATION, id.to_string())
 }
 
 pub(super) fn revoked(id: InvitationId) -> Event {

@@ -28,6 +28,8 @@ pub(crate) enum Letter<'a> {
     RecoveryCodeUsed,
     /// There are new recovery codes, and the older ones are worthless.
     RecoveryCodesRenewed,
+    /// An API key was made in the user's name.
+    ApiKeyMade,
     /// A passkey was registered.
     #[cfg(feature = "passkeys")]
     PasskeyAdded,
@@ -60,6 +62,7 @@ impl Letter<'_> {
             Self::SecondFactorOff => "second_factor_off",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::RecoveryCodesRenewed => "recovery_codes_renewed",
+            Self::ApiKeyMade => "api_key_made",
             #[cfg(feature = "passkeys")]
             Self::PasskeyAdded => "passkey_added",
             #[cfg(feature = "passkeys")]
@@ -134,6 +137,12 @@ impl Letter<'_> {
                 "you have new recovery codes",
                 &tenant,
                 "The recovery codes of your account at {tenant} were made anew. The older ones are worthless.",
+            ),
+            Self::ApiKeyMade => notice(
+                "an API key was made",
+                &tenant,
+                "An API key was made for your account at {tenant}. Whoever has it acts in your name until it expires or is revoked, and a new \
+                 password does not change that.",
             ),
             #[cfg(feature = "passkeys")]
             Self::PasskeyAdded => notice(

@@ -98,6 +98,9 @@ pub struct MailConfig {
     /// setting a password and registering where addresses have to be verified (5 at once, then one in 10 minutes), and from each source
     /// address (30 at once, then one a minute; registrations have [limits of their own](crate::AuthConfig::registrations)).
     pub throttle: ThrottleConfig,
+    /// How many users the admins of one tenant may make, to each of whom a mail goes: 100 at once, then one in 36 seconds, which is 100 an
+    /// hour, as many as it may invite.
+    pub made_users: ThrottleLimit,
 }
 
 impl MailConfig {
@@ -117,6 +120,10 @@ impl MailConfig {
                     recovery: Duration::from_secs(60),
                 },
                 ..ThrottleConfig::default()
+            },
+            made_users: ThrottleLimit {
+                burst: 100,
+                recovery: Duration::from_secs(36),
             },
         }
     }

@@ -65,6 +65,13 @@ pub(super) struct Opened {
     pub(super) ceremony: Ceremony,
 }
 
+impl Opened {
+    /// When it was given out.
+    pub(super) fn begun_at(&self) -> Timestamp {
+        self.expires_at - GOOD_FOR
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct State {
     #[serde(with = "time::serde::rfc3339")]

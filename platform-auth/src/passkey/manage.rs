@@ -1,16 +1,17 @@
 //! Seeing, renaming and removing one's passkeys.
 
-use platform_core::RequestContext;
 use platform_core::secrecy::SecretString;
+use platform_core::{PrincipalId, RequestContext};
 use platform_crypto::{OpenError, SealedRow as _, Secret};
 
 use super::prove::user_of;
 use super::stored::{self, OpenedSealedPasskey};
 use super::{Passkey, PasskeyError, PasskeyId, trail};
+use crate::auth::Inner;
 use crate::erasure::{self, subject};
 use crate::mail::{Addressee, Letter};
 use crate::session::{self, EndReason, Proof};
-use crate::{Auth, CredentialError, PersonName, SessionId, second_factor};
+use crate::{Auth, CredentialError, Fault, PersonName, SessionId, second_factor};
 
 impl Auth {
     /// The calling user's passkeys in the order in which they were registered, those after one of them where one is given. There are 20
@@ -24,30 +25,8 @@ impl Auth {
         after: Option<PasskeyId>,
         limit: u32,
     ) -> Result<Vec<Passkey>, PasskeyError> {
-        let inner = &*self.inner;
         let user = user_of(ctx)?;
-        let mut read = inner.db.read(ctx).await?;
-        let listed = stored::list(&mut read, user, after, limit).await?;
-        read.finish().await?;
-        let ids: Vec<_> = listed.iter().flat_map(|listed| listed.sealed.key_ids()).collect();
-        let keys = inner.keys.keys_for(ctx, ids).await?;
-        let mut passkeys = Vec::with_capacity(listed.len());
-        for listed in listed {
-            let opened = match listed.sealed.open(&keys) {
-                // The user is being erased.
-                Err(OpenError::KeyDestroyed(_)) => continue,
-                opened => opened?,
-            };
-            passkeys.push(Passkey {
-                id: opened.id,
-                name: opened.name_sealed,
-                created_at: listed.created_at,
-                last_used_on: listed.last_used_on,
-                synced: listed.backup_eligible,
-                disabled: listed.is_disabled,
-            });
-        }
-        Ok(passkeys)
+        Ok(self.inner.passkeys_of(ctx, user, after, limit).await?)
     }
 
     /// Gives a passkey of the calling user another name.
@@ -103,7 +82,7 @@ impl Auth {
         erasure::lock(&mut tx, user).await?;
         // Nobody opens a session meanwhile that would not be among those that end.
         second_factor::lock_credential(&mut tx, user).await?;
-        second_factor::may_change_factors(&mut tx, ctx, user).await?;
+        inner.may_change_factors(&mut tx, ctx, user).await?;
         if !stored::remove(&mut tx, user, id).await? {
             return Err(PasskeyError::NotFound);
         }
@@ -130,5 +109,39 @@ impl Auth {
         inner.audit.record(&mut tx, ctx, event).await?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+impl Inner {
+    /// A user's passkeys, with their names opened.
+    pub(crate) async fn passkeys_of(
+        &self,
+        ctx: &RequestContext,
+        user: PrincipalId,
+        after: Option<PasskeyId>,
+        limit: u32,
+    ) -> Result<Vec<Passkey>, Fault> {
+        let mut read = self.db.read(ctx).await?;
+        let listed = stored::list(&mut read, user, after, limit).await?;
+        read.finish().await?;
+        let ids: Vec<_> = listed.iter().flat_map(|listed| listed.sealed.key_ids()).collect();
+        let keys = self.keys.keys_for(ctx, ids).await?;
+        let mut passkeys = Vec::with_capacity(listed.len());
+        for listed in listed {
+            let opened = match listed.sealed.open(&keys) {
+                // The user is being erased.
+                Err(OpenError::KeyDestroyed(_)) => continue,
+                opened => opened?,
+            };
+            passkeys.push(Passkey {
+                id: opened.id,
+                name: opened.name_sealed,
+                created_at: listed.created_at,
+                last_used_on: listed.last_used_on,
+                synced: listed.backup_eligible,
+                disabled: listed.is_disabled,
+            });
+        }
+        Ok(passkeys)
     }
 }

@@ -36,6 +36,9 @@ platform_core::id_type! {
 /// A user may have so many.
 pub(crate) const PASSKEYS_MAX: i64 = 20;
 
+/// A list that is as long as that has them all.
+pub(crate) const ALL: u32 = 20;
+
 /// A passkey of a user.
 pub struct Passkey {
     /// Names it here.

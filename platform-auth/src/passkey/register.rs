@@ -15,7 +15,7 @@ use super::{PASSKEYS_MAX, Passkey, PasskeyChallenge, PasskeyError, PasskeyId, re
 use crate::auth::Inner;
 use crate::erasure::{self, subject};
 use crate::mail::{Addressee, Letter};
-use crate::{Auth, CredentialError, PersonName, UserStatus, second_factor, session};
+use crate::{Auth, CredentialError, PersonName, UserStatus, session};
 
 impl Auth {
     /// Begins to register a passkey of the calling user, who proves with the password who it is, or by having signed in within the last
@@ -136,7 +136,7 @@ impl Inner {
         if session::proof_of(&mut tx, id, current).await?.is_none() {
             return Err(PasskeyError::InvalidPasskey);
         }
-        second_factor::may_change_factors(&mut tx, ctx, id).await?;
+        self.may_change_factors(&mut tx, ctx, id).await?;
         if !stored::redeem(&mut tx, (opened.id, opened.expires_at), now).await? {
             return Err(PasskeyError::InvalidPasskey);
         }

@@ -7,7 +7,7 @@ use webauthn_rs::prelude::PublicKeyCredential;
 
 use super::ceremony::{Ceremony, Opened as OpenedChallenge};
 use super::relying_party::decoy;
-use super::stored::{self, Shown, Used};
+use super::stored::{self, Counted, Shown, Used};
 use super::{PasskeyChallenge, PasskeyError, response, trail};
 use crate::auth::{Inner, Opened};
 use crate::mail::{Addressee, Letter};
@@ -54,7 +54,9 @@ impl Auth {
     /// answered (`PublicKeyCredential.toJSON()`). A passkey is both factors, so no code is asked for. A session under which the request
     /// came is ended.
     ///
-    /// A passkey whose counter went back is disabled and all sessions of its user end: somebody may have copied its authenticator.
+    /// A passkey whose counter went back is disabled and all sessions of its user end: somebody may have copied its authenticator. One that
+    /// was overtaken is refused and nothing more: of two sign-ins at a time the one that counted first may arrive last, and its user tries
+    /// again.
     ///
     /// # Errors
     /// [`PasskeyError::InvalidPasskey`] whatever is wrong, and with the same work whether the passkey is known or not;
@@ -205,7 +207,7 @@ impl Inner {
         stored::forget(&mut tx, now).await?;
         if !stored::using(&mut tx, used, now).await? {
             tx.rollback().await?;
-            return Err(self.distrust(ctx, challenge, judged, tenant).await);
+            return Err(self.judge_counter(ctx, challenge, judged, tenant).await);
         }
         let account = judged.candidate.stored.account;
         let opened = self
@@ -230,9 +232,9 @@ impl Inner {
         Ok(opened)
     }
 
-    /// Disables a passkey whose counter went back, ends the sessions of its user and tells the user. The challenge is used up, so that
-    /// one answer does this once.
-    async fn distrust(
+    /// Disables a passkey whose counter went back, ends the sessions of its user and tells the user; one that was overtaken is refused and
+    /// stays. The challenge is used up, so that one answer does this once.
+    async fn judge_counter(
         &self,
         ctx: &RequestContext,
         challenge: &OpenedChallenge,
@@ -240,15 +242,28 @@ impl Inner {
         tenant: &Tenant,
     ) -> PasskeyError {
         let (used, now) = (judged.used, self.sources.now());
-        let disabled = async {
+        let counted = async {
             let mut tx = self.db.begin(ctx).await?;
             erasure::lock(&mut tx, used.user).await?;
             // Nobody opens a session meanwhile that would not be among those that end.
             second_factor::lock_credential(&mut tx, used.user).await?;
             let is_first = stored::redeem(&mut tx, (challenge.id, challenge.expires_at), now).await?;
-            if !is_first || !stored::distrust(&mut tx, used, now).await? {
-                tx.rollback().await?;
-                return Ok(false);
+            let counted = match is_first {
+                true => stored::judge_count(&mut tx, used, challenge.begun_at()).await?,
+                false => Counted::Gone,
+            };
+            match counted {
+                Counted::Gone => {
+                    tx.rollback().await?;
+                    return Ok(counted);
+                }
+                Counted::Overtaken => {
+                    let event = trail::overtaken(used.user, used.id);
+                    self.audit.record(&mut tx, ctx, event).await?;
+                    tx.commit().await?;
+                    return Ok(counted);
+                }
+                Counted::Twice => stored::distrust(&mut tx, used, now).await?,
             }
             let ended = self
                 .sessions
@@ -264,11 +279,11 @@ impl Inner {
             let event = trail::distrusted(used.user, used.id, ended);
             self.audit.record(&mut tx, ctx, event).await?;
             tx.commit().await?;
-            Ok::<_, PasskeyError>(true)
+            Ok::<_, PasskeyError>(counted)
         };
-        match disabled.await {
-            Ok(true) => PasskeyError::InvalidPasskey,
-            Ok(false) => self.refuse_passkey(ctx, Some(used.user), "removed_passkey").await,
+        match counted.await {
+            Ok(Counted::Twice | Counted::Overtaken) => PasskeyError::InvalidPasskey,
+            Ok(Counted::Gone) => self.refuse_passkey(ctx, Some(used.user), "removed_passkey").await,
             Err(error) => error,
         }
     }

@@ -147,11 +147,11 @@ pub(super) async fn shown(read: &mut TenantRead, credential_id: &[u8]) -> Result
 }
 
 /// Notes that a passkey was used, if its counter has moved on since the last time, or if it has none (WebAuthn, level 3, section
-/// 6.1.1); says whether it did. Of any number of answers with one counter one is noted.
+/// 6.1.1); says whether it did. Of any number of answers with one counter one is noted, and what is stored never goes back.
 pub(super) async fn using(tx: &mut TenantTx, used: Used, now: Timestamp) -> Result<bool, DbError> {
     let noted = sqlx::query(
         "update platform_auth.webauthn_credential
-         set sign_count = $4, backup_state = $5, last_used_on = $6
+         set sign_count = $4, backup_state = $5, last_used_on = $6, counted_at = case when $4 > 0 then $7 end
          where tenant_id = $1 and id = $2 and subject_id = $3 and disabled_at is null
            and (sign_count < $4 or (sign_count = 0 and $4 = 0))",
     )
@@ -161,26 +161,66 @@ pub(super) async fn using(tx: &mut TenantTx, used: Used, now: Timestamp) -> Resu
     .bind(i64::from(used.sign_count))
     .bind(used.backup_state)
     .bind(now.date())
+    .bind(now)
     .execute(&mut *tx)
     .await?;
     Ok(noted.rows_affected() == 1)
 }
 
-/// Disables a passkey whose counter has not moved on; says whether it did.
-pub(super) async fn distrust(tx: &mut TenantTx, used: Used, now: Timestamp) -> Result<bool, DbError> {
-    let disabled = sqlx::query(
-        "update platform_auth.webauthn_credential
-         set disabled_at = $5, disabled_reason = 'sign_count'
-         where tenant_id = $1 and id = $2 and subject_id = $3 and disabled_at is null and sign_count > 0 and sign_count >= $4",
+/// What a counter means that has not moved on (WebAuthn, level 3, section 6.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The passkey is not there any more, is disabled, or would be good now.
+    Gone,
+    /// A later answer of the authenticator may have been faster.
+    Overtaken,
+    /// There may be two of the authenticator.
+    Twice,
+}
+
+/// Judges a counter that has not moved on, of an answer to a challenge that was given out then. The user has to be locked.
+///
+/// Whatever shows a smaller counter was overtaken if the newest one was shown while the challenge was already out: two sign-ins at a time
+/// arrive in any order. The same counter is never shown twice by one authenticator, and one that counts does not fall to nothing.
+pub(super) async fn judge_count(
+    tx: &mut TenantTx,
+    used: Used,
+    begun_at: Timestamp,
+) -> Result<Counted, DbError> {
+    let is_overtaken: Option<bool> = sqlx::query_scalar(
+        "select $4 > 0 and $4 < sign_count and coalesce(counted_at > $5, false)
+         from platform_auth.webauthn_credential
+         where tenant_id = $1 and id = $2 and subject_id = $3 and disabled_at is null and sign_count > 0 and sign_count >= $4
+         for update",
     )
     .bind(tx.tenant())
     .bind(used.id)
     .bind(used.user)
     .bind(i64::from(used.sign_count))
+    .bind(begun_at)
+    .fetch_optional(&mut *tx)
+    .await?;
+    Ok(match is_overtaken {
+        None => Counted::Gone,
+        Some(true) => Counted::Overtaken,
+        Some(false) => Counted::Twice,
+    })
+}
+
+/// Disables a passkey whose counter was shown twice, or went back.
+pub(super) async fn distrust(tx: &mut TenantTx, used: Used, now: Timestamp) -> Result<(), DbError> {
+    sqlx::query(
+        "update platform_auth.webauthn_credential
+         set disabled_at = $4, disabled_reason = 'sign_count'
+         where tenant_id = $1 and id = $2 and subject_id = $3 and disabled_at is null",
+    )
+    .bind(tx.tenant())
+    .bind(used.id)
+    .bind(used.user)
     .bind(now)
     .execute(&mut *tx)
     .await?;
-    Ok(disabled.rows_affected() == 1)
+    Ok(())
 }
 
 /// Gives a passkey of a user another name; says whether there was one.

@@ -52,6 +52,11 @@ pub(super) fn changed(user: PrincipalId, passkey: PasskeyId, how: &'static str, 
     )
 }
 
+/// A later answer of the authenticator was faster: this one is refused, and the passkey is good as before.
+pub(super) fn overtaken(user: PrincipalId, passkey: PasskeyId) -> Event {
+    named(refused(Some(user), "sign_count_overtaken", 0), passkey)
+}
+
 /// The counter of a passkey went back: it is disabled, and so many sessions ended with it.
 pub(super) fn distrusted(user: PrincipalId, passkey: PasskeyId, ended: u64) -> Event {
     changed(user, passkey, "disabled", ended)

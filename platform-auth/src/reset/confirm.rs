@@ -4,13 +4,12 @@ use platform_core::pg::{DbError, TenantTx};
 use platform_core::secrecy::SecretString;
 use platform_core::{PrincipalId, PrincipalKind, RequestContext, Timestamp};
 
-use super::unproven;
 use crate::auth::Inner;
 use crate::mail::{Addressee, Letter};
 use crate::one_time::{self, Purpose};
 use crate::password::{About, ProposedPassword};
 use crate::session::EndReason;
-use crate::{Auth, CredentialError, OneTimeToken, User, UserStatus, erasure, second_factor, stored, trail};
+use crate::{Auth, CredentialError, OneTimeToken, User, UserStatus, erasure, stored, trail};
 
 /// What a token that came by mail was good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,22 +122,7 @@ impl Auth {
             .await?;
         let event = trail::credential_changed(user.id, "password", shown.how(), ended);
         inner.audit.record(&mut tx, ctx, event).await?;
-        if verified(&mut tx, user.id, now).await? {
-            inner
-                .audit
-                .record(&mut tx, ctx, trail::email_verified(user.id))
-                .await?;
-            if second_factor::give_up(&mut tx, user.id).await? {
-                let event = trail::credential_changed(user.id, "totp", "unproven", 0);
-                inner.audit.record(&mut tx, ctx, event).await?;
-            }
-            for (kind, gone) in unproven::clear(&mut tx, user.id).await? {
-                if gone > 0 {
-                    let event = trail::credential_changed(user.id, kind, "unproven", 0);
-                    inner.audit.record(&mut tx, ctx, event).await?;
-                }
-            }
-        }
+        inner.proven(&mut tx, ctx, user.id, now).await?;
         if shown == Shown::Reset {
             let to = Addressee {
                 user: user.id,
@@ -149,9 +133,7 @@ impl Auth {
                 .write_to(&mut tx, ctx, &to, &Letter::PasswordReset, None)
                 .await?;
         }
-        let changing = inner.api_keys.changing(ctx.tenant());
         tx.commit().await?;
-        drop(changing);
         tracing::info!(user.id = %user.id, "user {} has set a new password with a token", user.id);
         Ok(())
     }

@@ -27,6 +27,8 @@ pub(crate) struct Requests {
     pub(crate) throttle: Throttle,
     /// Registrations, of each tenant and from each source address.
     pub(crate) registrations: Throttle,
+    /// Users that admins make, of each tenant.
+    pub(crate) made_users: Throttle,
     /// Places of those that are being worked on.
     pub(crate) free: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -38,6 +40,10 @@ impl Requests {
         Self {
             throttle: Throttle::new(mail.map_or_else(ThrottleConfig::default, |mail| mail.throttle)),
             registrations: Throttle::new(config.registrations),
+            made_users: Throttle::new(ThrottleConfig {
+                account: mail.map_or_else(|| ThrottleConfig::default().account, |mail| mail.made_users),
+                ..ThrottleConfig::default()
+            }),
             free: Arc::new(Semaphore::new(REQUESTS_MAX)),
             tasks: TaskTracker::new(),
         }

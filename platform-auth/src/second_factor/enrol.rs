@@ -41,7 +41,7 @@ pub struct Confirmed {
 }
 
 /// What a user has to sign in with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct CredentialStatus {
     /// When the user chose the password.
@@ -52,6 +52,9 @@ pub struct CredentialStatus {
     pub totp: bool,
     /// Recovery codes that are not used yet.
     pub recovery_codes_left: u32,
+    /// The user's passkeys in the order in which they were registered, at most 20, those that are disabled too.
+    #[cfg(feature = "passkeys")]
+    pub passkeys: Vec<crate::Passkey>,
 }
 
 impl Auth {
@@ -70,6 +73,11 @@ impl Auth {
             email_verified: standing.is_verified,
             totp: standing.has_second_factor,
             recovery_codes_left: u32::try_from(standing.recovery_codes).unwrap_or(u32::MAX),
+            #[cfg(feature = "passkeys")]
+            passkeys: self
+                .inner
+                .passkeys_of(ctx, user, None, crate::passkey::ALL)
+                .await?,
         })
     }
 
@@ -102,7 +110,7 @@ impl Auth {
         let mut tx = inner.db.begin(ctx).await?;
         erasure::lock(&mut tx, user.id).await?;
         still(&candidate, session::hold_credential(&mut tx, user.id).await?)?;
-        may_change_factors(&mut tx, ctx, user.id).await?;
+        inner.may_change_factors(&mut tx, ctx, user.id).await?;
         let key = inner.keys.ensure_subject(&mut tx, ctx, subject(user.id)).await?;
         let sealed = OpenedSealedTotp {
             tenant_id: ctx.tenant(),
@@ -165,7 +173,7 @@ impl Auth {
         erasure::lock(&mut tx, id).await?;
         still(&candidate, stored::lock_credential(&mut tx, id).await?)?;
         let current = hold_session(&mut tx, ctx, id, now).await?;
-        may_change_factors(&mut tx, ctx, id).await?;
+        inner.may_change_factors(&mut tx, ctx, id).await?;
         if !stored::confirm(&mut tx, id, (waiting.enrolled_at, step), now).await? {
             return Err(CredentialError::NotEnrolled);
         }
@@ -291,21 +299,6 @@ impl Proved {
     }
 }
 
-/// Refuses a session that has proved less than the tenant and the user's passkeys ask for.
-pub(crate) async fn may_change_factors(
-    tx: &mut TenantTx,
-    ctx: &RequestContext,
-    user: PrincipalId,
-) -> Result<(), CredentialError> {
-    let current = ctx.session().map(SessionId::from_stored);
-    let current = current.ok_or(CredentialError::SessionRequired)?;
-    let proved = session::proved(tx, user, current).await?;
-    match proved.ok_or(CredentialError::NoUser)?.may_change_factors() {
-        true => Ok(()),
-        false => Err(CredentialError::SecondFactorRequired),
-    }
-}
-
 /// Refuses when the password has been changed since it was proved: whoever proved it does not know the one of now.
 fn still(proved: &Candidate, changed_at: Option<Timestamp>) -> Result<(), CredentialError> {
     match changed_at {
@@ -320,6 +313,24 @@ impl Inner {
         match self.config.mail.is_some() && !candidate.is_verified {
             true => Err(CredentialError::EmailUnverified),
             false => Ok(()),
+        }
+    }
+
+    /// Refuses a session that has proved less than the tenant and the user's passkeys ask for.
+    pub(crate) async fn may_change_factors(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        user: PrincipalId,
+    ) -> Result<(), CredentialError> {
+        let current = ctx.session().map(SessionId::from_stored);
+        let current = current.ok_or(CredentialError::SessionRequired)?;
+        let above = self.required_in(tx).await?;
+        let proved = session::proved(tx, user, current).await?;
+        let proved = proved.ok_or(CredentialError::NoUser)?;
+        match proved.may_change_factors(&above) {
+            true => Ok(()),
+            false => Err(CredentialError::SecondFactorRequired),
         }
     }
 

@@ -7,8 +7,6 @@ mod sign_in;
 mod stored;
 mod totp;
 
-#[cfg(feature = "passkeys")]
-pub(crate) use self::enrol::may_change_factors;
 pub use self::enrol::{Confirmed, CredentialStatus, Enrolment};
 pub use self::recovery::RecoveryCodes;
 pub use self::sign_in::Challenge;

@@ -4,18 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use platform_core::pg::DbError;
-use platform_core::{Granted, PrincipalId, RequestContext, RequestMeta, Timestamp};
+use platform_core::{PrincipalId, RequestContext, RequestMeta, Timestamp};
 
-use super::cache::{Key, Known, Seen};
-use super::flight::{Enter, told};
-use super::marks::Slot;
+use super::cache::{KnownSession, Seen};
 use crate::auth::Inner;
-use crate::authz::{Compiled, GrantRow, ROWS_MAX, held_by, held_rows};
+use crate::authz::{GrantRow, HeldBy, ROWS_MAX, held_by, held_rows};
+use crate::credential_cache::{CredentialKey, Remembered};
+use crate::tenant_policy::Required;
 use crate::{AuthenticateError, Fault, Role, SecondFactorRule, SessionId, UserStatus};
-
-/// How often a question of somebody else is waited for, before one of one's own is asked. An answer to the second was asked for later than
-/// the request came.
-const SHARED_MAX: usize = 2;
 
 /// The session of a token, whatever state it is in, and what was granted to its user unless the version of the tenant is `$5`.
 const SESSION: &str = concat!(
@@ -49,19 +45,6 @@ const SESSION: &str = concat!(
     ") h"
 );
 
-/// What a question about a session came to.
-#[derive(Debug, Clone)]
-pub(crate) enum Outcome {
-    /// It is live.
-    Live(Arc<Known>),
-    /// It is, and its tenant is suspended.
-    Suspended(Arc<Known>),
-    /// There is none, it is over, or its user is disabled.
-    Refused,
-    /// Nobody knows: the database failed whoever asked.
-    Failed,
-}
-
 /// The session, or something that was granted.
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -84,51 +67,29 @@ struct Row {
 
 impl Inner {
     /// What holds of a session now: from memory where that is young enough, or by one question, which requests that want to know the same
-    /// share.
-    pub(crate) async fn session(&self, key: Key, meta: &RequestMeta) -> Result<Outcome, AuthenticateError> {
-        let sessions = &self.sessions;
-        if let Some(known) = sessions.fresh(&key, self.sources.now()) {
-            sessions.metrics.remembered.inc();
-            return Ok(Outcome::Live(known));
-        }
-        // Where every request asks, every request asks for itself.
-        let shared_max = if sessions.remember() { SHARED_MAX } else { 0 };
-        for _ in 0..shared_max {
-            match sessions.flights.enter(key) {
-                Enter::Lead(lead) => {
-                    let asked = self.ask(key, meta).await;
-                    lead.answer(match &asked {
-                        Ok(outcome) => outcome.clone(),
-                        Err(_) => Outcome::Failed,
-                    });
-                    return asked;
-                }
-                Enter::Follow(flight) => match told(flight).await {
-                    Some(Outcome::Failed) => return Err(AuthenticateError::Fault(Fault::Shared)),
-                    Some(outcome) if outcome.still_holds(self) => {
-                        sessions.metrics.shared.inc();
-                        return Ok(outcome);
-                    }
-                    // Something has changed since it was asked, or whoever asked went away.
-                    _ => {}
-                },
-            }
-        }
-        self.ask(key, meta).await
+    /// share. `None` when there is none, it is over, or its user is disabled.
+    pub(crate) async fn session(
+        &self,
+        key: CredentialKey,
+        meta: &RequestMeta,
+    ) -> Result<Option<Arc<Remembered<KnownSession>>>, AuthenticateError> {
+        let (known, now) = (&self.sessions.known, self.sources.now());
+        Ok(known.get(key, now, self.ask_session(key, meta)).await?)
     }
 
-    async fn ask(&self, key: Key, meta: &RequestMeta) -> Result<Outcome, AuthenticateError> {
-        self.sessions.metrics.asked.inc();
-        // Before the question: whatever changes from now on makes the answer out of date.
-        let (asked_at, turn) = (self.sources.now(), self.sessions.turn());
-        let before = self.sessions.last_known(&key);
+    async fn ask_session(
+        &self,
+        key: CredentialKey,
+        meta: &RequestMeta,
+    ) -> Result<Option<KnownSession>, Fault> {
+        let before = self.sessions.known.last_known(&key);
         // Nobody yet: the tenant is only claimed, and its rows are looked into for this one hash.
         let unknown = RequestContext::anonymous(key.tenant, meta.clone());
         let mut read = self.db.read(&unknown).await?;
         let rows: Vec<Row> = sqlx::query_as(SESSION)
             .bind(key.tenant)
             .bind(key.hash)
-            .bind(asked_at)
+            .bind(self.sources.now())
             .bind(ROWS_MAX)
             .bind(before.as_ref().map_or(-1, |known| known.version))
             .fetch_all(&mut read)
@@ -139,37 +100,38 @@ impl Inner {
 
         let (found, granted): (Vec<Row>, Vec<Row>) =
             rows.into_iter().partition(|row| row.session_id.is_some());
-        let outcome = match found.into_iter().find_map(Found::of) {
-            Some(found) => self.judged(key, found, granted, (before, asked_at, turn))?,
-            None => Outcome::Refused,
-        };
-        match &outcome {
-            Outcome::Live(known) => self.sessions.put(key, Arc::clone(known)),
-            _ => self.sessions.drop_key(&key),
+        match found.into_iter().find_map(Found::of) {
+            Some(found) => {
+                let found = found.under(&self.required_of(key.tenant).await?);
+                self.judged(key, found, granted, before.as_deref())
+            }
+            None => Ok(None),
         }
-        Ok(outcome)
     }
 
     fn judged(
         &self,
-        key: Key,
+        key: CredentialKey,
         found: Found,
         granted: Vec<Row>,
-        (before, asked_at, turn): (Option<Arc<Known>>, Timestamp, u64),
-    ) -> Result<Outcome, Fault> {
+        before: Option<&Remembered<KnownSession>>,
+    ) -> Result<Option<KnownSession>, Fault> {
         let Ok(role) = found.role.parse::<Role>() else {
-            return Ok(Outcome::Refused);
+            return Ok(None);
         };
         if found.ended || !found.active {
-            return Ok(Outcome::Refused);
+            return Ok(None);
         }
-        let granted = match before {
-            _ if found.version == 0 => Granted::default(),
-            Some(known) if known.version == found.version => known.granted.clone(),
-            _ => self.compiled(&key, &found, granted)?,
-        };
-        let known = Known {
+        let held_by = HeldBy {
             tenant: key.tenant,
+            principal: found.user,
+            version: found.version,
+        };
+        let rows = granted.into_iter().map(|row| row.granted).collect();
+        let granted = self.granted(held_by, before.map(|known| (known.version, &known.granted)), rows)?;
+        let known = KnownSession {
+            tenant: key.tenant,
+            tenant_is_active: found.tenant_active,
             session: found.session,
             user: found.user,
             permissions: self.role_permissions(key.tenant, role),
@@ -181,42 +143,8 @@ impl Inner {
             auth_time: found.auth_time,
             expires_at: found.expires_at,
             seen: Mutex::new(found.seen),
-            asked_at,
-            turn,
-            slots: [Slot::of(found.user.as_uuid()), Slot::of(key.tenant.as_uuid())],
         };
-        if !known.is_live(self.sources.now()) {
-            return Ok(Outcome::Refused);
-        }
-        let known = Arc::new(known);
-        Ok(match found.tenant_active {
-            true => Outcome::Live(known),
-            false => Outcome::Suspended(known),
-        })
-    }
-
-    /// What came with the session, or the same as another session of the user has it already.
-    fn compiled(&self, key: &Key, found: &Found, rows: Vec<Row>) -> Result<Granted, Fault> {
-        if let Some(compiled) = self.authorities.get(key.tenant, found.user, found.version) {
-            return compiled.decidable();
-        }
-        let rows = rows.into_iter().map(|row| row.granted).collect();
-        let compiled = Compiled {
-            version: found.version,
-            granted: self.holdings(key.tenant, rows).map(Granted::new),
-        };
-        self.authorities.put(key.tenant, found.user, compiled.clone());
-        compiled.decidable()
-    }
-}
-
-impl Outcome {
-    /// Is it still what the database would say, as far as is known? What is over stays over.
-    fn still_holds(&self, inner: &Inner) -> bool {
-        match self {
-            Self::Live(known) | Self::Suspended(known) => inner.sessions.is_quiet(known),
-            Self::Refused | Self::Failed => true,
-        }
+        Ok(known.is_live(self.sources.now()).then_some(known))
     }
 }
 
@@ -238,6 +166,15 @@ struct Found {
 }
 
 impl Found {
+    /// The same, where the tenants above ask for no less than this.
+    fn under(self, above: &Required) -> Self {
+        Self {
+            rule: self.rule.max(above.second_factor()),
+            idle: above.idle(self.idle),
+            ..self
+        }
+    }
+
     /// `None` for a row that is something else.
     fn of(row: Row) -> Option<Self> {
         let methods = row.amr?.into_iter().map(String::into_boxed_str).collect();

@@ -3,10 +3,7 @@
 mod cache;
 mod error;
 mod find;
-mod flight;
 mod list;
-mod listen;
-mod marks;
 mod metrics;
 mod proof;
 mod proved;
@@ -15,8 +12,7 @@ mod stored;
 mod touch;
 mod trail;
 
-pub(crate) use self::cache::{Key, Sessions};
-pub(crate) use self::find::Outcome;
+pub(crate) use self::cache::Sessions;
 pub(crate) use self::proof::Proof;
 pub(crate) use self::proved::{cap, proved};
 pub(crate) use self::stored::{EndReason, NewSession, end_all, hold_credential, open, proof_of};

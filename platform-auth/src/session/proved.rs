@@ -3,6 +3,7 @@
 use platform_core::pg::{DbError, TenantTx};
 use platform_core::{PrincipalId, Timestamp};
 
+use crate::tenant_policy::Required;
 use crate::{SecondFactorRule, SessionId};
 
 /// What a live session has proved, and what the tenant asks for. Nobody ends the session until the transaction does.
@@ -18,15 +19,15 @@ pub(crate) struct Proved {
 }
 
 impl Proved {
-    /// Whose sessions the tenant asks for more.
-    pub(crate) fn rule(&self) -> SecondFactorRule {
-        SecondFactorRule::of_stored(self.rule.as_deref())
+    /// Whose sessions the tenant, or one above, asks for more.
+    pub(crate) fn rule(&self, above: &Required) -> SecondFactorRule {
+        SecondFactorRule::of_stored(self.rule.as_deref()).max(above.second_factor())
     }
 
     /// May another factor be set up, or one be taken away? Where the tenant asks for a second factor, who knows the password alone sets
     /// up the first one, and none beside a passkey that the user has.
-    pub(crate) fn may_change_factors(&self) -> bool {
-        self.is_strong || !self.has_passkey || self.rule() == SecondFactorRule::Optional
+    pub(crate) fn may_change_factors(&self, above: &Required) -> bool {
+        self.is_strong || !self.has_passkey || self.rule(above) == SecondFactorRule::Optional
     }
 }
 

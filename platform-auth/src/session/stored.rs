@@ -1,4 +1,5 @@
-//! Sessions, as they are stored. Each function is one statement, and each change a conditional one.
+//! Sessions, as they are stored. Each function is one statement, and each change a conditional one. Who changes several takes them in the
+//! order of their ids, so that nobody waits for somebody who waits for them.
 
 use std::time::Duration;
 
@@ -149,7 +150,7 @@ impl Sessions {
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(user) = user {
-            self.forget_after(tx, user.as_uuid());
+            self.marks.mark_after(tx, user.as_uuid());
         }
         Ok(user)
     }
@@ -174,7 +175,7 @@ impl Sessions {
         .bind(reason.as_str())
         .execute(&mut *tx)
         .await?;
-        self.forget_after(tx, user.as_uuid());
+        self.marks.mark_after(tx, user.as_uuid());
         Ok(ended.rows_affected() == 1)
     }
 
@@ -188,8 +189,14 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<u64, DbError> {
         let ended = sqlx::query(
-            "update platform_auth.session set ended_at = $4, end_reason = $5
-             where tenant_id = $1 and subject_id = $2 and ended_at is null and id is distinct from $3",
+            "update platform_auth.session s set ended_at = $4, end_reason = $5
+             from (
+               select id from platform_auth.session
+               where tenant_id = $1 and subject_id = $2 and ended_at is null and id is distinct from $3
+               order by id
+               for no key update
+             ) live
+             where s.tenant_id = $1 and s.id = live.id",
         )
         .bind(tx.tenant())
         .bind(user)
@@ -198,7 +205,7 @@ impl Sessions {
         .bind(reason.as_str())
         .execute(&mut *tx)
         .await?;
-        self.forget_after(tx, user.as_uuid());
+        self.marks.mark_after(tx, user.as_uuid());
         Ok(ended.rows_affected())
     }
 }
@@ -206,7 +213,11 @@ impl Sessions {
 /// Ends every session of the tenant, and says how many.
 pub(crate) async fn end_all(tx: &mut TenantTx, reason: EndReason, now: Timestamp) -> Result<u64, DbError> {
     let ended = sqlx::query(
-        "update platform_auth.session set ended_at = $2, end_reason = $3 where tenant_id = $1 and ended_at is null",
+        "update platform_auth.session s set ended_at = $2, end_reason = $3
+         from (
+           select id from platform_auth.session where tenant_id = $1 and ended_at is null order by id for no key update
+         ) live
+         where s.tenant_id = $1 and s.id = live.id",
     )
     .bind(tx.tenant())
     .bind(now)

@@ -7,8 +7,9 @@ use platform_core::{RequestContext, TenantId, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::cache::{Known, Seen};
+use super::cache::{KnownSession, Seen};
 use super::stored;
+use crate::credential_cache::Remembered;
 use crate::{Auth, Fault, SessionId};
 
 /// How many are written down at a time in the background. Whoever comes when there are as many writes for itself.
@@ -40,7 +41,7 @@ impl Default for Touches {
 
 impl Touches {
     /// `None` while another request notes the use of the session.
-    fn claim(&self, known: &Known) -> Option<Claim> {
+    fn claim(&self, known: &KnownSession) -> Option<Claim> {
         let session = (known.tenant, known.session);
         lock(&self.going_on).insert(session).then(|| Claim {
             going_on: Arc::clone(&self.going_on),
@@ -65,7 +66,12 @@ impl Auth {
     ///
     /// The request does not wait for it, unless the session is about to end, so that what was answered has also counted, or as many as
     /// may be are written down already.
-    pub(crate) async fn touch(&self, ctx: &RequestContext, known: &Arc<Known>, now: Timestamp) {
+    pub(crate) async fn touch(
+        &self,
+        ctx: &RequestContext,
+        known: &Arc<Remembered<KnownSession>>,
+        now: Timestamp,
+    ) {
         let sessions = &self.inner.sessions;
         if !known.wants_touch(now) {
             return;
@@ -73,7 +79,7 @@ impl Auth {
         let Some(claim) = sessions.touches.claim(known) else {
             return;
         };
-        let is_urgent = !sessions.remember()
+        let is_urgent = !sessions.known.remembers()
             || known.seen().idle_expires_at <= stored::later(now, known.lifetime.touch_interval);
         let place = match is_urgent {
             true => None,
@@ -102,7 +108,13 @@ impl Auth {
         tasks.reopen();
     }
 
-    async fn write_touch(self, ctx: RequestContext, known: Arc<Known>, claim: Claim, now: Timestamp) {
+    async fn write_touch(
+        self,
+        ctx: RequestContext,
+        known: Arc<Remembered<KnownSession>>,
+        claim: Claim,
+        now: Timestamp,
+    ) {
         match self.touched(&ctx, &known, now).await {
             Ok(Some(idle_expires_at)) => {
                 self.inner.sessions.metrics.touched.inc();
@@ -126,7 +138,7 @@ impl Auth {
     async fn touched(
         &self,
         ctx: &RequestContext,
-        known: &Known,
+        known: &KnownSession,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Fault> {
         let mut tx = self.inner.db.begin(ctx).await?;

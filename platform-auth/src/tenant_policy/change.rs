@@ -25,20 +25,22 @@ impl Auth {
     pub async fn policy(&self, ctx: &RequestContext) -> Result<(StoredPolicy, TenantPolicy), PolicyError> {
         ctx.require(POLICY_MANAGE)?;
         let inner = &*self.inner;
+        let above = inner.required_of(ctx.tenant()).await?;
         let mut read = inner.db.read(ctx).await?;
         let tenant = read.tenant();
         let stored = stored::find(&mut read, tenant).await?;
         read.finish().await?;
-        let effective = stored.effective(&inner.config);
+        let effective = stored.effective(&inner.config, &above);
         Ok((stored, effective))
     }
 
     /// Sets what the tenant asks of its users, all of it at once. It holds on this instance as soon as it is committed, and on others
-    /// within a second; a session that goes on keeps the end that it was given at the sign-in.
+    /// within a second; a session that goes on keeps the end that it was given at the sign-in. Tenants below are asked for no less from then
+    /// on, within the second for which a session is remembered ([`cache_age`](SessionConfig::cache_age)).
     ///
     /// # Errors
-    /// [`PolicyError::Stale`] when it has changed since `version` was read, [`PolicyError::Invalid`] for what the service does not allow;
-    /// it needs [`POLICY_MANAGE`].
+    /// [`PolicyError::Stale`] when it has changed since `version` was read, [`PolicyError::Invalid`] for what the service, or a tenant above,
+    /// does not allow; it needs [`POLICY_MANAGE`].
     pub async fn set_policy(
         &self,
         ctx: &RequestContext,
@@ -47,7 +49,9 @@ impl Auth {
     ) -> Result<(StoredPolicy, TenantPolicy), PolicyError> {
         ctx.require(POLICY_MANAGE)?;
         let inner = &*self.inner;
-        let settings = settings.checked(&inner.config)?;
+        let above = inner.required_of(ctx.tenant()).await?;
+        let floor = StoredPolicy::unset().effective(&inner.config, &above);
+        let settings = settings.checked(&inner.config, &floor)?;
         let (by, now) = (ctx.principal().id(), inner.sources.now());
         let mut tx = inner.db.begin(ctx).await?;
         let tenant = tx.tenant();
@@ -69,7 +73,7 @@ impl Auth {
         };
         inner.audit.record(&mut tx, ctx, changed(&before, &after)).await?;
         // Whether a session that began with a password alone may do anything is remembered with it.
-        inner.sessions.forget_after(&mut tx, tenant.as_uuid());
+        inner.marks.mark_after(&mut tx, tenant.as_uuid());
         let forget = inner.policies.changed();
         tx.on_end(move |end| {
             if end != TxEnd::RolledBack {
@@ -77,7 +81,7 @@ impl Auth {
             }
         });
         tx.commit().await?;
-        let effective = after.effective(&inner.config);
+        let effective = after.effective(&inner.config, &above);
         Ok((after, effective))
     }
 }
@@ -85,28 +89,20 @@ impl Auth {
 impl Inner {
     /// What holds in a tenant, at most a second old. Call it with no transaction open: it may begin one.
     pub(crate) async fn tenant_policy(&self, tenant: TenantId) -> Result<Arc<TenantPolicy>, Fault> {
-        let now = self.sources.now();
-        if let Some(policy) = self.policies.get(tenant, now) {
-            return Ok(policy);
-        }
-        let reading = self.policies.begin(now);
-        let ctx = RequestContext::system(tenant, "look up the policy", &self.sources);
-        let mut read = self.db.read(&ctx).await?;
-        let stored = stored::find(&mut read, tenant).await?;
-        drop(read);
-        let policy = Arc::new(stored.effective(&self.config));
-        self.policies.put(tenant, Arc::clone(&policy), reading);
-        Ok(policy)
+        let above = self.required_of(tenant).await?;
+        let stored = self.stored_policy(tenant).await?;
+        Ok(Arc::new(stored.effective(&self.config, &above)))
     }
 
     /// How long the sessions of the transaction's tenant last. Read in the transaction itself: one that held its connection while it
     /// waited for a second one would wait for others that do the same.
     pub(crate) async fn session_config(&self, tx: &mut TenantTx) -> Result<SessionConfig, Fault> {
-        let tenant = tx.tenant();
+        let (tenant, above) = (tx.tenant(), self.required_in(tx).await?);
         if let Some(policy) = self.policies.get(tenant, self.sources.now()) {
-            return Ok(policy.sessions);
+            return Ok(policy.effective(&self.config, &above).sessions);
         }
-        Ok(stored::find(tx, tenant).await?.effective(&self.config).sessions)
+        let stored = stored::find(tx, tenant).await?;
+        Ok(stored.effective(&self.config, &above).sessions)
     }
 }
 

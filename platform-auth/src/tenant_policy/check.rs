@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{InvalidPolicy, PolicySettings};
+use super::{InvalidPolicy, PolicySettings, TenantPolicy};
 use crate::{AuthConfig, EmailAddress};
 
 const IDLE_MIN: Duration = Duration::from_secs(60);
@@ -15,18 +15,19 @@ const KEY_LIFETIME_MIN: Duration = Duration::from_secs(60 * 60);
 const KEY_LIFETIME_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl PolicySettings {
-    /// The settings as they are stored, if each of them is within what the service allows.
-    pub(super) fn checked(self, config: &AuthConfig) -> Result<Self, InvalidPolicy> {
-        self.check_sessions(config)?;
+    /// The settings as they are stored, if each of them is within what the service allows, and within the floor: what would hold if the
+    /// tenant set nothing.
+    pub(super) fn checked(self, config: &AuthConfig, floor: &TenantPolicy) -> Result<Self, InvalidPolicy> {
+        self.check_sessions(floor)?;
         if self.registration_open == Some(true) && !config.registration {
             return Err(InvalidPolicy::RegistrationClosed);
         }
         match self.verified_email {
             Some(true) if config.mail.is_none() => return Err(InvalidPolicy::NoMail),
-            Some(false) if config.verified_email => return Err(InvalidPolicy::VerifiedEmail),
+            Some(false) if floor.verified_email => return Err(InvalidPolicy::VerifiedEmail),
             _ => {}
         }
-        let (chars, score) = config.passwords.floor();
+        let (chars, score) = (floor.password_chars_min, floor.password_score_min);
         let chars_hold = |min: u8| usize::from(min) >= chars && min <= CHARS_MAX;
         if !self.password_chars_min.is_none_or(chars_hold) {
             return Err(InvalidPolicy::PasswordChars { min: chars });
@@ -37,7 +38,7 @@ impl PolicySettings {
         {
             return Err(InvalidPolicy::PasswordScore { min: score });
         }
-        let lifetime = KEY_LIFETIME_MIN..=KEY_LIFETIME_MAX;
+        let lifetime = KEY_LIFETIME_MIN..=floor.api_key_lifetime_max.unwrap_or(KEY_LIFETIME_MAX);
         if !self
             .api_key_lifetime_max
             .is_none_or(|max| lifetime.contains(&max))
@@ -51,8 +52,8 @@ impl PolicySettings {
         })
     }
 
-    fn check_sessions(&self, config: &AuthConfig) -> Result<(), InvalidPolicy> {
-        let (idle_max, absolute_max) = (config.sessions.idle, config.sessions.absolute);
+    fn check_sessions(&self, floor: &TenantPolicy) -> Result<(), InvalidPolicy> {
+        let (idle_max, absolute_max) = (floor.sessions.idle, floor.sessions.absolute);
         if !self
             .session_idle
             .is_none_or(|idle| (IDLE_MIN..=idle_max).contains(&idle))
@@ -86,10 +87,13 @@ fn domains(texts: &[String]) -> Result<Vec<String>, InvalidPolicy> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Required, StoredPolicy};
     use super::*;
 
     fn checked(settings: PolicySettings) -> Result<PolicySettings, InvalidPolicy> {
-        settings.checked(&AuthConfig::default())
+        let config = AuthConfig::default();
+        let floor = StoredPolicy::unset().effective(&config, &Required::default());
+        settings.checked(&config, &floor)
     }
 
     #[test]

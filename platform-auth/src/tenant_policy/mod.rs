@@ -1,8 +1,12 @@
 //! What a tenant asks of its users beyond what the service asks of everybody.
+//!
+//! What a tenant asks, it asks of all tenants below it too, which may ask for more and never for less: how long sessions and API keys
+//! last, verified addresses, a second factor, the strength of passwords. Who may register is each tenant's own to say.
 
 mod cache;
 mod change;
 mod check;
+mod inherit;
 mod stored;
 
 use std::time::Duration;
@@ -11,13 +15,14 @@ use platform_core::{Forbidden, Permission, PrincipalId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::cache::PolicyCache;
-use crate::{AuthConfig, EmailAddress, Fault, SessionConfig};
+pub(crate) use self::inherit::Required;
+use crate::{EmailAddress, Fault, SessionConfig};
 
 /// See and change what the tenant asks of its users.
 pub const POLICY_MANAGE: Permission = Permission::new("policy:manage");
 
-/// Whose sessions may do nothing until a second factor is set up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Whose sessions may do nothing until a second factor is set up; the stricter, the greater.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SecondFactorRule {
@@ -30,7 +35,7 @@ pub enum SecondFactorRule {
     All,
 }
 
-/// What a tenant has set. `None` is what the service says, and so is a value that the service is stricter than.
+/// What a tenant has set. `None` is what the service and the tenants above say, and so is a value that these are stricter than.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicySettings {
     /// A session ends when it has not been used for this long: a minute at least.
@@ -67,7 +72,7 @@ pub struct StoredPolicy {
     pub updated_by: Option<PrincipalId>,
 }
 
-/// What holds in a tenant: of what the service says and what the tenant has set, the stricter.
+/// What holds in a tenant: of what the service says, what the tenants above ask and what the tenant has set, the stricter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TenantPolicy {
@@ -95,16 +100,17 @@ pub struct TenantPolicy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidPolicy {
-    /// Shorter than a minute, or longer than the service lets a session go unused.
+    /// Shorter than a minute, or longer than the service, or a tenant above, lets a session go unused.
     #[error("a session goes unused for 60 s at least and {max_s} s at most")]
     SessionIdle {
-        /// What the service says.
+        /// What the service and the tenants above say.
         max_s: u64,
     },
-    /// Shorter than five minutes or than the time without use, or longer than the service lets a session last.
+    /// Shorter than five minutes or than the time without use, or longer than the service, or a tenant above, lets a session
+    /// last.
     #[error("a session lasts 300 s at least, as long as it may go unused, and {max_s} s at most")]
     SessionAbsolute {
-        /// What the service says.
+        /// What the service and the tenants above say.
         max_s: u64,
     },
     /// Registration cannot be opened where the service has closed it.
@@ -113,26 +119,28 @@ pub enum InvalidPolicy {
     /// Without mail nobody could verify an address, and so nobody could sign in.
     #[error("the service sends no mail, so that nobody could verify an address")]
     NoMail,
-    /// The service asks for verified addresses.
-    #[error("the service asks for verified addresses")]
+    /// The service, or a tenant above, asks for verified addresses.
+    #[error("the service, or a tenant above, asks for verified addresses")]
     VerifiedEmail,
-    /// Fewer characters than the service asks for, or more than 64.
+    /// Fewer characters than the service, or a tenant above, asks for, or more than 64.
     #[error("a password has {min} characters at least, and no more than 64 can be asked for")]
     PasswordChars {
-        /// What the service says.
+        /// What the service and the tenants above say.
         min: usize,
     },
-    /// Easier to guess than the service allows, or a score that there is not.
+    /// Easier to guess than the service, or a tenant above, allows, or a score that there is not.
     #[error("the score of a password is {min} at least, and no more than 4 can be asked for")]
     PasswordScore {
-        /// What the service says.
+        /// What the service and the tenants above say.
         min: u8,
     },
     /// More than 50 domains, or one that no address has.
     #[error("a domain looks like example.com, and there are at most 50")]
     EmailDomains,
-    /// Shorter than an hour or longer than ten years.
-    #[error("an API key is good for an hour at least and ten years at most")]
+    /// Shorter than an hour, or longer than ten years or than a tenant above allows.
+    #[error(
+        "an API key is good for an hour at least, and for ten years, or what a tenant above says, at most"
+    )]
     ApiKeyLifetime,
 }
 
@@ -191,23 +199,6 @@ impl StoredPolicy {
             settings: PolicySettings::default(),
             updated_at: None,
             updated_by: None,
-        }
-    }
-
-    /// What holds beside a configuration, which may have become stricter since the tenant set anything.
-    pub(crate) fn effective(&self, config: &AuthConfig) -> TenantPolicy {
-        let set = &self.settings;
-        let (chars, score) = config.passwords.floor();
-        TenantPolicy {
-            version: self.version,
-            sessions: config.sessions.within(set.session_idle, set.session_absolute),
-            registration_open: config.registration && set.registration_open.unwrap_or(true),
-            verified_email: config.verified_email || set.verified_email.unwrap_or(false),
-            second_factor: set.second_factor,
-            password_chars_min: set.password_chars_min.map_or(chars, |min| chars.max(min.into())),
-            password_score_min: set.password_score_min.map_or(score, |min| score.max(min)),
-            email_domains: set.email_domains.clone(),
-            api_key_lifetime_max: set.api_key_lifetime_max,
         }
     }
 }

@@ -24,6 +24,20 @@ pub(super) async fn find<'c>(
     Ok(row.map_or_else(StoredPolicy::unset, StoredPolicy::from))
 }
 
+/// A tenant and those above it, from it upwards; none of a tenant that there is not.
+pub(super) async fn line<'c>(
+    executor: impl Executor<'c, Database = Postgres>,
+    tenant: TenantId,
+) -> Result<Vec<TenantId>, DbError> {
+    let line = sqlx::query_scalar(
+        "select ancestor from platform_core.tenant_closure where descendant = $1 order by depth",
+    )
+    .bind(tenant)
+    .fetch_all(executor)
+    .await?;
+    Ok(line)
+}
+
 /// Replaces the settings if they are still at a version, and says whether it did. Of any number at a time one does.
 pub(super) async fn replace(
     tx: &mut TenantTx,

@@ -43,7 +43,7 @@ impl Inner {
         ctx.require(needed)?;
         let is_job = ctx.principal().kind() == PrincipalKind::System;
         match over {
-            Oversight::Platform if !is_job && !self.is_platform(ctx.tenant()) => Err(Forbidden(needed)),
+            Oversight::Platform if !is_job && !self.is_platform(ctx.tenant()) => Err(Forbidden::new(needed)),
             _ => Ok(()),
         }
     }

@@ -26,7 +26,7 @@ impl Auth {
         let inner = &*self.inner;
         inner.may_oversee(ctx, over)?;
         if over == Oversight::Parent && verb == TenantVerb::Close {
-            return Err(Forbidden(PLATFORM_TENANTS).into());
+            return Err(Forbidden::new(PLATFORM_TENANTS).into());
         }
         if !why.is_none_or(is_reason) {
             return Err(OverseeError::InvalidReason);
@@ -73,10 +73,8 @@ impl Inner {
         let event = trail::done(verb, id, (before, why, ended), ctx);
         self.audit.record(&mut tx, &under, event).await?;
         // What is remembered of the tenant's sessions and keys was read before.
-        self.sessions.forget_after(&mut tx, id.as_uuid());
-        let changing = self.api_keys.changing(id);
+        self.marks.mark_after(&mut tx, id.as_uuid());
         tx.commit().await?;
-        drop(changing);
         tracing::info!(tenant.id = %id, "tenant {id} is {} now", verb.status().as_str());
         Ok(())
     }

@@ -1,128 +1,247 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! What is remembered of keys, and what one instance does, seen at another one.
 
-use platform_auth::{ApiKeysOf, AuthenticateError, RoleRef, UserStatus};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use platform_auth::{
+    ApiKeyOwner, ApiKeyRotation, ApiKeysOf, AuthenticateError, GrantId, GrantPrincipal, IssuedApiKey,
+    RoleRef, ServicePrincipal, UserStatus,
+};
+use platform_core::runtime::CancellationToken;
+
+use crate::counted::{counted, kept};
 use crate::keys::{all, is_refused, new_key, of_service, own, service, under};
 use crate::support::{App, Call};
 use crate::world::{OPEN, World, config, to, to_user};
 
-/// Counts the statements that name a table of sign-in, as the driver tells of them.
-#[derive(Clone, Default)]
-struct Statements(Arc<AtomicUsize>);
-
-struct Names(bool);
-
-impl Visit for Names {
-    fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
-        self.0 |= format!("{value:?}").contains("platform_auth.");
-    }
-}
-
-impl Subscriber for Statements {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut names = Names(false);
-        event.record(&mut names);
-        self.0.fetch_add(usize::from(names.0), Ordering::SeqCst);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[tokio::test]
-async fn a_warm_key_costs_no_query_and_one_a_second_old_one() {
+async fn a_warm_key_costs_no_query_and_any_other_one_costs_one() {
     let world = World::new().await;
     let ada = world.user("ada").await;
     let role = RoleRef::Custom(world.role("Opener", &[OPEN]).await.id);
     world.grant(to_user(ada.id, role)).await;
     let issued = own(&world, &ada, all(&world)).await;
     let other = App::on(world.app.test.clone(), config()).await;
-    // With one subscriber alone, other tests that reach a statement first would have it ignored for good: the library asks the subscriber
-    // of their threads, which is none.
-    let _kept = [(); 2].map(|()| tracing::Dispatch::new(Statements::default()));
+    let _kept = kept();
     let asked = async || {
-        let statements = Statements::default();
-        let counting = tracing::subscriber::set_default(statements.clone());
-        let ctx = under(&other, &issued).await.unwrap();
-        drop(counting);
-        assert!(ctx.require(OPEN).is_ok());
-        statements.0.load(Ordering::SeqCst)
+        let (asked, ctx) = counted(under(&other, &issued)).await;
+        assert!(ctx.unwrap().require(OPEN).is_ok());
+        asked
     };
 
-    assert_eq!(asked().await, 2, "cold, and what was granted as well");
+    assert_eq!(asked().await, 1, "cold, with what was granted");
     assert_eq!(asked().await, 0, "warm");
     other.clock.set(world.at(0) + time::Duration::milliseconds(999));
     assert_eq!(asked().await, 0, "still");
     other.clock.set(world.at(1));
     assert_eq!(asked().await, 1, "a second later");
     assert_eq!(asked().await, 0, "warm again");
+    // Something else is granted in the tenant: what was compiled is of an older version.
+    let group = world.group("Openers").await;
+    world.grant(to(GrantPrincipal::Group(group.id), role)).await;
+    other.clock.set(world.at(2));
+    assert_eq!(asked().await, 1, "and what was granted is read with it");
 }
 
-/// What happens to a key, or to what its owner may do, so that it works no longer.
 #[tokio::test]
-async fn a_change_is_seen_by_this_instance_at_once_and_by_another_within_a_second() {
+async fn a_key_that_works_no_longer_costs_a_question_a_second_however_often_it_is_shown() {
     let world = World::new().await;
-    let other = App::on(world.app.test.clone(), config()).await;
-    let auth = &world.app.auth;
+    let issued = own(&world, &world.admin, all(&world)).await;
     let admin = world.admin().await;
-    let role = RoleRef::Custom(world.role("Opener", &[OPEN]).await.id);
-    for change in ["revoke", "disable", "delete", "ungrant"] {
-        let principal = service(&world, &format!("Program to {change}")).await;
-        let grant = world
-            .grant(to(platform_auth::GrantPrincipal::Service(principal.id), role))
-            .await;
-        let issued = of_service(&world, &principal, new_key(&world, &[OPEN]))
-            .await
-            .unwrap();
-        let works = async |app: &App| match under(app, &issued).await {
-            Ok(ctx) => ctx.require(OPEN).is_ok(),
-            Err(AuthenticateError::InvalidToken) => false,
-            Err(error) => panic!("{error:?}"),
-        };
-        assert!(works(&world.app).await && works(&other).await, "{change}");
+    let revoked = world
+        .app
+        .auth
+        .revoke_api_key(&admin, ApiKeysOf::Caller, issued.key.id)
+        .await;
+    assert!(revoked.is_ok());
+    let _kept = kept();
 
-        match change {
-            "revoke" => drop(
-                auth.revoke_api_key(&admin, ApiKeysOf::Anybody, issued.key.id)
-                    .await
-                    .unwrap(),
-            ),
-            "disable" => {
-                let status = UserStatus::Disabled;
-                auth.set_service_principal_status(&admin, principal.id, status)
-                    .await
-                    .unwrap();
-            }
-            "delete" => auth.delete_service_principal(&admin, principal.id).await.unwrap(),
-            _ => drop(auth.revoke_grant(&admin, grant.id).await.unwrap()),
-        }
-
-        assert!(!works(&world.app).await, "{change}");
-        let later = other_now(&other) + time::Duration::SECOND;
-        other.clock.set(later);
-        assert!(!works(&other).await, "{change}");
+    for expected in [1, 0, 0] {
+        let (asked, shown) = counted(under(&world.app, &issued)).await;
+        assert!(is_refused(&shown));
+        assert_eq!(asked, expected);
     }
 }
 
-fn other_now(other: &App) -> platform_core::Timestamp {
-    platform_core::Clock::now(&*other.clock)
+/// Something by which a key works no longer.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Revoke,
+    Rotate,
+    Disable,
+    Delete,
+    Ungrant,
+    Suspend,
+    ByHand,
+}
+
+const DEEDS: [Deed; 7] = [
+    Deed::Revoke,
+    Deed::Rotate,
+    Deed::Disable,
+    Deed::Delete,
+    Deed::Ungrant,
+    Deed::Suspend,
+    Deed::ByHand,
+];
+
+/// A service principal in a tenant of its own, with a key and a right.
+struct Scene {
+    world: World,
+    service: ServicePrincipal,
+    grant: GrantId,
+    issued: IssuedApiKey,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::of(World::new().await).await
+    }
+
+    /// The same in the database of this one, by another instance.
+    async fn another(&self) -> Self {
+        Self::of(World::on(self.beside().await).await).await
+    }
+
+    async fn of(world: World) -> Self {
+        let service = service(&world, "Settlement").await;
+        let role = RoleRef::Custom(world.role("Opener", &[OPEN]).await.id);
+        let grant = world.grant(to(GrantPrincipal::Service(service.id), role)).await;
+        let issued = of_service(&world, &service, new_key(&world, &[OPEN])).await;
+        Self {
+            service,
+            grant: grant.id,
+            issued: issued.unwrap(),
+            world,
+        }
+    }
+
+    /// Another instance of the same service.
+    async fn beside(&self) -> App {
+        App::on(self.world.app.test.clone(), config()).await
+    }
+
+    /// Does the key open anything at this instance?
+    async fn works(&self, app: &App) -> bool {
+        match under(app, &self.issued).await {
+            Ok(ctx) => ctx.require(OPEN).is_ok(),
+            Err(AuthenticateError::InvalidToken | AuthenticateError::TenantSuspended) => false,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    async fn done(&self, deed: Deed) {
+        let (auth, job) = (&self.world.app.auth, self.world.job());
+        let (service, key) = (self.service.id, self.issued.key.id);
+        match deed {
+            Deed::Revoke => {
+                let revoked = auth.revoke_api_key(&job, ApiKeysOf::Anybody, key).await;
+                revoked.unwrap();
+            }
+            Deed::Rotate => {
+                let at_once = ApiKeyRotation {
+                    overlap: Duration::ZERO,
+                    expires_at: None,
+                };
+                let rotated = auth
+                    .rotate_api_key(&job, ApiKeyOwner::Service(service), key, at_once)
+                    .await;
+                rotated.unwrap();
+            }
+            Deed::Disable => {
+                let status = UserStatus::Disabled;
+                let disabled = auth.set_service_principal_status(&job, service, status).await;
+                disabled.unwrap();
+            }
+            Deed::Delete => auth.delete_service_principal(&job, service).await.unwrap(),
+            Deed::Ungrant => drop(auth.revoke_grant(&job, self.grant).await.unwrap()),
+            Deed::Suspend => {
+                let sql = "update platform_core.tenant set status = 'suspended' where id = $1";
+                let suspended = platform_core::sqlx::query(sql).bind(self.world.place.id);
+                let mut superuser = self.world.app.superuser().await;
+                suspended.execute(&mut superuser).await.unwrap();
+            }
+            Deed::ByHand => {
+                let sql =
+                    format!("update platform_auth.subject set status = 'disabled' where id = '{service}'");
+                assert_eq!(self.world.app.by_hand("platform_auth.subject", sql).await, 1);
+            }
+        }
+    }
+}
+
+/// Nobody listens: every message is lost.
+#[tokio::test]
+async fn what_another_instance_did_to_a_key_holds_within_a_second_without_any_message() {
+    for deed in DEEDS {
+        let scene = Scene::new().await;
+        let there = scene.beside().await;
+        assert!(scene.works(&there).await, "{deed:?}");
+
+        scene.done(deed).await;
+
+        there
+            .clock
+            .set(scene.world.at(0) + time::Duration::milliseconds(999));
+        // Nothing is forgotten that is young enough, or this test would not show anything.
+        assert!(scene.works(&there).await, "{deed:?}");
+        there.clock.set(scene.world.at(1));
+        assert!(!scene.works(&there).await, "{deed:?}");
+    }
+}
+
+/// The clocks stand still, so that nothing that is remembered gets older.
+#[tokio::test]
+async fn what_another_instance_did_to_a_key_holds_as_soon_as_its_message_arrives() {
+    let first = Scene::new().await;
+    let there = first.beside().await;
+    let stop = CancellationToken::new();
+    let listening = tokio::spawn({
+        let (auth, stop) = (there.auth.clone(), stop.clone());
+        async move { auth.keep_credentials_current(stop).await }
+    });
+    for deed in DEEDS {
+        let (scene, other) = (first.another().await, first.another().await);
+        assert!(scene.works(&there).await, "{deed:?}");
+        assert!(other.works(&there).await, "{deed:?}");
+
+        scene.done(deed).await;
+
+        eventually(async || !scene.works(&there).await).await;
+        assert!(other.works(&there).await, "{deed:?} is nothing to another tenant");
+    }
+    stop.cancel();
+    listening.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_instance_that_did_it_itself_to_a_key_need_not_be_told() {
+    for deed in [
+        Deed::Revoke,
+        Deed::Rotate,
+        Deed::Disable,
+        Deed::Delete,
+        Deed::Ungrant,
+    ] {
+        let scene = Scene::new().await;
+        assert!(scene.works(&scene.world.app).await, "{deed:?}");
+
+        scene.done(deed).await;
+
+        assert!(!scene.works(&scene.world.app).await, "{deed:?}");
+    }
+}
+
+/// Waits until it is so.
+async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -6,12 +6,18 @@ mod addresses;
 #[path = "../it/authenticator.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod authenticator;
+#[path = "../it/counted.rs"]
+mod counted;
 mod escalation;
 mod instances;
 mod isolation;
 mod issuing;
 mod keys;
+mod letters;
 mod limits;
+#[path = "../it/locks.rs"]
+mod locks;
+mod order;
 #[path = "../it/postbox.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod postbox;

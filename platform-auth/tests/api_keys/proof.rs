@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use platform_auth::{ApiKeyError, ApiKeyOwner, ApiKeyRotation};
+use platform_auth::{ApiKeyError, ApiKeyOwner, ApiKeyRotation, GrantPrincipal, RoleRef};
 use platform_core::axum;
 use serde_json::json;
 
-use crate::keys::{all, own};
+use crate::keys::{all, new_key, of_service, own, service, under};
 use crate::support::{App, Call};
-use crate::world::World;
+use crate::world::{OPEN, World, to};
 
 #[tokio::test]
 async fn a_key_is_made_and_exchanged_lately_after_a_proof() {
@@ -78,6 +78,42 @@ async fn where_the_tenant_asks_for_a_second_factor_a_password_makes_no_key() {
     // Who administers nothing is let under the second rule.
     let ada = world.user("ada").await;
     own(&world, &ada, all(&world)).await;
+}
+
+/// A program has nobody at hand who enters a code.
+#[tokio::test]
+async fn keys_work_on_in_a_tenant_that_begins_to_ask_for_a_second_factor() {
+    let world = World::new().await;
+    let personal = own(&world, &world.admin, all(&world)).await;
+    let settlement = service(&world, "Settlement").await;
+    let role = RoleRef::Custom(world.role("Opener", &[OPEN]).await.id);
+    world
+        .grant(to(GrantPrincipal::Service(settlement.id), role))
+        .await;
+    let of_service = of_service(&world, &settlement, new_key(&world, &[OPEN])).await;
+    let of_service = of_service.unwrap();
+    assert!(world.admin().await.require(OPEN).is_ok());
+
+    let body = json!({ "version": 0, "settings": { "second_factor": "all" } });
+    let call = Call::new(Method::PUT, "/admin/v1/policy").bearer(&world.admin.token);
+    world.app.send(call.json(&body)).await.expect(200);
+
+    for key in [&personal, &of_service] {
+        assert!(under(&world.app, key).await.unwrap().require(OPEN).is_ok());
+    }
+    assert!(
+        world.admin().await.require(OPEN).is_err(),
+        "a password alone opens nothing"
+    );
+    // Nor does a key pass for one: what takes a session takes one that began with a second factor.
+    let body = json!({ "name": "Key", "scopes": ["all"], "expires_at": "2026-06-01T00:00:00Z" });
+    for (token, code) in [
+        (personal.token.expose(), "session_required"),
+        (&world.admin.token, "second_factor_required"),
+    ] {
+        let call = Call::post("/api/v1/auth/api-keys").bearer(token);
+        world.app.send(call.json(&body)).await.refused(403, code);
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 use axum::http::Method;
-use platform_auth::{ApiKeyError, ApiKeyOwner, ApiKeyRotation};
+use platform_auth::{
+    ApiKeyError, ApiKeyOwner, ApiKeyRotation, ApiKeysOf, GrantPrincipal, NewApiKey, RoleRef,
+    SERVICE_PRINCIPALS_MANAGE,
+};
 use platform_core::axum;
 use serde_json::{Value, json};
 
-use crate::keys::{all, own};
+use crate::keys::{all, new_key, of_service, own, shown};
 use crate::support::{Call, PASSWORD};
-use crate::world::World;
+use crate::world::{OPEN, World, on, to};
 
 /// Every route with which a user changes or sees what the user signs in with, and a body that would do.
 fn credential_routes(key: &str) -> Vec<(Method, String, Option<Value>)> {
@@ -137,6 +140,73 @@ async fn a_session_that_has_ended_meanwhile_leaves_no_key_behind() {
         matches!(rotated, Err(ApiKeyError::SessionRequired)),
         "{rotated:?}"
     );
+}
+
+/// Not even one that is less than itself: a leaked key is over when it is revoked.
+#[tokio::test]
+async fn whatever_a_key_may_do_it_makes_and_exchanges_none() {
+    let world = World::new().await;
+    let settlement = crate::keys::service(&world, "Settlement").await;
+    let role = world.role("Maker", &[SERVICE_PRINCIPALS_MANAGE, OPEN]).await;
+    let grant = to(GrantPrincipal::Service(settlement.id), RoleRef::Custom(role.id));
+    world.grant(grant).await;
+    let scopes = [SERVICE_PRINCIPALS_MANAGE, OPEN];
+    let of_service = of_service(&world, &settlement, new_key(&world, &scopes))
+        .await
+        .unwrap();
+    let limited = NewApiKey {
+        resources: on("north").map(|on| vec![on]),
+        addresses: Some(vec!["192.0.2.0/24".to_owned()]),
+        ..all(&world)
+    };
+    let limited = own(&world, &world.admin, limited).await;
+    let auth = &world.app.auth;
+    let by = [
+        (
+            shown(&world.app, limited.token.expose(), Some("192.0.2.7")).await,
+            &limited,
+        ),
+        (
+            shown(&world.app, of_service.token.expose(), None).await,
+            &of_service,
+        ),
+    ];
+
+    for (ctx, key) in by {
+        let ctx = ctx.unwrap();
+        for owner in [ApiKeyOwner::Caller, ApiKeyOwner::Service(settlement.id)] {
+            let less = NewApiKey {
+                expires_at: world.at(60),
+                ..new_key(&world, &[OPEN])
+            };
+            for new in [less, all(&world)] {
+                let made = auth.create_api_key(&ctx, owner, new).await;
+                assert!(
+                    matches!(
+                        made,
+                        Err(ApiKeyError::SessionRequired | ApiKeyError::Forbidden(_))
+                    ),
+                    "{made:?}"
+                );
+            }
+            let rotated = auth
+                .rotate_api_key(&ctx, owner, key.key.id, ApiKeyRotation::default())
+                .await;
+            assert!(
+                matches!(
+                    rotated,
+                    Err(ApiKeyError::SessionRequired | ApiKeyError::Forbidden(_))
+                ),
+                "{rotated:?}"
+            );
+        }
+    }
+    let job = world.job();
+    let keys = auth
+        .list_api_keys(&job, ApiKeysOf::Anybody, None, 201)
+        .await
+        .unwrap();
+    assert_eq!(keys.len(), 2);
 }
 
 #[tokio::test]

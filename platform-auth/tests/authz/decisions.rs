@@ -69,7 +69,7 @@ async fn what_may_not_be_seen_is_not_found_and_what_may_be_seen_alone_is_forbidd
     };
 
     assert_eq!(open("east"), Err(Denied::Hidden));
-    assert_eq!(open("north"), Err(Denied::Forbidden(Forbidden(OPEN))));
+    assert_eq!(open("north"), Err(Denied::Forbidden(Forbidden::new(OPEN))));
     assert_eq!(open("south"), Ok("south"));
     let admin = world.admin().await;
     assert!(

@@ -1,11 +1,17 @@
 //! Users that admins make, and what they are to the tenant.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
-use platform_auth::{AuthzError, Role, RoleRef, USERS_MANAGE, UserStatus};
+use platform_auth::{
+    AuthConfig, AuthzError, MailConfig, Role, RoleRef, ThrottleLimit, USERS_MANAGE, UserStatus,
+};
 use platform_core::{PrincipalId, axum, sqlx};
 use serde_json::json;
 
 use super::world::{Person, World, to_user};
+use crate::postbox::Postbox;
 use crate::support::{Answer, App, Call, PASSWORD};
 
 const FIRST: &str = "seven swans on a lake";
@@ -292,4 +298,38 @@ async fn a_user_with_a_password_of_the_admins_verifies_the_address_with_one_of_i
     app.sign_in(&world.place, "ada@example.com", "another correct horse")
         .await
         .expect(200);
+}
+
+/// Each of them gets a letter.
+#[tokio::test]
+async fn so_many_users_are_made_where_mail_is_sent_and_each_tenant_has_its_own_number() {
+    let mut config = AuthConfig::default();
+    let mut mail = MailConfig::new(Arc::new(Postbox::default()));
+    mail.made_users = ThrottleLimit {
+        burst: 2,
+        recovery: Duration::from_secs(60),
+    };
+    config.mail = Some(mail);
+    let app = App::mailing_with(config).await;
+    let (place, other) = (app.place().await, app.place().await);
+    let (admin, theirs) = (app.admin(&place).await, app.admin(&other).await);
+    let make = async |admin: &str, email: &str| {
+        let call = Call::post("/admin/v1/users").bearer(admin);
+        app.send(call.json(&new_user(email))).await
+    };
+    make(&admin, "u0@example.com").await.expect(201);
+    // What cannot be made counts too.
+    make(&admin, "u0@example.com").await.refused(409, "email_taken");
+
+    let refused = make(&admin, "u1@example.com").await;
+
+    refused.refused(429, "too_many_attempts");
+    assert_eq!(refused.headers["retry-after"], "60");
+    make(&theirs, "u1@example.com").await.expect(201);
+    app.clock.advance(Duration::from_secs(60));
+    make(&admin, "u1@example.com").await.expect(201);
+    make(&admin, "u2@example.com")
+        .await
+        .refused(429, "too_many_attempts");
+    assert_eq!(app.mails().await.len(), 3);
 }

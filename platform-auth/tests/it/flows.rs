@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use platform_auth::{AuthConfig, Ensured, Role};
-use platform_core::pg::{TenantStatus, Tenants};
+use platform_core::pg::{TenantVerb, Tenants};
 use platform_core::{PrincipalId, axum};
 use serde_json::{Value, json};
 
@@ -149,21 +149,16 @@ async fn a_suspended_tenant_takes_no_request_until_it_is_resumed() {
     let place = app.place().await;
     let token = app.user(&place, "ada@example.com").await;
     let ctx = app.test.context(place.id);
-    let set = async |status| {
+    let change = async |verb| {
         let mut tx = app.test.db().begin(&ctx).await.unwrap();
         Tenants::new(&app.test.db())
-            .set_status_in(&mut tx, status)
+            .transition_in(&mut tx, verb, None)
             .await
             .unwrap();
         tx.commit().await.unwrap();
     };
 
-    // To visitors a closed tenant is not there any more.
-    for (status, visitor) in [
-        (TenantStatus::Suspended, (403, "tenant_suspended")),
-        (TenantStatus::Closed, (404, "tenant_unknown")),
-    ] {
-        set(status).await;
+    let refused = async |visitor: (u16, &str)| {
         app.me(&token).await.refused(403, "tenant_suspended");
         app.sign_in(&place, "ada@example.com", PASSWORD)
             .await
@@ -171,14 +166,19 @@ async fn a_suspended_tenant_takes_no_request_until_it_is_resumed() {
         app.register(&place, "bob@example.com")
             .await
             .refused(visitor.0, visitor.1);
-    }
-    set(TenantStatus::Active).await;
+    };
 
+    change(TenantVerb::Suspend).await;
+    refused((403, "tenant_suspended")).await;
+    change(TenantVerb::Resume).await;
     assert_eq!(app.me(&token).await.status, StatusCode::OK);
     assert_eq!(
         app.sign_in(&place, "ada@example.com", PASSWORD).await.status,
         StatusCode::OK
     );
+    // To visitors a closed tenant is not there any more.
+    change(TenantVerb::Close).await;
+    refused((404, "tenant_unknown")).await;
 }
 
 #[tokio::test]

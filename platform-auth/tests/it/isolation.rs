@@ -68,6 +68,42 @@ async fn the_token_decides_the_tenant_whatever_the_header_says() {
     assert_eq!(me.json()["tenant"]["slug"], acme.slug);
 }
 
+/// There is no switching: whoever is a user of two tenants is two users, and signs in twice.
+#[tokio::test]
+async fn a_session_of_one_tenant_reaches_nothing_of_another_whose_user_has_the_same_address() {
+    let app = App::new().await;
+    let (acme, globex) = (app.place().await, app.place().await);
+    let (ours, their_admin) = (app.admin(&acme).await, app.admin(&globex).await);
+    let theirs = app.me(&their_admin).await.json()["user"]["id"].clone();
+    let theirs = theirs.as_str().unwrap();
+
+    // Moved there it is nobody's.
+    let moved = moved_to(&ours, globex.id);
+    for path in ["/api/v1/auth/me", "/admin/v1/users"] {
+        app.send(Call::get(path).bearer(&moved).at(&globex))
+            .await
+            .refused(401, "invalid_token");
+    }
+    // As it is, it finds nothing of theirs, whatever the request says of the tenant.
+    for path in [
+        format!("/admin/v1/users/{theirs}"),
+        format!("/admin/v1/users/{theirs}/sessions"),
+        format!("/admin/v1/users/{theirs}/erasure"),
+    ] {
+        app.send(Call::get(&path).bearer(&ours).at(&globex))
+            .await
+            .refused(404, "not_found");
+        app.send(Call::get(&path).bearer(&their_admin)).await.expect(200);
+    }
+    // Signing in there is another session, of another user, and ends this one no more than it uses it.
+    let body = crate::support::credentials("admin@example.com", PASSWORD);
+    let there = app
+        .send(Call::post("/api/v1/auth/login").at(&globex).json(&body))
+        .await;
+    assert_eq!(there.expect(200).user_id().to_string(), theirs);
+    app.me(&ours).await.expect(200);
+}
+
 #[tokio::test]
 async fn an_admin_sees_the_users_of_the_own_tenant_only() {
     let app = App::new().await;

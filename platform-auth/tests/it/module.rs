@@ -66,7 +66,8 @@ async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
                 "/service-principals",
             ];
             if is_ours.iter().any(|part| path.contains(part)) {
-                let protected = operation["security"] == json!([{ "bearer": [] }]);
+                let protected = operation["security"]
+                    == json!([{ "bearer": [] }, { "api_key": [] }, { "session_cookie": [] }]);
                 described.insert((format!("{method} {path}"), protected));
             }
         }
@@ -166,6 +167,29 @@ async fn the_document_describes_each_route_once_and_says_which_need_a_token() {
         .map(|(route, protected)| (route.to_owned(), protected))
         .collect();
     assert_eq!(described, expected);
+}
+
+#[tokio::test]
+async fn the_document_names_the_three_credentials() {
+    let platform = platform().await;
+    let document = serde_json::to_value(platform.openapi()).unwrap();
+
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(
+        (&schemes["bearer"]["type"], &schemes["bearer"]["scheme"]),
+        (&json!("http"), &json!("bearer"))
+    );
+    assert_eq!(
+        (&schemes["api_key"]["type"], &schemes["api_key"]["scheme"]),
+        (&json!("http"), &json!("bearer"))
+    );
+    assert_eq!(
+        (
+            &schemes["session_cookie"]["in"],
+            &schemes["session_cookie"]["name"]
+        ),
+        (&json!("cookie"), &json!("__Host-session"))
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use platform_auth::{AuthConfig, RefusalConfig, ThrottleLimit};
-use platform_core::pg::{TenantStatus, Tenants};
+use platform_core::pg::{TenantVerb, Tenants};
 use platform_core::{PrincipalId, RequestContext, axum, sqlx};
 use serde_json::Value;
 
@@ -203,7 +203,7 @@ async fn a_suspended_tenant_and_a_closed_registration_are_refusals_too() {
     let ctx = app.test.context(place.id);
     let mut tx = app.test.db().begin(&ctx).await.unwrap();
     Tenants::new(&app.test.db())
-        .set_status_in(&mut tx, TenantStatus::Suspended)
+        .transition_in(&mut tx, TenantVerb::Suspend, None)
         .await
         .unwrap();
     tx.commit().await.unwrap();

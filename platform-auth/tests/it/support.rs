@@ -129,6 +129,9 @@ impl App {
         let post = Arc::new(Postbox::default());
         let mut mail = MailConfig::new(post.clone());
         mail.link_base = base.map(str::to_owned);
+        if let Some(wanted) = config.mail.take() {
+            mail.made_users = wanted.made_users;
+        }
         config.mail = Some(mail);
         let app = Self::on(test, config).await;
         Self { post, ..app }

@@ -21,6 +21,13 @@ pub(crate) enum Event {
     /// Somebody signs in anew in a session, which ends.
     SignInAgain(usize),
     SignOut(usize),
+    /// In one session, its user ends another of the user's own, or tries to with somebody else's.
+    End {
+        by: usize,
+        which: usize,
+    },
+    /// In one session, its user ends all others.
+    EndOthers(usize),
     /// The permission to open, in a depot or all of them, from and until so many seconds from now.
     Grant {
         to: usize,
@@ -53,6 +60,8 @@ fn event() -> impl Strategy<Value = Event> {
         3 => (0..USERS).prop_map(Event::SignIn),
         1 => (0..SESSIONS_MAX).prop_map(Event::SignInAgain),
         1 => (0..SESSIONS_MAX).prop_map(Event::SignOut),
+        1 => (0..SESSIONS_MAX, 0..SESSIONS_MAX).prop_map(|(by, which)| Event::End { by, which }),
+        1 => (0..SESSIONS_MAX).prop_map(Event::EndOthers),
         4 => grant,
         2 => (0..8_usize).prop_map(Event::Revoke),
         1 => (0..USERS).prop_map(Event::Disable),

@@ -60,6 +60,24 @@ impl Reference {
                     self.sessions[at].ended = true;
                 }
             }
+            Event::End { by, which } => {
+                if let (Some(by), Some(at)) = (self.session(by), self.session(which))
+                    && self.is_live(&self.sessions[by])
+                    && self.sessions[by].user == self.sessions[at].user
+                {
+                    self.sessions[at].ended = true;
+                }
+            }
+            Event::EndOthers(session) => {
+                if let Some(kept) = self.session(session)
+                    && self.is_live(&self.sessions[kept])
+                {
+                    let user = self.sessions[kept].user;
+                    let all = self.sessions.iter_mut().enumerate();
+                    let others = all.filter(|(at, session)| *at != kept && session.user == user);
+                    others.for_each(|(_, session)| session.ended = true);
+                }
+            }
             Event::Grant { to, on, from, until } => {
                 if self.active[to] {
                     self.grants.push(Grant {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use platform_auth::{
-    AuthConfig, Credentials, GrantId, GrantPrincipal, NewGrant, NewRole, Role, RoleId, RoleRef, SignIn,
+    AuthConfig, Credentials, GrantId, GrantPrincipal, NewGrant, NewRole, Role, RoleId, RoleRef, SessionError,
+    SessionId, SignIn,
 };
 use platform_core::{
     Clock as _, OwnedResource, Permission, PermissionInfo, PrincipalId, RequestContext, RequestMeta,
@@ -16,9 +17,9 @@ use crate::support::{App, PASSWORD, Place};
 
 const OPEN: Permission = Permission::new("parcels:open");
 
-/// Two instances on one database and one clock; each event is followed by one of them, in turn.
+/// Two instances on one database, whose clocks show the same; each event is followed by one of them, in turn, and looked at there.
 pub(crate) struct Service {
-    app: App,
+    instances: [App; 2],
 }
 
 pub(crate) struct Tenant {
@@ -26,8 +27,10 @@ pub(crate) struct Tenant {
     role: RoleId,
     users: [PrincipalId; USERS],
     active: [bool; USERS],
-    sessions: Vec<(usize, String)>,
+    sessions: Vec<(usize, SessionId, String)>,
     grants: Vec<GrantId>,
+    /// How many have been followed.
+    events: usize,
 }
 
 impl Service {
@@ -36,14 +39,23 @@ impl Service {
             .grant(Role::Admin, OPEN)
             .permission(PermissionInfo::assignable(OPEN, "Open parcels"));
         config.passwords.parallel_max = std::num::NonZeroUsize::MIN;
+        let first = App::with(config.clone()).await;
+        let second = App::on(first.test.clone(), config).await;
         Self {
-            app: App::with(config).await,
+            instances: [first, second],
         }
     }
 
+    /// The one whose turn it is.
+    fn app(&self, tenant: &Tenant) -> &App {
+        let [first, second] = &self.instances;
+        if tenant.events % 2 == 0 { first } else { second }
+    }
+
     pub(crate) async fn tenant(&self) -> Tenant {
-        let place = self.app.place().await;
-        let auth = &self.app.auth;
+        let [app, _] = &self.instances;
+        let place = app.place().await;
+        let auth = &app.auth;
         // Somebody who stays: the last admin cannot be disabled.
         let admin = auth.ensure_user(place.id, "admin@example.com", PASSWORD.into(), Role::Admin);
         admin.await.unwrap();
@@ -57,7 +69,7 @@ impl Service {
             name: "Opener".to_owned(),
             permissions: vec![OPEN.name().to_owned()],
         };
-        let role = auth.create_role(&self.app.test.context(place.id), role).await;
+        let role = auth.create_role(&app.test.context(place.id), role).await;
         Tenant {
             place,
             role: role.unwrap().id,
@@ -65,25 +77,44 @@ impl Service {
             active: [true; USERS],
             sessions: Vec::new(),
             grants: Vec::new(),
+            events: 0,
         }
     }
 
     pub(crate) async fn follow(&self, tenant: &mut Tenant, event: &Event) {
-        let job = self.app.test.context(tenant.place.id);
-        let auth = &self.app.auth;
+        tenant.events += 1;
+        let app = self.app(tenant);
+        let (auth, job) = (&app.auth, app.test.context(tenant.place.id));
         match *event {
             Event::SignIn(user) => {
                 let visitor = RequestContext::anonymous(tenant.place.id, self.meta());
                 self.sign_in(tenant, user, visitor).await;
             }
             Event::SignInAgain(session) => {
-                if let Some((user, ctx)) = self.session(tenant, session).await {
+                if let Some((user, _, ctx)) = self.session(tenant, session).await {
                     self.sign_in(tenant, user, ctx).await;
                 }
             }
             Event::SignOut(session) => {
-                if let Some((_, ctx)) = self.session(tenant, session).await {
+                if let Some((.., ctx)) = self.session(tenant, session).await {
                     auth.sign_out(&ctx).await.unwrap();
+                }
+            }
+            Event::End { by, which } => {
+                let which = which.checked_rem(tenant.sessions.len());
+                if let (Some((user, _, ctx)), Some(at)) = (self.session(tenant, by).await, which) {
+                    let (of, id, _) = tenant.sessions[at];
+                    match auth.end_session(&ctx, id).await {
+                        Ok(()) => assert_eq!(of, user),
+                        // Somebody else's, or one that is over.
+                        Err(SessionError::NotFound) => {}
+                        Err(error) => panic!("{error:?}"),
+                    }
+                }
+            }
+            Event::EndOthers(session) => {
+                if let Some((.., ctx)) = self.session(tenant, session).await {
+                    auth.end_other_sessions(&ctx).await.unwrap();
                 }
             }
             Event::Grant { to, on, from, until } => {
@@ -115,16 +146,21 @@ impl Service {
                 auth.enable_user(&job, tenant.users[user]).await.unwrap();
                 tenant.active[user] = true;
             }
-            Event::Wait(time) => self.app.clock.advance(time),
+            Event::Wait(time) => {
+                for app in &self.instances {
+                    app.clock.advance(time);
+                }
+            }
         }
     }
 
     /// Uses every session once, and asks what it may do.
     pub(crate) async fn look(&self, tenant: &Tenant) -> Seen {
-        let now = self.app.clock.now();
+        let app = self.app(tenant);
+        let now = app.clock.now();
         let mut seen = Vec::new();
-        for (_, token) in &tenant.sessions {
-            let ctx = self.app.auth.authenticate_token(token, &self.meta()).await;
+        for (.., token) in &tenant.sessions {
+            let ctx = app.auth.authenticate_token(token, &self.meta()).await;
             seen.push(ctx.ok().map(|ctx| {
                 let opens_in = |depot: usize| {
                     let resource = Resource::new("depot", DEPOTS[depot]).unwrap();
@@ -134,7 +170,7 @@ impl Service {
             }));
         }
         // What was noted on the side counts from the next look on.
-        self.app.auth.settle_sessions().await;
+        app.auth.settle_sessions().await;
         seen
     }
 
@@ -146,9 +182,10 @@ impl Service {
             email: email(user),
             password: PASSWORD.into(),
         };
-        match self.app.auth.sign_in(&ctx, credentials).await {
+        match self.app(tenant).auth.sign_in(&ctx, credentials).await {
             Ok(SignIn::Complete(signed_in)) => {
-                tenant.sessions.push((user, signed_in.token.expose().to_owned()));
+                let token = signed_in.token.expose().to_owned();
+                tenant.sessions.push((user, signed_in.session, token));
             }
             refused => assert!(!tenant.active[user], "{refused:?}"),
         }
@@ -156,19 +193,23 @@ impl Service {
 
     /// The user and the context of a session that is live. Finding it out is no use of it that the reference does not count: it has been
     /// used at this instant, after the event before.
-    async fn session(&self, tenant: &Tenant, number: usize) -> Option<(usize, RequestContext)> {
+    async fn session(&self, tenant: &Tenant, number: usize) -> Option<(usize, SessionId, RequestContext)> {
         let at = number.checked_rem(tenant.sessions.len())?;
-        let (user, token) = &tenant.sessions[at];
-        let ctx = self.app.auth.authenticate_token(token, &self.meta()).await.ok()?;
-        Some((*user, ctx))
+        let (user, id, token) = &tenant.sessions[at];
+        let ctx = self
+            .app(tenant)
+            .auth
+            .authenticate_token(token, &self.meta())
+            .await;
+        Some((*user, *id, ctx.ok()?))
     }
 
     fn meta(&self) -> RequestMeta {
-        RequestMeta::internal(self.app.test.sources())
+        RequestMeta::internal(self.instances[0].test.sources())
     }
 
     fn later(&self, seconds: u64) -> Timestamp {
-        self.app.clock.now() + Duration::from_secs(seconds)
+        self.instances[0].clock.now() + Duration::from_secs(seconds)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Authenticators that were copied.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::device::{Device, Quirks};
@@ -149,4 +151,73 @@ async fn an_answer_that_is_sent_again_disables_nothing() {
     }
 
     login(&app, &place, &mut device).await.expect(200);
+}
+
+/// Two sign-ins at a time: the answer that counted first arrives last (WebAuthn, level 3, section 6.1.1).
+#[tokio::test]
+async fn an_answer_that_was_overtaken_is_refused_and_the_passkey_stays_good() {
+    let app = app().await;
+    let place = app.place().await;
+    let registered = app.registered(&place, "ada@example.com").await;
+    let (user, token) = (registered.user_id(), registered.token());
+    let mut device = Device::new();
+    enrol(&app, &token, &mut device).await;
+    let (first, second) = (begin_login(&app, &place).await, begin_login(&app, &place).await);
+    app.clock.advance(Duration::from_secs(1));
+    let first = first.with(device.get(&first.options, &Quirks::default()));
+    let second = second.with(device.get(&second.options, &Quirks::default()));
+    let signed_in = confirm_login(&app, &place, &second).await.expect(200).token();
+    app.mails().await;
+
+    let refused = confirm_login(&app, &place, &first).await;
+
+    refused.refused(401, "invalid_passkey");
+    app.me(&signed_in).await.expect(200);
+    app.me(&token).await.expect(200);
+    assert!(app.mails().await.is_empty());
+    assert_eq!(list(&app, &token).await[0]["status"], "active");
+    let events = trail(&app, &place, user).await;
+    let reasons: Vec<_> = events
+        .iter()
+        .filter_map(|event| event.reason.as_deref())
+        .collect();
+    assert_eq!(reasons, ["sign_count_overtaken"]);
+    login(&app, &place, &mut device).await.expect(200);
+    // It is not good later either.
+    confirm_login(&app, &place, &first)
+        .await
+        .refused(401, "invalid_passkey");
+    login(&app, &place, &mut device).await.expect(200);
+}
+
+/// What only a copy can show is no matter of order: the same counter for another question, or none at all.
+#[tokio::test]
+async fn a_copy_that_began_before_its_original_signed_in_is_found_out_by_the_same_counter() {
+    for stops_counting in [false, true] {
+        let app = app().await;
+        let place = app.place().await;
+        let token = app.verified_user(&place, "ada@example.com").await;
+        let mut device = Device::new();
+        enrol(&app, &token, &mut device).await;
+        let mut copy = device.clone();
+        if stops_counting {
+            copy = Device {
+                counter: 0,
+                counts: 0,
+                ..copy
+            };
+        }
+        let early = begin_login(&app, &place).await;
+        app.clock.advance(Duration::from_secs(1));
+        login(&app, &place, &mut device).await.expect(200);
+
+        let early = early.with(copy.get(&early.options, &Quirks::default()));
+        confirm_login(&app, &place, &early)
+            .await
+            .refused(401, "invalid_passkey");
+
+        login(&app, &place, &mut device)
+            .await
+            .refused(401, "invalid_passkey");
+    }
 }

@@ -266,3 +266,40 @@ async fn any_instance_takes_the_answer_to_a_challenge_of_another() {
         .await
         .refused(401, "invalid_passkey");
 }
+
+#[tokio::test]
+async fn what_somebody_signs_in_with_names_the_passkeys_too() {
+    let app = app().await;
+    let place = app.place().await;
+    let token = app.verified_user(&place, "ada@example.com").await;
+    let credentials = async |token: &str| {
+        let call = Call::get("/api/v1/auth/credentials").bearer(token);
+        app.send(call).await.expect(200).json()
+    };
+    assert_eq!(credentials(&token).await["passkeys"], json!([]));
+    let mut device = Device::new();
+    let id = enrol(&app, &token, &mut device).await;
+    let other = app.verified_user(&place, "bob@example.com").await;
+    enrol(&app, &other, &mut Device::new()).await;
+    login(&app, &place, &mut device).await.expect(200);
+
+    let shown = credentials(&token).await;
+
+    assert_eq!(
+        shown,
+        json!({
+            "email_verified": true,
+            "password_changed_at": "2026-01-02T03:04:05Z",
+            "totp": false,
+            "recovery_codes_left": 0,
+            "passkeys": [{
+                "id": id,
+                "name": "My key",
+                "created_at": "2026-01-02T03:04:05Z",
+                "last_used_on": "2026-01-02",
+                "synced": false,
+                "status": "active",
+            }],
+        })
+    );
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use platform_core::axum::http::StatusCode;
+use platform_core::sqlx;
 use serde_json::Value;
 use tokio::sync::Barrier;
 
@@ -164,4 +165,56 @@ async fn nobody_is_signed_in_after_the_user_or_the_passkey_is_gone() {
             signed_in.refused(401, "invalid_passkey");
         }
     }
+}
+
+/// Whatever the order in which the answers of one authenticator arrive: it is not taken for a copy, and its counter never goes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_sign_ins_at_once_no_order_disables_the_passkey_or_sets_its_counter_back() {
+    let app = app().await;
+    let place = app.place().await;
+    let token = app.verified_user(&place, "ada@example.com").await;
+    let mut device = Device::new();
+    enrol(&app, &token, &mut device).await;
+    for round in 0..ROUNDS {
+        let mut asked = Vec::new();
+        for _ in 0..8 {
+            asked.push(begin_login(&app, &place).await);
+        }
+        app.clock.advance(std::time::Duration::from_secs(1));
+        let barrier = Arc::new(Barrier::new(asked.len()));
+        let answers = asked.iter().map(|asked| {
+            let body = asked.with(device.get(&asked.options, &Quirks::default()));
+            let (app, place, barrier) = (Arc::clone(&app), place.clone(), Arc::clone(&barrier));
+            tokio::spawn(async move {
+                barrier.wait().await;
+                confirm_login(&app, &place, &body).await
+            })
+        });
+        let mut signed_in = 0;
+        for answer in Vec::from_iter(answers) {
+            let answer = answer.await.unwrap();
+            match answer.status {
+                StatusCode::OK => {
+                    app.me(&answer.token()).await.expect(200);
+                    signed_in += 1;
+                }
+                _ => answer.refused(401, "invalid_passkey"),
+            }
+        }
+
+        assert!(signed_in > 0, "round {round}");
+        let (counted, is_disabled): (i64, bool) = sqlx::query_as(
+            "select sign_count, disabled_at is not null from platform_auth.webauthn_credential where tenant_id = $1",
+        )
+        .bind(place.id)
+        .fetch_one(&mut app.superuser().await)
+        .await
+        .unwrap();
+        assert_eq!(
+            (counted, is_disabled),
+            (i64::from(device.counter), false),
+            "round {round}"
+        );
+    }
+    login(&app, &place, &mut device).await.expect(200);
 }

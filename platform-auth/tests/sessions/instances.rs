@@ -1,10 +1,10 @@
 //! What one instance does, seen at another one.
 
 use platform_auth::{AuthConfig, GRANTS_MANAGE};
-use platform_core::pg::TenantStatus;
+use platform_core::pg::TenantVerb;
 use platform_core::runtime::CancellationToken;
 
-use crate::memory::{granted, set_tenant};
+use crate::memory::{change_tenant, granted};
 use crate::support::{App, Call, Place};
 use crate::world::{
     MINUTE, Person, SECOND, TICK, admin, beside, context, delete, eventually, is_good, remembering,
@@ -78,7 +78,7 @@ impl Scene {
                     .await
                     .expect(200);
             }
-            Deed::Suspend => set_tenant(app, &self.place, TenantStatus::Suspended).await,
+            Deed::Suspend => change_tenant(app, &self.place, TenantVerb::Suspend).await,
             Deed::Revoke => {
                 let job = app.test.context(self.place.id);
                 app.auth.revoke_grant(&job, self.grant).await.unwrap();
@@ -118,7 +118,7 @@ async fn what_another_instance_did_holds_as_soon_as_its_message_arrives() {
     let stop = CancellationToken::new();
     let listening = tokio::spawn({
         let (auth, stop) = (there.auth.clone(), stop.clone());
-        async move { auth.keep_sessions_current(stop).await }
+        async move { auth.keep_credentials_current(stop).await }
     });
     for deed in DEEDS {
         let scene = Scene::new(&here).await;
@@ -141,7 +141,7 @@ async fn a_message_that_somebody_made_up_changes_nothing() {
     let stop = CancellationToken::new();
     let listening = tokio::spawn({
         let (auth, stop) = (here.auth.clone(), stop.clone());
-        async move { auth.keep_sessions_current(stop).await }
+        async move { auth.keep_credentials_current(stop).await }
     });
     let place = here.place().await;
     let ada = user(&here, &place, "ada").await;

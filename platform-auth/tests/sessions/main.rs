@@ -11,7 +11,10 @@ mod counted;
 mod ending;
 mod instances;
 mod list;
+#[path = "../it/locks.rs"]
+mod locks;
 mod memory;
+mod order;
 #[path = "../it/postbox.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod postbox;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use platform_auth::{
     AuthConfig, AuthenticateError, GRANTS_MANAGE, GrantPrincipal, NewGrant, NewRole, RoleRef, SessionToken,
 };
-use platform_core::pg::{TenantStatus, Tenants};
+use platform_core::pg::{TenantVerb, Tenants};
 use platform_core::testing::TestDb;
 use platform_core::{Clock as _, Sources, Timestamp, axum};
 
@@ -252,10 +252,13 @@ async fn a_revoked_grant_is_gone_at_once_at_the_instance_that_revoked_it() {
     assert!(!may().await);
 }
 
-pub(crate) async fn set_tenant(app: &App, place: &Place, status: TenantStatus) {
+pub(crate) async fn change_tenant(app: &App, place: &Place, verb: TenantVerb) {
     let db = app.test.db();
     let mut tx = db.begin(&app.test.context(place.id)).await.unwrap();
-    Tenants::new(&db).set_status_in(&mut tx, status).await.unwrap();
+    Tenants::new(&db)
+        .transition_in(&mut tx, verb, None)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -265,13 +268,13 @@ async fn a_suspension_is_not_remembered() {
     let place = app.place().await;
     let ada = user(&app, &place, "ada").await;
     assert!(is_good(&app.auth, &ada.token).await);
-    set_tenant(&app, &place, TenantStatus::Suspended).await;
+    change_tenant(&app, &place, TenantVerb::Suspend).await;
     app.clock.advance(SECOND);
     for _ in 0..2 {
         app.me(&ada.token).await.refused(403, "tenant_suspended");
     }
 
-    set_tenant(&app, &place, TenantStatus::Active).await;
+    change_tenant(&app, &place, TenantVerb::Resume).await;
 
     assert_eq!(app.me(&ada.token).await.status, StatusCode::OK);
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::http::Method;
 use futures::future::join;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use platform_auth::{AuthConfig, TxtResolver, TxtUnavailable};
 use platform_core::axum;
 use platform_core::pg::Tenants;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::{Answer, App, Call, PASSWORD, Place};
 use crate::world::{Platform, TENANTS, call, get, post, recorded};
@@ -394,4 +396,95 @@ async fn no_name_stands_for_a_tenant_that_is_closed_meanwhile() {
         closed.expect(200);
         assert_eq!(world.stands_for().await, None);
     }
+}
+
+/// A claim that is given up and made again may be looked for at once, as often as the tenant itself may ask.
+#[tokio::test]
+async fn a_tenant_has_the_dns_asked_so_often_and_keeps_nobody_else_from_it() {
+    let world = world().await;
+    let path = format!("{HOSTS}/{}", world.host);
+    let looked_for = async |admin: &str| {
+        world.claim(admin).await;
+        let verify = format!("{path}/verify");
+        let answer = call(world.app(), admin, Method::POST, &verify, None).await;
+        call(world.app(), admin, Method::DELETE, &path, None)
+            .await
+            .expect(204);
+        answer
+    };
+    for _ in 0..20 {
+        looked_for(&world.admin).await.refused(409, "challenge_missing");
+    }
+
+    let refused = looked_for(&world.admin).await;
+
+    refused.refused(429, "too_many_lookups");
+    assert_eq!(refused.headers["retry-after"], "15");
+    assert_eq!(*world.zone.asked.lock().unwrap(), 20);
+    let (_, theirs) = world.platform.make().await;
+    looked_for(&theirs).await.refused(409, "challenge_missing");
+    world.app().clock.advance(Duration::from_secs(15));
+    looked_for(&world.admin).await.refused(409, "challenge_missing");
+    looked_for(&world.admin).await.refused(429, "too_many_lookups");
+}
+
+/// A DNS that answers when it is told to.
+#[derive(Debug)]
+struct Slow {
+    gate: Semaphore,
+    under_way: Mutex<usize>,
+}
+
+#[async_trait]
+impl TxtResolver for Slow {
+    async fn texts(&self, _: &str) -> Result<Vec<String>, TxtUnavailable> {
+        *self.under_way.lock().unwrap() += 1;
+        self.gate.acquire().await.unwrap().forget();
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn so_many_questions_are_under_way_at_once_and_whoever_comes_then_is_told_to_wait() {
+    let slow = Arc::new(Slow {
+        gate: Semaphore::new(0),
+        under_way: Mutex::default(),
+    });
+    let mut config = AuthConfig::default();
+    config.txt_resolver = Some(slow.clone());
+    let platform = Platform::with(config).await;
+    let (place, admin) = platform.make().await;
+    let hosts: Vec<_> = (0..18)
+        .map(|at| format!("h{at}.{}.example.com", place.slug))
+        .collect();
+    for host in &hosts {
+        post(&platform.app, &admin, HOSTS, json!({ "host": host }))
+            .await
+            .expect(201);
+    }
+    let verify = async |host: &String| {
+        let path = format!("{HOSTS}/{host}/verify");
+        call(&platform.app, &admin, Method::POST, &path, None).await
+    };
+    let mut answers: FuturesUnordered<_> = hosts.iter().map(verify).collect();
+
+    // Nobody answers the other 16 yet.
+    for _ in 0..2 {
+        let refused = answers.next().await.unwrap();
+        refused.refused(429, "too_many_lookups");
+        assert_eq!(refused.headers["retry-after"], "5");
+    }
+    slow.gate.add_permits(16);
+    let mut looked_for = 0;
+    while let Some(answer) = answers.next().await {
+        answer.refused(409, "challenge_missing");
+        looked_for += 1;
+    }
+
+    assert_eq!((looked_for, *slow.under_way.lock().unwrap()), (16, 16));
+    slow.gate.add_permits(1);
+    // What was refused is not marked as looked for, and its place is free again.
+    platform.app.clock.advance(Duration::from_secs(30));
+    let again = verify(&hosts[17]).await;
+    again.refused(409, "challenge_missing");
 }

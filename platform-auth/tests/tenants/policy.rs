@@ -174,8 +174,12 @@ async fn who_has_to_have_a_second_factor_may_do_nothing_but_set_one_up() {
 
     get(&app, &admin, "/admin/v1/users")
         .await
-        .refused(403, "forbidden");
-    get(&app, &admin, POLICY).await.refused(403, "forbidden");
+        .refused(403, "second_factor_required");
+    get(&app, &admin, POLICY)
+        .await
+        .refused(403, "second_factor_required");
+    // No second factor would be enough for who does not have the permission.
+    get(&app, &ada, POLICY).await.refused(403, "forbidden");
     app.me(&admin).await.expect(200);
     app.me(&ada).await.expect(200);
 

@@ -266,9 +266,12 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
 }
 
 impl From<Forbidden> for Problem {
-    fn from(Forbidden(permission): Forbidden) -> Self {
-        let detail = format!("the permission {} is needed", permission.name());
-        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    fn from(forbidden: Forbidden) -> Self {
+        if forbidden.is_until_second_factor() {
+            let detail = "this takes a session that began with a second factor";
+            return Self::new(StatusCode::FORBIDDEN, "second_factor_required", detail);
+        }
+        Self::new(StatusCode::FORBIDDEN, "forbidden", forbidden.to_string())
     }
 }
 

@@ -251,20 +251,6 @@ impl Tenants {
         Ok(())
     }
 
-    /// Sets whether the tenant of `tx` may be used, whatever it was before: for restoring and for tests. Otherwise there is
-    /// [`transition_in`](Self::transition_in).
-    ///
-    /// # Errors
-    /// [`DbError`] when the database fails.
-    pub async fn set_status_in(&self, tx: &mut TenantTx, status: TenantStatus) -> Result<(), DbError> {
-        sqlx::query("update platform_core.tenant set status = $2 where id = $1")
-            .bind(tx.tenant())
-            .bind(status.as_str())
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
-
     /// The tenant with this slug.
     ///
     /// # Errors

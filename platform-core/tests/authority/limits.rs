@@ -105,7 +105,7 @@ proptest! {
             let may = |which| world.allows(which, Some(on), second) && told.leaves(which, Some(on));
             let expected = match (may(0), may(1)) {
                 (false, _) => Err(Denied::Hidden),
-                (true, false) => Err(Denied::Forbidden(Forbidden(act))),
+                (true, false) => Err(Denied::Forbidden(Forbidden::new(act))),
                 (true, true) => Ok(()),
             };
             let decided = ctx.authorize_visible(needs, &resource(on), (), at(second));

@@ -5,6 +5,8 @@ use platform_core::http::{Json, Page, PageQuery, Problem, Query, openapi};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::ComponentsBuilder;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -46,6 +48,38 @@ fn the_document_names_the_service_and_how_to_sign_in() {
     assert_eq!(
         document["components"]["securitySchemes"]["bearer"]["scheme"],
         "bearer"
+    );
+}
+
+#[test]
+fn a_scheme_that_the_routes_declare_is_an_alternative_wherever_a_credential_is_needed() {
+    let (_, mut parcels) = OpenApiRouter::<()>::new()
+        .routes(routes!(list, clear))
+        .split_for_parts();
+    let cookie = ApiKey::Cookie(ApiKeyValue::new("parcels"));
+    let declared = ComponentsBuilder::from(parcels.components.take().unwrap_or_default());
+    parcels.components = Some(
+        declared
+            .security_scheme("cookie", SecurityScheme::ApiKey(cookie))
+            .build(),
+    );
+
+    let document = serde_json::to_value(openapi::document("Parcels", "1.2.3", &parcels)).unwrap();
+
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(
+        schemes["cookie"],
+        json!({ "type": "apiKey", "in": "cookie", "name": "parcels" })
+    );
+    let parcels = &document["paths"]["/parcels"];
+    assert_eq!(
+        parcels["get"]["security"],
+        json!([{ "bearer": [] }, { "cookie": [] }])
+    );
+    assert_eq!(
+        parcels["delete"].get("security"),
+        None,
+        "who needs none needs none"
     );
 }
 

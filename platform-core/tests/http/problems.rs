@@ -77,11 +77,19 @@ fn a_missing_credential_is_challenged() {
 
 #[test]
 fn a_missing_permission_is_forbidden_by_its_name() {
-    let problem = Problem::from(Forbidden(Permission::new("orders:place")));
+    let problem = Problem::from(Forbidden::new(Permission::new("orders:place")));
 
     assert_eq!(problem.status(), StatusCode::FORBIDDEN);
     assert_eq!(problem.code(), "forbidden");
     assert_eq!(problem.detail(), "the permission orders:place is needed");
+}
+
+#[test]
+fn a_missing_second_factor_has_a_code_of_its_own() {
+    let problem = Problem::from(Forbidden::until_second_factor(Permission::new("orders:place")));
+
+    assert_eq!(problem.status(), StatusCode::FORBIDDEN);
+    assert_eq!(problem.code(), "second_factor_required");
 }
 
 #[cfg(feature = "pg")]
@@ -185,8 +193,8 @@ fn what_may_not_be_seen_is_answered_like_what_there_is_not() {
     const OPEN: Permission = Permission::new("parcels:open");
 
     let hidden = Problem::from(Denied::Hidden);
-    let forbidden = Problem::from(Denied::Forbidden(Forbidden(OPEN)));
+    let forbidden = Problem::from(Denied::Forbidden(Forbidden::new(OPEN)));
 
     assert_eq!(hidden, Problem::not_found());
-    assert_eq!(forbidden, Problem::from(Forbidden(OPEN)));
+    assert_eq!(forbidden, Problem::from(Forbidden::new(OPEN)));
 }

@@ -159,16 +159,10 @@ async fn a_status_is_kept() {
     let tenants = Tenants::new(&test.db());
     let created = create(&test, &new(&fresh_slug(), None)).await.unwrap();
 
-    for status in [
-        TenantStatus::Suspended,
-        TenantStatus::Active,
-        TenantStatus::Closed,
-    ] {
-        let mut tx = test.db().begin(&context(created.id)).await.unwrap();
-        tenants.set_status_in(&mut tx, status).await.unwrap();
-        tx.commit().await.unwrap();
+    for verb in [TenantVerb::Suspend, TenantVerb::Resume, TenantVerb::Close] {
+        transition(&test, created.id, verb, None).await.unwrap();
         let found = tenants.by_id(created.id).await.unwrap().unwrap();
-        assert_eq!(found.status, status);
+        assert_eq!(found.status, verb.status());
     }
 }
 

@@ -4,14 +4,19 @@
 //! |---|---|---|
 //! | `GET /quotes`, `/quotes/{symbol}`, `/quotes/batch?symbols=` | anybody | the current quotes |
 //! | `GET /quotes/stocks` | anybody | what is traded |
+//! | `GET /bars/{symbol}?timeframe=&start=&end=` | anybody | what a symbol cost over time |
+//! | `GET /clock`, `/calendar?start=&end=` | anybody | whether the market is open; its sessions |
 //! | `GET /ws` | anybody | a WebSocket with the quotes as they come |
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/{id}/events`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
+//! | `GET /orders/{id}/proof` | who may trade | what the audit trail says of its own order, with proofs |
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
 //! | `GET`, `POST /watchlists`, `DELETE /watchlists/{id}`, `POST /watchlists/{id}/items`, `DELETE /watchlists/{id}/items/{symbol}` | who may trade | its own watchlists |
 //! | `GET`, `POST /alerts`, `DELETE /alerts/{id}` | who may trade | its own alerts |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
+//! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/admin/v1` | who runs the market | how it stands |
+//! | `POST /trading/symbols/{symbol}/halt`, `…/resume`, below `/admin/v1` | who runs the market | how it stands |
 //! | `POST /trading/accounts/{id}/suspend`, `…/resume`, `…/close`, below `/admin/v1` | who may manage the account | the account |
 //! | `POST /trading/accounts/{id}/adjustments`, `GET /trading/adjustments`, `POST /trading/adjustments/{id}/approve`, `…/refuse`, below `/admin/v1` | who may adjust cash | the adjustment |
 //! | `GET /account`, `/account/activities`, `/account/statements?date=`, `/orders/export`, `/portfolio`, `/portfolio/history`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
@@ -21,10 +26,14 @@ mod account_admin;
 mod activities;
 mod adjustments;
 mod alerts;
+mod bars;
+mod clock;
 mod export;
+mod market_admin;
 mod module;
 mod orders;
 mod problem;
+mod proof;
 mod quotes;
 mod stream;
 mod watchlists;
@@ -45,11 +54,15 @@ impl Trading {
             .routes(routes!(quotes::batch))
             .routes(routes!(quotes::instruments))
             .routes(routes!(quotes::one))
+            .routes(routes!(bars::list))
+            .routes(routes!(clock::clock))
+            .routes(routes!(clock::calendar))
             .routes(routes!(orders::place, orders::list))
             .routes(routes!(orders::one, orders::cancel))
             .routes(routes!(orders::executions))
             .routes(routes!(orders::events))
             .routes(routes!(orders::by_client_id))
+            .routes(routes!(proof::proof))
             .routes(routes!(account::account))
             .routes(routes!(account::portfolio))
             .routes(routes!(account::positions))
@@ -73,6 +86,10 @@ impl Trading {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(account::list))
+            .routes(routes!(market_admin::state, market_admin::set))
+            .routes(routes!(market_admin::gap))
+            .routes(routes!(market_admin::halt))
+            .routes(routes!(market_admin::resume))
             .routes(routes!(account_admin::suspend))
             .routes(routes!(account_admin::resume))
             .routes(routes!(account_admin::close))

@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 use super::StreamConfig;
 use super::stream::{self, Streams};
 use crate::{
-    ADJUST, AlertWorker, ClosingWorker, HousekeepingWorker, MANAGE, MIGRATIONS, MarketFeed, MarketMetrics,
-    MarketWorker, MatchingWorker, TRADE, Trading, VIEW,
+    ADJUST, AlertWorker, BarWorker, ClosingWorker, HousekeepingWorker, MANAGE, MARKET, MIGRATIONS,
+    MarketFeed, MarketMetrics, MarketStateWorker, MarketWorker, MatchingWorker, TRADE, Trading, VIEW,
 };
 
 /// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that
@@ -55,15 +55,17 @@ impl TradingModule {
         self
     }
 
-    fn workers(&self, cx: &BuildCx<'_>) -> Result<Vec<Worker>, ModuleError> {
+    fn workers(&self) -> Result<Vec<Worker>, ModuleError> {
         let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
         let feed =
             feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
-        let market =
-            MarketWorker::new(feed, self.trading.board().clone(), cx.sources().clone()).every(self.tick);
+        let market = self.trading.market_worker(feed).every(self.tick);
         let market = std::sync::Arc::new(tokio::sync::Mutex::new(market));
         let matching = MatchingWorker::new(&self.trading);
         let housekeeping = HousekeepingWorker::new(&self.trading);
+        let state = MarketStateWorker::new(&self.trading);
+        // Kept over a failure, with what may have been stored.
+        let bars = std::sync::Arc::new(tokio::sync::Mutex::new(BarWorker::new(&self.trading)));
         let closing = ClosingWorker::new(&self.trading);
         let closing = std::sync::Arc::new(tokio::sync::Mutex::new(closing));
         let alerts = AlertWorker::new(&self.trading);
@@ -74,6 +76,14 @@ impl TradingModule {
                     market.lock().await.run(stop).await;
                     Ok(())
                 }
+            }),
+            Worker::new("trading.bars", move |stop| {
+                let bars = std::sync::Arc::clone(&bars);
+                async move { Ok(bars.lock().await.run(stop).await?) }
+            }),
+            Worker::new("trading.market_state", move |stop| {
+                let state = state.clone();
+                async move { Ok(state.run(stop).await?) }
             }),
             Worker::new("trading.matching", move |stop| {
                 let matching = matching.clone();
@@ -122,6 +132,10 @@ impl Module for TradingModule {
                 VIEW,
                 "See accounts of others and what is in them",
             ))
+            .permission(PermissionInfo::platform_only(
+                MARKET,
+                "Halt and resume symbols, and control the simulated market",
+            ))
             .permission(PermissionInfo::assignable(
                 MANAGE,
                 "Suspend, resume and close accounts of others",
@@ -142,6 +156,12 @@ impl Module for TradingModule {
         self.trading.metrics().register(metrics);
         let market = MarketMetrics::new(self.trading.board(), cx.sources().clone());
         metrics.register("quote_updates", "Quotes published", market.quote_updates);
+        metrics.register(
+            "quote_gaps",
+            "Times that all quotes had grown stale",
+            market.quote_gaps,
+        );
+        metrics.register("bars_lost", "Bars that were never stored", market.bars_lost);
         metrics.register("quote_age_seconds", "Age of the newest quote", market.quote_age);
         let open: Gauge = Gauge::default();
         metrics.register("websocket_connections", "Open streams of quotes", open.clone());
@@ -160,7 +180,7 @@ impl Module for TradingModule {
         });
         Ok(Parts {
             routes: Some(self.routes(streams)),
-            workers: self.workers(cx)?,
+            workers: self.workers()?,
             health: vec![fresh],
             ..Parts::default()
         })

@@ -21,7 +21,7 @@ impl From<TradingError> for Problem {
             ),
             TradingError::Db(error) => error.into(),
             TradingError::Audit(error) => error.into(),
-            TradingError::Inconsistent(_) => {
+            TradingError::Inconsistent(_) | TradingError::Unproven(_) => {
                 tracing::error!(
                     error = error_chain(&error),
                     "an operation of the brokerage failed"

@@ -159,7 +159,7 @@ pub(super) fn judged(trading: &Trading, quote: &PublishedQuote) -> QuoteBody {
     }
 }
 
-fn unknown_symbol() -> Problem {
+pub(super) fn unknown_symbol() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "unknown_symbol",

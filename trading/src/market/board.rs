@@ -1,6 +1,7 @@
 //! The current quote of every symbol.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use platform_core::Timestamp;
@@ -10,7 +11,8 @@ use tokio::sync::watch;
 use super::liquidity::{Liquidity, Offers};
 use super::snapshot::{Snapshot, Universe};
 use super::{
-    Instrument, NotTaken, PublishedQuote, Quote, QuoteStream, QuoteUpdate, Reservation, TakeRequest,
+    BarRecorder, Calendar, Instrument, NotTaken, PublishedQuote, Quote, QuoteStream, QuoteUpdate,
+    Reservation, TakeRequest,
 };
 use crate::Symbol;
 
@@ -53,18 +55,30 @@ impl Default for BoardConfig {
 /// ```
 #[derive(Debug, Clone)]
 pub struct QuoteBoard {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
+    calendar: Calendar,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     config: BoardConfig,
-    universe: Arc<Universe>,
+    pub(super) universe: Arc<Universe>,
     offers: Arc<Offers>,
     /// Held by a publisher while it numbers a batch, so that numbers appear in order.
-    publishing: Mutex<()>,
+    publishing: Mutex<Publishing>,
     current: watch::Sender<Arc<Snapshot>>,
     updates: Counter,
+    gaps: Counter,
+    pub(super) bars: Mutex<BarRecorder>,
+}
+
+/// What decides about the next batch.
+#[derive(Debug, Default)]
+pub(super) struct Publishing {
+    /// The slots in which trading is halted.
+    pub(super) halted: BTreeSet<usize>,
+    /// When the last batch was published.
+    last_at: Option<Timestamp>,
 }
 
 impl QuoteBoard {
@@ -73,15 +87,33 @@ impl QuoteBoard {
         let universe = Arc::new(Universe::new(instruments));
         let count = universe.instruments.len();
         Self {
+            calendar: Calendar::AlwaysOpen,
             inner: Arc::new(Inner {
                 offers: Arc::new(Offers::new(count, config.liquidity)),
                 config,
                 universe,
-                publishing: Mutex::new(()),
+                publishing: Mutex::default(),
                 current: watch::Sender::new(Arc::new(Snapshot::empty(count))),
                 updates: Counter::default(),
+                gaps: Counter::default(),
+                bars: Mutex::new(BarRecorder::new(count)),
             }),
         }
+    }
+
+    /// The same board for whoever trades in the sessions of `calendar`: outside of them nothing is taken. Other handles of the board
+    /// keep theirs.
+    #[must_use]
+    pub fn in_sessions_of(&self, calendar: Calendar) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            calendar,
+        }
+    }
+
+    /// When there is trading: all the time, unless this handle was told otherwise.
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
     }
 
     /// Every instrument, in the order of the symbols.
@@ -96,28 +128,67 @@ impl QuoteBoard {
     }
 
     /// Numbers the updates in their order, makes them current, offers their sizes anew and wakes the streams. Tells how many were
-    /// published: an update for a symbol that is not on the board is left out.
+    /// published: an update for a symbol that is not on the board, or in which trading is halted, is left out.
     ///
     /// A number is at least the microseconds of `at` since 1970, so numbers also grow from one run of a service to the next.
     pub fn publish(&self, at: Timestamp, updates: Vec<QuoteUpdate>) -> usize {
-        let _publishing = self
-            .inner
-            .publishing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let previous = self.snapshot();
-        let mut next = Snapshot::after(&previous);
-        let clock_us = u64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(0);
+        let mut publishing = self.publishing();
+        let mut next = Snapshot::after(&self.snapshot());
         for update in updates {
             let Some(slot) = self.inner.universe.slot(update.symbol) else {
                 tracing::debug!(symbol = %update.symbol, "left out a quote of a symbol that is not on the board");
                 continue;
             };
-            next.seq = clock_us.max(next.seq + 1);
-            let quote = Arc::new(PublishedQuote::new(update.published(next.seq, at)));
-            self.inner.offers.offer(slot, &quote);
-            next.set(slot, quote);
+            let mut quote = update.published(at);
+            quote.halted = publishing.halted.contains(&slot);
+            // After a restart there is a price to show, though not to trade on.
+            if quote.halted && next.quotes.get(slot).is_some_and(Option::is_some) {
+                continue;
+            }
+            self.number(&mut quote, &mut next);
+            self.put(slot, quote, &mut next);
         }
+        self.note(&mut publishing, &next, at);
+        self.make_current(next)
+    }
+
+    /// Records a batch in the bars, and whether there was a gap before it.
+    pub(super) fn note(&self, publishing: &mut Publishing, next: &Snapshot, at: Timestamp) {
+        if next.published == 0 {
+            return;
+        }
+        let silent = publishing.last_at.replace(at).filter(|last| {
+            let session = |at| self.calendar.session_at(at);
+            at - *last > self.inner.config.stale_after && session(*last) == session(at)
+        });
+        if silent.is_some() {
+            self.inner.gaps.inc();
+        }
+        let mut recorder = self.recorder();
+        let quotes = next.quotes.iter().enumerate();
+        for (slot, quote) in quotes.filter_map(|(slot, quote)| Some((slot, quote.as_ref()?))) {
+            if quote.seq > next.previous_seq && !quote.halted {
+                recorder.record(slot, quote);
+            }
+        }
+    }
+
+    /// Gives a quote the next number.
+    pub(super) fn number(&self, quote: &mut Quote, next: &mut Snapshot) {
+        let clock_us = u64::try_from(quote.at.unix_timestamp_nanos() / 1_000).unwrap_or(0);
+        quote.seq = clock_us.max(next.seq + 1);
+    }
+
+    /// Adds a numbered quote to a batch and offers its sizes.
+    pub(super) fn put(&self, slot: usize, quote: Quote, next: &mut Snapshot) {
+        next.seq = quote.seq;
+        let quote = Arc::new(PublishedQuote::new(quote));
+        self.inner.offers.offer(slot, &quote);
+        next.set(slot, quote);
+    }
+
+    /// Makes a batch current and tells how many quotes it has. The caller holds the publisher's lock.
+    pub(super) fn make_current(&self, next: Snapshot) -> usize {
         let published = next.published;
         if published > 0 {
             self.inner
@@ -126,6 +197,13 @@ impl QuoteBoard {
             self.inner.current.send_replace(Arc::new(next));
         }
         published
+    }
+
+    pub(super) fn publishing(&self) -> MutexGuard<'_, Publishing> {
+        self.inner
+            .publishing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The current quote of a symbol, however old. `None` when the symbol is unknown or has no quote yet.
@@ -160,6 +238,9 @@ impl QuoteBoard {
             .universe
             .slot(request.symbol)
             .ok_or(NotTaken::UnknownSymbol)?;
+        if self.calendar.session_at(request.now).is_none() {
+            return Err(NotTaken::Closed);
+        }
         Offers::take(&self.inner.offers, slot, request, |quote| {
             self.is_stale(quote, request.now)
         })
@@ -177,11 +258,15 @@ impl QuoteBoard {
         stream
     }
 
+    pub(super) fn gaps(&self) -> Counter {
+        self.inner.gaps.clone()
+    }
+
     pub(super) fn updates(&self) -> Counter {
         self.inner.updates.clone()
     }
 
-    fn snapshot(&self) -> Arc<Snapshot> {
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.inner.current.borrow())
     }
 }

@@ -1,12 +1,15 @@
 //! Recorded and simulated prices as one market.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use platform_core::Timestamp;
 
 use super::replay::Replay;
 use super::simulator::Simulator;
-use super::{Instrument, QuoteUpdate, ReplayConfig, ReplayData, SimulatorConfig};
+use super::{
+    Instrument, MarketSpeed, PublishedQuote, QuoteUpdate, ReplayConfig, ReplayData, SimulatorConfig,
+};
 
 /// The longest pause that is caught up with. After a longer one (a suspended machine) the market goes on where it stood.
 const CATCH_UP_MAX: Duration = Duration::from_secs(60);
@@ -29,6 +32,9 @@ pub struct MarketFeed {
     replay: Option<Replay>,
     simulator: Simulator,
     moved_at: Option<Timestamp>,
+    speed: MarketSpeed,
+    /// The number of the change that the simulator's seed is from.
+    seeded_by: Option<u64>,
 }
 
 impl MarketFeed {
@@ -38,6 +44,8 @@ impl MarketFeed {
             replay: None,
             simulator: Simulator::new(&simulator, &[]),
             moved_at: None,
+            speed: MarketSpeed::REAL_TIME,
+            seeded_by: None,
         }
     }
 
@@ -48,6 +56,8 @@ impl MarketFeed {
             replay: Some(Replay::new(data, &replay)),
             simulator,
             moved_at: None,
+            speed: MarketSpeed::REAL_TIME,
+            seeded_by: None,
         }
     }
 
@@ -57,6 +67,35 @@ impl MarketFeed {
         instruments.extend(self.simulator.instruments());
         instruments.sort_by_key(|instrument| instrument.symbol);
         instruments
+    }
+
+    /// Lets the time until `now` pass without a move.
+    pub fn rest(&mut self, now: Timestamp) {
+        if self.moved_at.is_some() {
+            self.moved_at = Some(now);
+        }
+    }
+
+    /// From now on the market's time runs at this speed.
+    pub fn set_speed(&mut self, speed: MarketSpeed) {
+        self.speed = speed;
+    }
+
+    /// Starts the simulator anew with a seed, once for each change that orders it: its number, and the seed.
+    pub(crate) fn reseed(&mut self, change: Option<(u64, u64)>) {
+        if let Some((number, seed)) = change
+            && self.seeded_by != Some(number)
+        {
+            self.seeded_by = Some(number);
+            self.simulator.reseed(seed);
+        }
+    }
+
+    /// Goes on from the prices of these quotes, as far as they are simulated: a recording is where it is.
+    pub(crate) fn go_on_from(&mut self, quotes: &[Arc<PublishedQuote>]) {
+        for quote in quotes {
+            self.simulator.go_on_from(quote.symbol, quote.bid);
+        }
     }
 
     /// Moves the market to `now` and tells the newest quote of every symbol that has one, at most one for each symbol.
@@ -69,6 +108,7 @@ impl MarketFeed {
             .and_then(|moved_at| Duration::try_from(now - moved_at).ok())
             .unwrap_or_default()
             .min(CATCH_UP_MAX);
+        let elapsed = self.speed.of(elapsed);
         self.moved_at = Some(now);
         let mut updates = self.simulator.advance(elapsed, now);
         if let Some(replay) = &mut self.replay {

@@ -46,12 +46,25 @@ pub enum NotTaken {
     /// There is no quote yet, or it is too old to trade on.
     #[error("there is no fresh quote")]
     Stale,
+    /// The market is closed.
+    #[error("the market is closed")]
+    Closed,
+    /// Trading in the symbol is halted.
+    #[error("trading in the symbol is halted")]
+    Halted,
     /// The quote is not newer than the request demands. The next one may be.
     #[error("there is no newer quote yet")]
     NotNewer,
     /// The quote's price is worse than the limit.
     #[error("the price is outside the limit")]
     OutsideLimit,
+}
+
+impl NotTaken {
+    /// Whether nothing can be traded in the symbol now, at whatever price and with whatever order. One that can wait does.
+    pub const fn is_unusable(self) -> bool {
+        matches!(self, Self::Stale | Self::Closed | Self::Halted)
+    }
 }
 
 /// The quote to trade on, and the shares of it that are set aside for one taker until it commits.
@@ -152,6 +165,9 @@ impl Offers {
     ) -> Result<Reservation, NotTaken> {
         let mut place = this.lock(slot).ok_or(NotTaken::UnknownSymbol)?;
         let offer = place.as_mut().ok_or(NotTaken::Stale)?;
+        if offer.quote.halted {
+            return Err(NotTaken::Halted);
+        }
         if is_stale(&offer.quote) {
             return Err(NotTaken::Stale);
         }

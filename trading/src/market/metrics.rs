@@ -28,6 +28,10 @@ use super::QuoteBoard;
 pub struct MarketMetrics {
     /// Quotes published. Register it as `quote_updates`: the exposition adds `_total`.
     pub quote_updates: Counter,
+    /// Times that no quote came for so long that all had grown stale, in the middle of a session. Register it as `quote_gaps`.
+    pub quote_gaps: Counter,
+    /// Bars of a minute that could not be stored for so long that there was no room for them. Register it as `bars_lost`.
+    pub bars_lost: Counter,
     /// The age of the newest quote. Register it as `quote_age_seconds`.
     pub quote_age: QuoteAge,
 }
@@ -37,6 +41,8 @@ impl MarketMetrics {
     pub fn new(board: &QuoteBoard, sources: Sources) -> Self {
         Self {
             quote_updates: board.updates(),
+            quote_gaps: board.gaps(),
+            bars_lost: board.recorder().lost(),
             quote_age: QuoteAge {
                 board: board.clone(),
                 sources,

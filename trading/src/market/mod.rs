@@ -24,13 +24,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bars;
 mod board;
 mod calendar;
+mod control;
 mod feed;
+mod halts;
 mod instrument;
 mod liquidity;
 mod metrics;
 mod quote;
+mod remote;
 mod replay;
 mod simulator;
 mod snapshot;
@@ -38,13 +42,18 @@ mod stream;
 mod units;
 mod worker;
 
+pub(crate) use bars::{BarRecorder, Finished};
+pub use bars::{MarketBar, Timeframe, UnknownTimeframe, Volume};
 pub use board::{BoardConfig, QuoteBoard};
-pub use calendar::{Calendar, Session};
+pub use calendar::{Calendar, MarketClock, Session, TradingDay};
+pub use control::{InvalidMarketSpeed, MarketSpeed};
+pub(crate) use control::{MarketControl, MarketSettings};
 pub use feed::MarketFeed;
 pub use instrument::Instrument;
 pub use liquidity::{Liquidity, NotTaken, Reservation, TakeRequest};
 pub use metrics::{MarketMetrics, QuoteAge};
 pub use quote::{PublishedQuote, Quote, QuoteSource, QuoteUpdate};
+pub use remote::{Followed, FromTheFuture, QuoteFrame, RemoteFeed};
 pub use replay::{
     Alignment, Bar, DayPath, MalformedRow, ReplayConfig, ReplayData, ReplayError, ReplaySpeed,
     SESSION_SECONDS, SpeedOutOfRange,

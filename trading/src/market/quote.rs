@@ -50,6 +50,9 @@ pub struct Quote {
     pub source_at: Timestamp,
     /// What made the quote.
     pub source: QuoteSource,
+    /// Whether trading in the symbol was halted with it. Such a quote is not traded on.
+    #[serde(default)]
+    pub halted: bool,
 }
 
 impl From<&Quote> for QuoteView {
@@ -87,9 +90,10 @@ pub struct QuoteUpdate {
 }
 
 impl QuoteUpdate {
-    pub(crate) fn published(self, seq: u64, at: Timestamp) -> Quote {
+    /// Without a number yet.
+    pub(crate) fn published(self, at: Timestamp) -> Quote {
         Quote {
-            seq,
+            seq: 0,
             symbol: self.symbol,
             bid: self.bid,
             bid_size: self.bid_size,
@@ -99,6 +103,7 @@ impl QuoteUpdate {
             at,
             source_at: self.source_at,
             source: self.source,
+            halted: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::instrument::TICK_E4;
 use super::{Instrument, QuoteSource, QuoteUpdate, units};
-use crate::Symbol;
+use crate::{Price, Symbol};
 
 /// How the simulated market runs.
 #[derive(Debug, Clone)]
@@ -81,6 +81,20 @@ impl Simulator {
             step_us: config.step.as_micros().max(1_000),
             carried_us: 0,
             started: false,
+        }
+    }
+
+    /// Starts every walk anew from its base.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        for walk in &mut self.walks {
+            *walk = Walk::new(seed, walk.symbol.as_str(), walk.base_e8 / 10_000, walk.label);
+        }
+    }
+
+    /// Puts a walk where another instance's stood.
+    pub(crate) fn go_on_from(&mut self, symbol: Symbol, bid: Price) {
+        if let Some(walk) = self.walks.iter_mut().find(|walk| walk.symbol == symbol) {
+            walk.price_e8 = (bid.e4() * 10_000).clamp(walk.base_e8 / 2, walk.base_e8 * 2);
         }
     }
 

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use platform_core::Sources;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::control::MarketControl;
 use super::{MarketFeed, QuoteBoard};
 
 /// Moves a feed along with the clock and publishes what it says.
@@ -15,6 +17,10 @@ pub struct MarketWorker {
     board: QuoteBoard,
     sources: Sources,
     every: Duration,
+    control: MarketControl,
+    /// Whether this instance leads; one that is alone always does.
+    leading: Option<watch::Receiver<bool>>,
+    led: bool,
 }
 
 impl MarketWorker {
@@ -25,13 +31,31 @@ impl MarketWorker {
             board,
             sources,
             every: Duration::from_millis(250),
+            control: MarketControl::free(),
+            leading: None,
+            led: false,
         }
+    }
+
+    /// Obeys what operators set.
+    #[must_use]
+    pub(crate) fn controlled_by(mut self, control: MarketControl) -> Self {
+        self.control = control;
+        self
     }
 
     /// Publishes at this interval instead; at least every 10 ms and at most every second.
     #[must_use]
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = interval.clamp(Duration::from_millis(10), Duration::from_secs(1));
+        self
+    }
+
+    /// Publishes only while this instance leads those that share a market; the others follow it with a [`RemoteFeed`](super::RemoteFeed).
+    /// An instance that begins to lead goes on from the prices that its board shows.
+    #[must_use]
+    pub fn while_leading(mut self, leading: watch::Receiver<bool>) -> Self {
+        self.leading = Some(leading);
         self
     }
 
@@ -47,9 +71,31 @@ impl MarketWorker {
         }
     }
 
-    /// One round, for a caller that paces the market itself.
+    /// One round, for a caller that paces the market itself. Tells how many quotes it published.
+    ///
+    /// While the market is closed or paused, or another instance leads, the feed rests and there are no quotes.
     pub fn publish(&mut self) -> usize {
         let now = self.sources.now();
-        self.board.publish(now, self.feed.advance(now))
+        let settings = self.control.settings().filter(|settings| !settings.paused);
+        let (Some(settings), Some(_)) = (settings, self.board.calendar().session_at(now)) else {
+            self.feed.rest(now);
+            return 0;
+        };
+        self.feed.set_speed(settings.speed);
+        self.feed.reseed(settings.seed);
+        let leads = self.leading.as_ref().is_none_or(|leading| *leading.borrow());
+        let led = std::mem::replace(&mut self.led, leads);
+        if !leads {
+            self.feed.rest(now);
+            return 0;
+        }
+        if !led {
+            self.feed.go_on_from(&self.board.all());
+        }
+        let updates = self.feed.advance(now);
+        if settings.gap_until.is_some_and(|until| now < until) {
+            return 0;
+        }
+        self.board.publish(now, updates)
     }
 }

@@ -1,5 +1,6 @@
 //! What an embedder decides about the brokerage.
 
+use platform_core::TenantId;
 use std::time::Duration;
 
 use crate::{Calendar, Cents, Rules};
@@ -22,6 +23,11 @@ pub struct TradingConfig {
     pub idempotency_days: u32,
     /// Open orders that the matcher keeps in memory: 1,000,000. Orders beyond wait for a place.
     pub open_orders_max: usize,
+    /// The tenant whose operators run the market that the customers of all tenants share, with [`MARKET`](crate::MARKET). `None`: nobody
+    /// does. With one the market rests until a [`MarketStateWorker`](crate::MarketStateWorker) has read how it stands.
+    pub market_tenant: Option<TenantId>,
+    /// Whether they may let it fall silent, for tests: no.
+    pub market_gaps: bool,
     /// Alerts that the worker keeps in memory: 1,000,000. Alerts beyond wait for a place.
     pub alerts_max: usize,
 }
@@ -36,6 +42,8 @@ impl Default for TradingConfig {
             approval_within: Duration::from_secs(86_400),
             idempotency_days: 7,
             open_orders_max: 1_000_000,
+            market_tenant: None,
+            market_gaps: false,
             alerts_max: 1_000_000,
         }
     }

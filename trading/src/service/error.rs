@@ -23,6 +23,9 @@ pub enum TradingError {
     /// The change could not be audited, so it was not made.
     #[error("the change could not be audited")]
     Audit(#[from] AuditError),
+    /// The stored tree of the audit trail was altered: nothing can be proven from it. Tell the operator, who verifies the trail.
+    #[error("the audit trail cannot prove it")]
+    Unproven(#[source] platform_audit::ProveError),
     /// Stored rows contradict the rules; a defect, or somebody changed the database by hand.
     #[error("the stored rows contradict the rules")]
     Inconsistent(#[source] Invalid),

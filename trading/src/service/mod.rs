@@ -7,6 +7,7 @@ mod adjustments;
 mod alert_index;
 mod alert_worker;
 mod alerts;
+mod bars;
 mod cancel;
 mod closing_worker;
 mod config;
@@ -14,9 +15,12 @@ mod error;
 mod export;
 mod fill;
 mod history;
+mod market_admin;
+mod market_state;
 mod outcome;
 mod place;
 mod portfolio;
+mod proof;
 mod queries;
 mod reconcile;
 mod snapshots;
@@ -26,16 +30,16 @@ mod trail;
 mod view;
 mod watchlists;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Permission, Sources, Timestamp};
 
-use tokio::sync::broadcast;
-
+use crate::market::MarketControl;
 use crate::matching::OpenOrders;
 use crate::{QuoteBoard, TradingMetrics};
+use tokio::sync::broadcast;
 
 pub use account_admin::{AccountAdminError, AdminReason, InvalidAdminReason, Suspended};
 pub use accounts::{AccountStatus, AccountView};
@@ -49,14 +53,18 @@ pub use alerts::{
     ALERTS_MAX, Alert, AlertDirection, AlertError, AlertFilter, AlertId, FIRED_ALERTS_WAITING_MAX,
     FiredAlert, NewAlert,
 };
+pub use bars::{BarQuery, BarWorker};
 pub use closing_worker::ClosingWorker;
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
 pub use export::{OrderExport, OrderExportFormat};
 pub(crate) use fill::Tried;
 pub use history::{ClosingView, DayResult, HistoryPeriod, SymbolResult};
+pub use market_admin::{MARKET, MarketChange, MarketError};
+pub use market_state::{HaltedSymbol, MarketState, MarketStateWorker};
 pub use outcome::{ExecutionView, OrderEventView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
+pub use proof::OrderProof;
 pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
 pub(crate) use snapshots::ClosingPrice;
@@ -103,19 +111,28 @@ pub(crate) struct Inner {
     pub(crate) alerts: AlertIndex,
     pub(crate) fired_alerts: broadcast::Sender<FiredAlert>,
     pub(crate) metrics: TradingMetrics,
+    /// How the market runs, for the worker that moves it.
+    pub(crate) market: MarketControl,
+    /// The number of the newest thing an operator did to the market that is done here.
+    followed: Mutex<i64>,
 }
 
 impl Trading {
-    /// A brokerage that trades on the quotes of `board`.
+    /// A brokerage that trades on the quotes of `board`, in the sessions of its own calendar.
     pub fn new(db: &Db, audit: &AuditLog, board: &QuoteBoard, config: TradingConfig) -> Self {
         let open_orders = OpenOrders::new(config.open_orders_max);
         let inner = Inner {
             db: db.clone(),
             tenants: Tenants::new(db),
             audit: audit.clone(),
-            board: board.clone(),
+            board: board.in_sessions_of(config.calendar),
             metrics: TradingMetrics::new(&open_orders),
             open_orders,
+            market: match config.market_tenant {
+                Some(_) => MarketControl::unread(),
+                None => MarketControl::free(),
+            },
+            followed: Mutex::default(),
             alerts: AlertIndex::new(config.alerts_max),
             fired_alerts: broadcast::Sender::new(FIRED_ALERTS_WAITING_MAX),
             config,

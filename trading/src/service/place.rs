@@ -204,7 +204,7 @@ impl Trading {
                 Ok((market, Some(reservation)))
             }
             (Err(NotTaken::UnknownSymbol), _) => Err(PlaceError::UnknownSymbol),
-            (Err(NotTaken::Stale), latest) => {
+            (Err(why), latest) if why.is_unusable() => {
                 let seq = latest.map_or(0, |quote| quote.seq);
                 Ok((Market::Unusable { seq }, None))
             }

@@ -5,9 +5,11 @@ mod accounts;
 mod activities;
 mod adjustments;
 mod alerts;
+mod bars;
 mod events;
 mod history;
 mod idempotency;
+mod market_state;
 mod orders;
 mod positions;
 mod snapshots;
@@ -28,9 +30,13 @@ pub(crate) use adjustments::{
 pub(crate) use alerts::{
     active_alerts, alerts_page, count_active_alerts, delete_alert, fire_alerts, insert_alert,
 };
+pub(crate) use bars::{StoredBars, bars, forget_minutes, store_minutes};
 pub(crate) use events::{append_events, events_of_order};
 pub(crate) use history::{Closing, ClosingPosition, Flow, closing_before, closings_page, flow, positions_at};
 pub(crate) use idempotency::{Remembered, forget_before, remember};
+pub(crate) use market_state::{
+    MarketEventRow, MarketSetting, add_market_events, market_events, market_events_after,
+};
 pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,
     orders_page,

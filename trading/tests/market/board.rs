@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use platform_core::{ManualClock, SeededRandom, Sources};
 use prometheus_client::registry::Registry;
-use trading::MarketMetrics;
+use time::macros::datetime;
+use trading::{Calendar, MarketMetrics};
 
 use crate::support::{NOW, board, price, symbol, update};
 
@@ -86,6 +87,7 @@ fn a_quote_is_json_with_money_as_strings() {
         "at": "2026-01-02T15:00:00Z",
         "source_at": "2026-01-02T15:00:00Z",
         "source": "simulator",
+        "halted": false,
     });
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&json).unwrap(),
@@ -93,6 +95,27 @@ fn a_quote_is_json_with_money_as_strings() {
     );
     let read: trading::Quote = serde_json::from_str(&json).unwrap();
     assert_eq!(read, **board.latest(symbol("A")).unwrap());
+}
+
+#[test]
+fn a_silence_in_the_middle_of_a_session_is_a_gap_and_a_night_is_none() {
+    let board = board().in_sessions_of(Calendar::Nyse);
+    let metrics = MarketMetrics::new(&board, Sources::system());
+    let close = datetime!(2026-01-02 21:00 UTC);
+    let open = datetime!(2026-01-05 14:30 UTC);
+
+    for at in [
+        NOW,
+        NOW + Duration::from_secs(5),
+        close - Duration::from_secs(1),
+        open,
+        open + Duration::from_secs(6),
+    ] {
+        board.publish(at, vec![update("A")]);
+    }
+
+    // The afternoon until the close, and six seconds after the opening.
+    assert_eq!(metrics.quote_gaps.get(), 2);
 }
 
 #[test]

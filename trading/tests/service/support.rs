@@ -92,6 +92,16 @@ impl World {
         self.process(self.db.clone(), self.board.clone(), config)
     }
 
+    /// Another process with a configuration and a board of its own.
+    pub(crate) fn instance(&self, config: TradingConfig) -> Self {
+        self.over(board(), config)
+    }
+
+    /// Another process over this board.
+    pub(crate) fn over(&self, board: QuoteBoard, config: TradingConfig) -> Self {
+        self.process(self.db.clone(), board, config)
+    }
+
     /// Another process with a board of its own, on which nothing is quoted yet.
     pub(crate) fn unquoted(&self) -> Self {
         self.process(self.db.clone(), board(), TradingConfig::default())
@@ -179,6 +189,13 @@ impl World {
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(self.tenant)
             .fetch_one(&mut read)
+            .await
+            .unwrap()
+    }
+
+    /// A connection past every policy.
+    pub(crate) async fn superuser(&self) -> sqlx::PgConnection {
+        sqlx::PgConnection::connect(&self.test.superuser_url())
             .await
             .unwrap()
     }

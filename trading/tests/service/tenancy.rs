@@ -171,7 +171,9 @@ async fn what_is_written_once_cannot_be_changed_by_the_application() {
 async fn the_self_check_finds_nothing_in_this_schema() {
     let world = World::own().await;
 
-    let allow = AllowList::core().with_all(platform_audit::AUDIT_TABLES);
+    let allow = AllowList::core()
+        .with_all(platform_audit::AUDIT_TABLES)
+        .with_all(trading::TRADING_TABLES);
     let report = world.db.self_check(&allow).await.unwrap();
 
     assert!(report.passes(), "{report}");

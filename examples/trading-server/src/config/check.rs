@@ -9,8 +9,8 @@ use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 use super::settings::{
-    Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis,
-    Replay, Settings, Shutdown,
+    Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics,
+    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown,
 };
 use super::{Inputs, MailWay, auditing, file, mail, platform, problem, sealing, url};
 use crate::cli::Command;
@@ -173,6 +173,10 @@ fn market(reader: &mut Reader) -> Market {
         ("displayed", Liquidity::Displayed),
         ("unlimited", Liquidity::Unlimited),
     ];
+    let calendar = [
+        ("always_open", MarketCalendar::AlwaysOpen),
+        ("nyse", MarketCalendar::Nyse),
+    ];
     Market {
         replay: replay(reader),
         replay_speed: reader.optional_number("market.replay_speed", 1..=1_000_000),
@@ -184,6 +188,10 @@ fn market(reader: &mut Reader) -> Market {
             .choice("market.liquidity", &liquidity)
             .unwrap_or(Liquidity::Displayed),
         collar_percent: reader.number("market.collar_percent", 0..=100),
+        calendar: reader
+            .choice("market.calendar", &calendar)
+            .unwrap_or(MarketCalendar::AlwaysOpen),
+        allow_gaps: reader.truth("market.allow_gaps"),
     }
 }
 

@@ -69,6 +69,22 @@ pub(super) static KEYS: &[Key] = &[
     key("auth.session_cache_ms", "PLATFORM_AUTH_SESSION_CACHE_MS").or("1000"),
     key("auth.cookie_origins", "PLATFORM_AUTH_COOKIE_ORIGINS").or(""),
     key("auth.api_key_days_max", "PLATFORM_AUTH_API_KEY_DAYS_MAX").or("365"),
+    key("auth.registrations_burst", "PLATFORM_AUTH_REGISTRATIONS_BURST").or("1000"),
+    key(
+        "auth.registrations_per_hour",
+        "PLATFORM_AUTH_REGISTRATIONS_PER_HOUR",
+    )
+    .or("3600"),
+    key(
+        "auth.address_registrations_burst",
+        "PLATFORM_AUTH_ADDRESS_REGISTRATIONS_BURST",
+    )
+    .or("100"),
+    key(
+        "auth.address_registrations_per_hour",
+        "PLATFORM_AUTH_ADDRESS_REGISTRATIONS_PER_HOUR",
+    )
+    .or("360"),
     key("platform.tenant", "PLATFORM_PLATFORM_TENANT"),
     key("platform.verify_hosts", "PLATFORM_PLATFORM_VERIFY_HOSTS").or("true"),
     key("passkeys.rp_id", "PLATFORM_PASSKEYS_RP_ID").or("localhost"),
@@ -118,6 +134,8 @@ pub(super) static KEYS: &[Key] = &[
     key("market.stale_after_ms", "PLATFORM_MARKET_STALE_AFTER_MS").or("5000"),
     key("market.liquidity", "PLATFORM_MARKET_LIQUIDITY").or("displayed"),
     key("market.collar_percent", "PLATFORM_MARKET_COLLAR_PERCENT").or("5"),
+    key("market.calendar", "PLATFORM_MARKET_CALENDAR").or("always_open"),
+    key("market.allow_gaps", "PLATFORM_MARKET_ALLOW_GAPS").or("false"),
     key(
         "accounts.four_eyes_above_usd",
         "PLATFORM_ACCOUNTS_FOUR_EYES_ABOVE_USD",

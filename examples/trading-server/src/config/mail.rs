@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use platform_auth::{BreachedPasswords, InvalidPasskeyConfig, PasskeyConfig, Sender};
+use platform_auth::{
+    BreachedPasswords, InvalidPasskeyConfig, PasskeyConfig, Sender, ThrottleConfig, ThrottleLimit,
+};
 use platform_core::http::Origin;
 use secrecy::SecretString;
 
@@ -27,6 +29,8 @@ pub struct Credentials {
     pub cookie_origins: Vec<Origin>,
     /// How many days after it is made an API key expires at the latest.
     pub api_key_days_max: u32,
+    /// How many may register: of each tenant, and from each source address.
+    pub registrations: ThrottleConfig,
     /// Where passkeys are good.
     pub passkeys: Option<PasskeyConfig>,
 }
@@ -85,6 +89,8 @@ enum Mode {
     Smtp,
 }
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 const SENDER_EXPECTED: &str = "a sender such as Acme <no-reply@example.com>";
 const RP_ID_EXPECTED: &str = "the name of a host such as example.com or localhost";
 const ORIGIN_EXPECTED: &str = "an origin such as https://app.example.com, or http://localhost:8080";
@@ -104,7 +110,34 @@ pub(super) fn credentials(reader: &mut Reader) -> Credentials {
             |text| text.parse().ok(),
         ),
         api_key_days_max: reader.number("auth.api_key_days_max", 1..=3_650),
+        registrations: ThrottleConfig {
+            account: limit(
+                reader,
+                ("auth.registrations_burst", "auth.registrations_per_hour"),
+            ),
+            address: limit(
+                reader,
+                (
+                    "auth.address_registrations_burst",
+                    "auth.address_registrations_per_hour",
+                ),
+            ),
+            ..ThrottleConfig::default()
+        },
         passkeys: passkeys(reader),
+    }
+}
+
+/// So many at once, and so many an hour in the long run.
+fn limit(reader: &mut Reader, (burst, per_hour): (&'static str, &'static str)) -> ThrottleLimit {
+    let (burst, per_hour) = (
+        reader.number(burst, 1..=10_000),
+        reader.number::<u32>(per_hour, 1..=3_600_000),
+    );
+    ThrottleLimit {
+        burst,
+        // What could not be read is reported, and nothing is served with it.
+        recovery: HOUR / per_hour.max(1),
     }
 }
 

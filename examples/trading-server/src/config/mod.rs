@@ -43,8 +43,8 @@ pub use platform::PlatformSettings;
 pub use problem::{Problem, Problems};
 pub use sealing::{ErasurePlace, Keys, Place, RootKey, Vault, VaultLogin};
 pub use settings::{
-    Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, Metrics, MetricsAccess, Otel, Redis,
-    Replay, Settings, Shutdown,
+    Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics,
+    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown,
 };
 
 /// What a configuration is made from. Nothing else is read but the files that these name.

@@ -166,6 +166,19 @@ pub struct Market {
     pub liquidity: Liquidity,
     /// How far above the ask a market order may buy, in percent.
     pub collar_percent: u32,
+    /// When the market is open.
+    pub calendar: MarketCalendar,
+    /// Whether operators may let the market fall silent, for tests.
+    pub allow_gaps: bool,
+}
+
+/// When the market is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarketCalendar {
+    /// All the time; its sessions are the days of UTC.
+    AlwaysOpen,
+    /// In the hours of the New York Stock Exchange.
+    Nyse,
 }
 
 /// The administration of accounts.

@@ -7,16 +7,20 @@ use serde_json::Value;
 use crate::support::{Answer, Api};
 
 /// The operations that anybody may call. A new one is a decision: this list may shrink, and grows only with a reason.
-pub(crate) const PUBLIC: [&str; 15] = [
+pub(crate) const PUBLIC: [&str; 18] = [
     // A token that came by mail is all there is to show.
     "accept_invitation",
     "batch_quotes",
     // Who has a passkey shows it instead of an address and a password.
     "begin_passkey_login",
     "confirm_passkey_login",
+    // When the market is open says nothing of anybody, and no more do the prices of the past.
+    "get_clock",
     "get_quote",
+    "list_bars",
     "list_quotes",
     "list_stocks",
+    "list_trading_days",
     "login",
     "login_second_factor",
     "register",

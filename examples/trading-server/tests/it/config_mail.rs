@@ -122,6 +122,22 @@ fn what_makes_no_sense_together_is_named() {
             "auth.api_key_days_max",
         ),
         (
+            vec![("PLATFORM_AUTH_REGISTRATIONS_BURST", "0")],
+            "auth.registrations_burst",
+        ),
+        (
+            vec![("PLATFORM_AUTH_REGISTRATIONS_PER_HOUR", "0")],
+            "auth.registrations_per_hour",
+        ),
+        (
+            vec![("PLATFORM_AUTH_ADDRESS_REGISTRATIONS_BURST", "10001")],
+            "auth.address_registrations_burst",
+        ),
+        (
+            vec![("PLATFORM_AUTH_ADDRESS_REGISTRATIONS_PER_HOUR", "3600001")],
+            "auth.address_registrations_per_hour",
+        ),
+        (
             vec![("PLATFORM_AUTH_BREACHED_PASSWORDS_FILE", "/nowhere")],
             "auth.breached_passwords_file",
         ),
@@ -130,6 +146,23 @@ fn what_makes_no_sense_together_is_named() {
         assert!(said.lines().count() == 1 && said.contains(key), "{key}: {said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
+}
+
+#[test]
+fn how_many_may_register_is_what_the_configuration_says_and_what_the_library_says_without() {
+    let unset = beside_a_server(&[]).unwrap().auth.registrations;
+    assert_eq!(unset, platform_auth::AuthConfig::default().registrations);
+
+    let set = beside_a_server(&[
+        ("PLATFORM_AUTH_REGISTRATIONS_BURST", "5"),
+        ("PLATFORM_AUTH_REGISTRATIONS_PER_HOUR", "60"),
+        ("PLATFORM_AUTH_ADDRESS_REGISTRATIONS_BURST", "2"),
+        ("PLATFORM_AUTH_ADDRESS_REGISTRATIONS_PER_HOUR", "1"),
+    ]);
+
+    let set = set.unwrap().auth.registrations;
+    assert_eq!((set.account.burst, set.account.recovery.as_secs()), (5, 60));
+    assert_eq!((set.address.burst, set.address.recovery.as_secs()), (2, 3_600));
 }
 
 #[test]

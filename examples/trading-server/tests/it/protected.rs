@@ -180,6 +180,11 @@ const PROTECTED: [(&str, &str); 38] = [
          select tenant_id, order_id, quote_seq + 1, account_id, symbol, side, quantity_e6, price_e4, cash_cents, fee_cents, executed_at
          from trading.execution where tenant_id = $1",
     ),
+    (
+        "trading.market_event",
+        "insert into trading.market_event (tenant_id, seq, setting, value, reason, at)
+         select tenant_id, 1, 'paused', 1, 'x', now() from trading.account where tenant_id = $1 limit 1",
+    ),
     ("trading.orders", "update trading.orders set reason = 'x' where tenant_id = $1"),
     ("trading.position", "update trading.position set realized_cents = 7 where tenant_id = $1"),
     (

@@ -63,13 +63,22 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) async fn new() -> Self {
-        let world = World::new().await;
+        Self::of(World::new().await).await
+    }
+
+    /// Over a brokerage that is there.
+    pub(crate) async fn of(world: World) -> Self {
+        Self::with(world, &[]).await
+    }
+
+    /// The same with others beside the customers.
+    pub(crate) async fn with(world: World, others: &[(&str, &Trader)]) -> Self {
         let abroad = world.other_tenant().await;
         let (alice, bob, carol) = (world.trader(), world.trader(), abroad.trader());
         let reader = world.trader_with([]);
         let (admin, deputy) = (world.trader_with(ADMIN), world.trader_with(ADMIN));
         let (viewer, foreign) = (world.trader_with([VIEW]), abroad.trader_with(ADMIN));
-        let tokens = Tokens::of(&[
+        let known = [
             ("alice", &alice),
             ("bob", &bob),
             ("carol", &carol),
@@ -78,7 +87,8 @@ impl App {
             ("deputy", &deputy),
             ("viewer", &viewer),
             ("abroad", &foreign),
-        ]);
+        ];
+        let tokens = Tokens::of(&[&known, others].concat());
         let config = HttpConfig {
             rate_limit: None,
             ..HttpConfig::default()

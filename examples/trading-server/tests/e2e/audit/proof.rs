@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use platform_audit::{KeyName, VerifierKey, Verifiers, verify_event};
+
 use super::support::{audit, file, launch, log_of, one, stranger, tamper, trail, verified};
-use crate::support::{Api, DataDir, buy, eventually};
+use crate::support::{Api, DataDir, buy, eventually, limit_buy};
 
 /// The trail of one order, as soon as a checkpoint covers it.
 async fn exported(admin: &Api, order: &str) -> String {
@@ -180,5 +182,54 @@ async fn the_whole_trail_verifies_for_everybody_and_a_user_gets_nothing_of_it() 
         rows.contains("order.place") && !rows.contains("auth.sign_in"),
         "{rows}"
     );
+    server.stop().await.expect(0, &[]);
+}
+
+/// The events of an order that a customer has proofs of, oldest first, as soon as there are so many.
+async fn proven(customer: &Api, order: &str, count: usize) -> Vec<Value> {
+    let path = format!("/api/v1/orders/{order}/proof");
+    eventually("the order's events to be proven", || async {
+        let mut events = customer.all(&path).await;
+        events.reverse();
+        let all = events.len() == count && events.iter().all(|event| event["proof"].is_string());
+        all.then_some(events)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_takes_away_proofs_of_an_order_that_anybody_can_check() {
+    let data = DataDir::new();
+    let server = launch(&data).start().await;
+    let customer = server.sign_in("acme", "demo@example.com").await;
+    let placed = customer.order(&limit_buy("AAPL", "1", "1")).await;
+    let order = placed["order"]["id"].as_str().unwrap();
+    customer
+        .delete(&format!("/api/v1/orders/{order}"))
+        .await
+        .expect(200);
+
+    let events = proven(&customer, order, 2).await;
+    let (origin, vkey) = log_of(&data, "acme").await;
+
+    let origin: KeyName = origin.parse().unwrap();
+    let trusted = Verifiers::from(vkey.parse::<VerifierKey>().unwrap());
+    for (event, action) in events.iter().zip(["order.place", "order.cancel"]) {
+        let (entry, proof) = (event["entry"].as_str().unwrap(), event["proof"].as_str().unwrap());
+        verify_event(entry.as_bytes(), proof, &origin, &trusted).unwrap();
+        let altered = entry.replace(order, "00000000-0000-7000-8000-000000000000");
+        assert!(verify_event(altered.as_bytes(), proof, &origin, &trusted).is_err());
+        let said: Value = serde_json::from_str(entry).unwrap();
+        assert_eq!(
+            (&said["action"], &event["action"]),
+            (&action.into(), &action.into())
+        );
+    }
+    // Nobody else has it, neither beside them nor in another tenant.
+    let path = format!("/api/v1/orders/{order}/proof");
+    for (tenant, email) in [("acme", "admin@example.com"), ("globex", "demo@example.com")] {
+        let other = server.sign_in(tenant, email).await;
+        assert_eq!(other.get(&path).await.status, 404, "{tenant}");
+    }
     server.stop().await.expect(0, &[]);
 }

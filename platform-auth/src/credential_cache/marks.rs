@@ -1,18 +1,20 @@
-//! Since when what is remembered of a user or a tenant is out of date.
+//! Since when what is remembered of a principal or a tenant is out of date.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use platform_core::pg::{TenantTx, TxEnd};
 use platform_core::uuid::Uuid;
 
 /// How many marks there are. Ids that share one cost each other a question now and then, and nothing else.
 const SLOTS: usize = 8192;
 
-/// Counts changes, and notes for each user and tenant which was the last one about it.
+/// Counts changes, and notes for each principal and tenant which was the last one about it.
 ///
 /// Whoever asks the database takes the [turn](Self::turn) first. What comes back is good as long as no change has been noted since that
 /// turn: one that was asked for before a change and arrives after it is out of date when it arrives, however the two race.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     turn: AtomicU64,
     everything: AtomicU64,
     slots: Box<[AtomicU64]>,
@@ -31,7 +33,7 @@ impl Slot {
 }
 
 impl Marks {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             turn: AtomicU64::new(0),
             everything: AtomicU64::new(0),
@@ -44,15 +46,26 @@ impl Marks {
         self.turn.load(Ordering::SeqCst)
     }
 
-    /// Something about this user or tenant has changed, and whoever asks from now on is told.
-    pub(super) fn mark(&self, id: Uuid) {
+    /// Something about this principal or tenant has changed, and whoever asks from now on is told.
+    pub(crate) fn mark(&self, id: Uuid) {
         if let Some(slot) = self.slots.get(Slot::of(id).0) {
             slot.fetch_max(self.next(), Ordering::SeqCst);
         }
     }
 
-    /// Anything may have changed.
-    pub(super) fn mark_everything(&self) {
+    /// Has this instance ask anew about a principal or a tenant as soon as the change that the transaction makes is durable: before its
+    /// commit has answered. The other instances are told by the database.
+    pub(crate) fn mark_after(self: &Arc<Self>, tx: &mut TenantTx, id: Uuid) {
+        let marks = Arc::clone(self);
+        tx.on_end(move |end| {
+            if end != TxEnd::RolledBack {
+                marks.mark(id);
+            }
+        });
+    }
+
+    /// Anything may have changed, such as when messages were missed.
+    pub(crate) fn mark_everything(&self) {
         self.everything.fetch_max(self.next(), Ordering::SeqCst);
     }
 

@@ -1,0 +1,191 @@
+//! The hub as a service holds it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::response::Response;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::metrics::HubMetrics;
+use super::registry::Registry;
+use super::{
+    CloseReason, Frame, History, HubBuilder, HubConfig, HubError, Identity, Link, Presence, Protocol, relay,
+};
+use crate::Sources;
+use crate::bus::{Bus, BusError, Listener, Topic};
+use crate::metrics::Metrics;
+
+/// Holds WebSockets and sends them what they follow. Cheap to clone; see the [module](super).
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) config: HubConfig,
+    pub(super) sources: Sources,
+    pub(super) metrics: HubMetrics,
+    pub(super) registry: Registry,
+    pub(super) history: Option<Arc<dyn History>>,
+    pub(super) presence: Option<Presence>,
+    pub(super) bus: Option<Bus>,
+    /// Names this instance, so that it leaves out its own notices.
+    pub(super) origin: Uuid,
+    pub(super) listener: tokio::sync::Mutex<Option<Listener>>,
+    /// Reads of history at a time.
+    pub(super) reads: Semaphore,
+    pub(super) stop: CancellationToken,
+}
+
+/// How a drain went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "it tells whether somebody is still connected"]
+pub struct Drained {
+    /// Connections that are still open.
+    pub left: usize,
+}
+
+/// A place that is promised to a connection until it is open.
+struct Place(Arc<Inner>);
+
+impl Hub {
+    /// Begins to make a hub. Its metrics are registered at once: one hub for each registry.
+    pub fn builder(config: HubConfig, sources: Sources, metrics: &Metrics) -> HubBuilder {
+        HubBuilder::new(config, sources, metrics)
+    }
+
+    pub(super) fn of(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Accepts a WebSocket, on which this protocol is spoken. `identity` is who authenticated with the request, if anybody did.
+    ///
+    /// # Errors
+    /// [`HubError::TooManyConnections`] and [`HubError::Draining`], which a handler answers as 503.
+    pub fn accept(
+        &self,
+        upgrade: WebSocketUpgrade,
+        protocol: Arc<dyn Protocol>,
+        identity: Option<Identity>,
+    ) -> Result<Response, HubError> {
+        if self.is_draining() {
+            return Err(HubError::Draining);
+        }
+        self.inner.registry.promise(&self.inner.config)?;
+        // Given back also when the client never finishes the handshake.
+        let place = Place(Arc::clone(&self.inner));
+        let upgrade = self.inner.config.limits().on(upgrade);
+        Ok(upgrade.on_upgrade(move |socket| async move {
+            let link = place.taken();
+            Connection::new(socket, link, protocol).run(identity).await;
+        }))
+    }
+
+    /// Sends the event with this number to everybody who follows an ordered topic, here and at other instances.
+    ///
+    /// Numbers of a topic begin at 1 and have no gaps. With a [`History`] events may be published in any order by anybody, each after it
+    /// was kept there; without, in their order.
+    ///
+    /// # Errors
+    /// [`BusError`] when it was sent here, but perhaps not to other instances: their clients get it with the next event, or when they
+    /// resume.
+    pub async fn publish(&self, topic: &Topic, seq: u64, frame: &Frame) -> Result<(), BusError> {
+        self.inner.registry.deliver(topic, seq, frame);
+        match &self.inner.bus {
+            Some(bus) => {
+                bus.publish(topic, relay::notice(self.inner.origin, seq, frame))
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Has everybody who follows an ordered topic here read up to the event with this number, which is kept in its [`History`]. For whoever
+    /// learns that there is something new, and not what.
+    pub fn announce(&self, topic: &Topic, seq: u64) {
+        self.inner.registry.announce(topic, seq);
+    }
+
+    /// The ordered topics that anybody follows here, in no order.
+    pub fn topics(&self) -> Vec<Topic> {
+        self.inner.registry.topics()
+    }
+
+    /// Sends on what other instances publish, until it is told to stop. To be run once, as a worker; without a bus it only waits.
+    pub async fn relay(&self, stop: CancellationToken) {
+        relay::run(&self.inner, stop).await;
+    }
+
+    /// Ends the connections of those of whom this is true, such as of a session that was just revoked.
+    pub fn end(&self, reason: CloseReason, of: impl Fn(&Identity) -> bool) {
+        for (identity, mailbox) in self.inner.registry.authenticated() {
+            if of(&identity) {
+                mailbox.close(reason);
+            }
+        }
+    }
+
+    /// How many are connected.
+    pub fn connections(&self) -> usize {
+        *self.inner.registry.open().borrow()
+    }
+
+    /// Does it accept nobody any more? A readiness check asks.
+    pub fn is_draining(&self) -> bool {
+        self.inner.stop.is_cancelled()
+    }
+
+    /// Accepts nobody any more, closes every connection (1012) with the advice to connect again after a while, each another, and waits
+    /// until they are gone or the time is up.
+    pub async fn drain(&self, within: Duration) -> Drained {
+        let mut open = self.inner.registry.open();
+        self.inner.stop.cancel();
+        // The sender lives as long as this hub, so that waiting ends with nobody connected or with the time.
+        let _ = timeout(within, open.wait_for(|open| *open == 0)).await;
+        let left = *open.borrow();
+        Drained { left }
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+}
+
+impl Inner {
+    /// What a client is told when the service stops: to wait, and no two of them equally long.
+    pub(super) fn retry_advice(&self) -> String {
+        let most = u64::try_from(self.config.retry_max.as_millis()).unwrap_or(u64::MAX);
+        let drawn = u64::from_be_bytes(self.sources.bytes());
+        format!("retry_ms={}", drawn % most.saturating_add(1).max(1))
+    }
+}
+
+impl Place {
+    /// The connection is open, and counts itself from now on.
+    fn taken(self) -> Link {
+        Link::new(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.registry.forgo();
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("config", &self.inner.config)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,110 @@
+//! Whether those who are connected may stay.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::mailbox::Mailbox;
+use super::{CloseReason, Hub, Identity};
+
+/// Knows whether those who have authenticated may stay: whether their session goes on, their key is not revoked, their account and
+/// tenant are not suspended.
+#[async_trait]
+pub trait Liveness: Send + Sync + 'static {
+    /// Judges each of them, in their order and at most [`WatchConfig::batch`] of them.
+    ///
+    /// # Errors
+    /// Any. What cannot be found out ends a connection too, after [`WatchConfig::unverified_max`].
+    async fn judge(
+        &self,
+        connected: &[Arc<Identity>],
+    ) -> Result<Vec<Verdict>, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Whether somebody may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// They may.
+    Stays,
+    /// They may not: their connections end.
+    Ended,
+}
+
+/// How those who are connected are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchConfig {
+    /// How often everybody is judged. 1 s, so that a session that ends closes its connections within 2 s.
+    pub every: Duration,
+    /// How many are judged at once. 500.
+    pub batch: usize,
+    /// How long one judgement may take. 1 s.
+    pub judge_timeout: Duration,
+    /// How long connections stay when nobody can be judged; then all who have authenticated are closed. 10 s.
+    pub unverified_max: Duration,
+}
+
+impl Default for WatchConfig {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(1),
+            batch: 500,
+            judge_timeout: Duration::from_secs(1),
+            unverified_max: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Hub {
+    /// Ends the connections of those who may not stay, until it is told to stop. To be run once, as a worker.
+    pub async fn watch_sessions(
+        &self,
+        liveness: &dyn Liveness,
+        config: WatchConfig,
+        stop: CancellationToken,
+    ) {
+        let mut ticks = interval(config.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut judged_at = Instant::now();
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let began = Instant::now();
+            match stop.run_until_cancelled(self.judge_all(liveness, config)).await {
+                None => return,
+                Some(Ok(())) => judged_at = began,
+                Some(Err(error)) => {
+                    tracing::error!(error = %error, "it cannot be found out whether sessions go on");
+                    if judged_at.elapsed() >= config.unverified_max {
+                        self.end(CloseReason::SessionUnverified, |_| true);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn judge_all(&self, liveness: &dyn Liveness, config: WatchConfig) -> Result<(), String> {
+        let mut connections: HashMap<Arc<Identity>, Vec<Arc<Mailbox>>> = HashMap::new();
+        for (identity, mailbox) in self.inner().registry.authenticated() {
+            connections.entry(identity).or_default().push(mailbox);
+        }
+        let identities: Vec<Arc<Identity>> = connections.keys().cloned().collect();
+        for batch in identities.chunks(config.batch.max(1)) {
+            let judged = timeout(config.judge_timeout, liveness.judge(batch)).await;
+            let judged = judged.map_err(|_| "no answer in time".to_owned())?;
+            let verdicts = judged.map_err(|error| crate::error_chain(error.as_ref()))?;
+            if verdicts.len() != batch.len() {
+                return Err(format!("{} verdicts on {} sessions", verdicts.len(), batch.len()));
+            }
+            for (identity, verdict) in batch.iter().zip(verdicts) {
+                if verdict == Verdict::Ended {
+                    for mailbox in connections.get(identity).into_iter().flatten() {
+                        mailbox.close(CloseReason::SessionEnded);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
