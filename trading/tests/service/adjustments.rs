@@ -73,6 +73,11 @@ async fn cash_comes_in_and_goes_out_with_a_ledger_row_and_an_event() {
             row("cash.available", "funding", 100_001)
         ]
     );
+    let logged: Vec<(i64, String)> = world
+        .rows("select seq, kind from trading.event order by seq")
+        .await;
+    let logged: Vec<_> = logged.iter().map(|(seq, kind)| (*seq, kind.as_str())).collect();
+    assert_eq!(logged, [(1, "opened"), (2, "deposit"), (3, "withdrawal")]);
     let events = world.events_of("adjustment", &paid_out.id.to_string()).await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].action, "account.adjust");
