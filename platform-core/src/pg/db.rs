@@ -288,6 +288,14 @@ impl Db {
         Ok(GlobalTx::new(open))
     }
 
+    /// A writing transaction over the tables that belong to no tenant.
+    pub(crate) async fn global_write(&self) -> Result<GlobalTx, DbError> {
+        let open = self
+            .open(Scope::GlobalWrite, None, self.inner.acquire_timeout)
+            .await?;
+        Ok(GlobalTx::new(open))
+    }
+
     /// A writing transaction of the self-check, outside every tenant's share.
     pub(super) async fn probe(&self, tenant: TenantId) -> Result<ProbeTx, DbError> {
         let open = self

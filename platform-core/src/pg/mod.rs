@@ -103,4 +103,5 @@ pub use statement::ForbiddenStatement;
 pub use tenants::{
     InvalidSlug, NewTenant, Slug, Subtree, SubtreeTooLarge, Tenant, TenantError, TenantStatus, Tenants,
 };
+pub(crate) use tx::GlobalTx;
 pub use tx::{RoleTx, SubtreeRead, TenantRead, TenantTx};

@@ -97,6 +97,11 @@ impl Open {
         Ok(rolled_back?)
     }
 
+    /// As if a statement had failed.
+    pub(super) fn refuse_commit(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn on_end(&mut self, notify: impl FnOnce(TxEnd) + Send + 'static) {
         self.ending.add(notify);
     }

@@ -136,6 +136,11 @@ impl TenantTx {
     pub async fn rollback(self) -> Result<(), DbError> {
         self.0.rollback().await
     }
+
+    /// From now on it can only be rolled back; `commit` answers [`DbError::Aborted`].
+    pub(crate) fn refuse_commit(&self) {
+        self.0.refuse_commit();
+    }
 }
 
 /// A read-only transaction over the rows of one tenant.
@@ -210,16 +215,26 @@ impl RoleTx {
     pub async fn rollback(self) -> Result<(), DbError> {
         self.0.rollback().await
     }
+
+    /// From now on it can only be rolled back; `commit` answers [`DbError::Aborted`].
+    pub(crate) fn refuse_commit(&self) {
+        self.0.refuse_commit();
+    }
 }
 
 /// A transaction over the tables that belong to no tenant; inside this crate only.
-pub(super) struct GlobalTx(Open);
+pub(crate) struct GlobalTx(Open);
 
 execute_through!(GlobalTx);
 
 impl GlobalTx {
     pub(super) fn new(open: Open) -> Self {
         Self(open)
+    }
+
+    /// Makes the changes durable; runs to its end like [`TenantTx::commit`].
+    pub(crate) async fn commit(self) -> Result<(), DbError> {
+        self.0.commit(None).await
     }
 
     pub(super) async fn finish(self) -> Result<(), DbError> {
