@@ -66,7 +66,8 @@ impl TradingModule {
         let state = MarketStateWorker::new(&self.trading);
         // Kept over a failure, with what may have been stored.
         let bars = std::sync::Arc::new(tokio::sync::Mutex::new(BarWorker::new(&self.trading)));
-        let trading = self.trading.clone();
+        let closing = ClosingWorker::new(&self.trading);
+        let closing = std::sync::Arc::new(tokio::sync::Mutex::new(closing));
         let alerts = AlertWorker::new(&self.trading);
         Ok(vec![
             Worker::new("trading.market", move |stop| {
@@ -93,8 +94,8 @@ impl TradingModule {
                 async move { Ok(alerts.run(stop).await?) }
             }),
             Worker::new("trading.closing", move |stop| {
-                let closing = ClosingWorker::new(&trading);
-                async move { Ok(closing.run(stop).await?) }
+                let closing = std::sync::Arc::clone(&closing);
+                async move { Ok(closing.lock().await.run(stop).await?) }
             }),
             Worker::new("trading.housekeeping", move |stop| {
                 let housekeeping = housekeeping.clone();

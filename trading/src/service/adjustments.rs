@@ -6,7 +6,7 @@ use platform_audit::{
 use platform_core::pg::{DbError, TenantTx};
 use platform_core::{Forbidden, PrincipalId, RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::through_trading;
 use super::{ADJUST, AccountAdminError, AccountId, AccountStatus, AdminReason, Trading, TradingError};
@@ -184,6 +184,27 @@ impl Trading {
         account: AccountId,
         (amount, reason): (Cents, &AdminReason),
     ) -> Result<Adjusted, AdjustmentError> {
+        let adjusted = self.adjust(ctx, account, (amount, reason)).await;
+        if let Err(error) = &adjusted
+            && let Some(event) = refused(error)
+        {
+            let event = event
+                .target("account", account.to_string())
+                .detail(json!({ "amount": amount, "reason": reason.as_str() }));
+            self.inner
+                .audit
+                .record_refusal(&self.inner.db, ctx, event)
+                .await?;
+        }
+        adjusted
+    }
+
+    async fn adjust(
+        &self,
+        ctx: &RequestContext,
+        account: AccountId,
+        (amount, reason): (Cents, &AdminReason),
+    ) -> Result<Adjusted, AdjustmentError> {
         let requested_by = ctx.principal().id().ok_or(TradingError::NoPrincipal)?;
         let key = ctx.meta().idempotency_key.as_ref();
         let key = key.ok_or(AdjustmentError::KeyMissing)?.as_str();
@@ -237,6 +258,15 @@ impl Trading {
         ctx: &RequestContext,
         id: AdjustmentId,
     ) -> Result<AdjustmentView, AdjustmentError> {
+        let approved = self.approve(ctx, id).await;
+        self.recorded(ctx, id, approved).await
+    }
+
+    async fn approve(
+        &self,
+        ctx: &RequestContext,
+        id: AdjustmentId,
+    ) -> Result<AdjustmentView, AdjustmentError> {
         let (mut tx, account, mut adjustment) = self.lock_pending(ctx, id).await?;
         check_open(&account, adjustment.amount)?;
         self.move_adjusted(&mut tx, ctx, (&account, &mut adjustment))
@@ -255,6 +285,15 @@ impl Trading {
         ctx: &RequestContext,
         id: AdjustmentId,
     ) -> Result<AdjustmentView, AdjustmentError> {
+        let refused = self.refuse(ctx, id).await;
+        self.recorded(ctx, id, refused).await
+    }
+
+    async fn refuse(
+        &self,
+        ctx: &RequestContext,
+        id: AdjustmentId,
+    ) -> Result<AdjustmentView, AdjustmentError> {
         let (mut tx, _, mut adjustment) = self.lock_pending(ctx, id).await?;
         adjustment.status = AdjustmentStatus::Refused;
         store::decide_adjustment(&mut tx, &adjustment).await?;
@@ -262,6 +301,25 @@ impl Trading {
         self.inner.audit.record(&mut tx, ctx, event).await?;
         tx.commit().await?;
         Ok(adjustment.view(self.now()))
+    }
+
+    /// The outcome of a decision; one that was refused for a reason that matters is an event of its own, now that nothing is locked.
+    async fn recorded(
+        &self,
+        ctx: &RequestContext,
+        id: AdjustmentId,
+        outcome: Result<AdjustmentView, AdjustmentError>,
+    ) -> Result<AdjustmentView, AdjustmentError> {
+        if let Err(error) = &outcome
+            && let Some(event) = refused(error)
+        {
+            let event = event.target("adjustment", id.to_string());
+            self.inner
+                .audit
+                .record_refusal(&self.inner.db, ctx, event)
+                .await?;
+        }
+        outcome
     }
 
     /// Adjustments of the tenant's accounts, the newest first, at most `limit` before `before`; `pending` leaves those alone that can
@@ -304,12 +362,6 @@ impl Trading {
         let adjustment = adjustment.ok_or(AdjustmentError::NotFound)?;
         let acts_for = ctx.acts_for().and_then(platform_core::Principal::id);
         if [Some(decider), acts_for].contains(&Some(adjustment.requested_by)) {
-            tx.rollback().await?;
-            let event = failed(&adjustment, Outcome::Denied, "own_request").retention(Retention::SECURITY);
-            self.inner
-                .audit
-                .record_refusal(&self.inner.db, ctx, event)
-                .await?;
             return Err(AdjustmentError::OwnRequest);
         }
         let now = self.now();
@@ -338,23 +390,8 @@ impl Trading {
             true => account
                 .cash()
                 .withdraw(size)
-                .ok_or(AdjustmentError::InsufficientFunds),
-            false => account.cash().deposit(size).ok_or(AdjustmentError::TooMuch),
-        };
-        let moved = match moved {
-            Ok(moved) => moved,
-            Err(error) => {
-                let code = match &error {
-                    AdjustmentError::InsufficientFunds => "insufficient_funds",
-                    _ => "balance_too_large",
-                };
-                let event = failed(adjustment, Outcome::Failure, code).retention(Retention::OPERATIONAL);
-                self.inner
-                    .audit
-                    .record_refusal(&self.inner.db, ctx, event)
-                    .await?;
-                return Err(error);
-            }
+                .ok_or(AdjustmentError::InsufficientFunds)?,
+            false => account.cash().deposit(size).ok_or(AdjustmentError::TooMuch)?,
         };
         let now = self.now();
         let transfer = moved.1;
@@ -388,22 +425,28 @@ fn check_open(account: &AccountRow, amount: Cents) -> Result<(), AdjustmentError
 }
 
 fn event(action: Action, adjustment: &Adjustment) -> AuditEvent {
-    about(AuditEvent::new(action, Outcome::Success), adjustment).severity(Severity::Medium)
-}
-
-fn failed(adjustment: &Adjustment, outcome: Outcome, reason: &'static str) -> AuditEvent {
-    about(AuditEvent::new(ADJUSTED, outcome), adjustment)
-        .activity(Activity::Update)
+    let asked = adjustment.decided_by.map(|_| adjustment.requested_by);
+    AuditEvent::new(action, Outcome::Success)
         .severity(Severity::Medium)
-        .reason(reason)
-}
-
-fn about(event: AuditEvent, adjustment: &Adjustment) -> AuditEvent {
-    let approves = adjustment
-        .decided_by
-        .map_or(Value::Null, |_| adjustment.requested_by.to_string().into());
-    event
         .target("adjustment", adjustment.id.to_string())
         .target("account", adjustment.account_id.to_string())
-        .detail(json!({ "amount": adjustment.amount, "reason": adjustment.reason, "requested_by": approves }))
+        .detail(json!({ "amount": adjustment.amount, "reason": adjustment.reason, "requested_by": asked }))
+}
+
+/// What the trail says of an adjustment that was not carried out, as far as it is more than a mistake.
+fn refused(error: &AdjustmentError) -> Option<AuditEvent> {
+    let (outcome, reason, retention) = match error {
+        AdjustmentError::OwnRequest => (Outcome::Denied, "own_request", Retention::SECURITY),
+        AdjustmentError::InsufficientFunds => {
+            (Outcome::Failure, "insufficient_funds", Retention::OPERATIONAL)
+        }
+        AdjustmentError::TooMuch => (Outcome::Failure, "balance_too_large", Retention::OPERATIONAL),
+        _ => return None,
+    };
+    let event = AuditEvent::new(ADJUSTED, outcome)
+        .activity(Activity::Update)
+        .severity(Severity::Medium)
+        .retention(retention)
+        .reason(reason);
+    Some(event)
 }

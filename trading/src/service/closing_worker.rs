@@ -45,8 +45,8 @@ impl ClosingWorker {
     /// Works until `stop` is cancelled. Cancel-safe: what was kept stays kept, and the rest is done by whoever starts next.
     ///
     /// # Errors
-    /// [`TradingError`] when the database fails; start it again.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), TradingError> {
+    /// [`TradingError`] when the database fails; run it again, it still has the prices of before the close.
+    pub async fn run(&mut self, stop: CancellationToken) -> Result<(), TradingError> {
         stop.run_until_cancelled(self.work()).await.unwrap_or(Ok(()))
     }
 

@@ -189,7 +189,7 @@ async fn who_may_not_see_an_account_finds_none_and_who_may_not_manage_it_is_refu
         let refused = trading.close_account(&viewer.ctx(), account, &reason()).await;
         let forbidden = matches!(
             &refused,
-            Err(AccountAdminError::Trading(TradingError::Forbidden(forbidden))) if forbidden.0 == MANAGE
+            Err(AccountAdminError::Trading(TradingError::Forbidden(forbidden))) if forbidden.permission() == MANAGE
         );
         assert!(forbidden, "{refused:?}");
     }

@@ -6,8 +6,8 @@ use crate::support::{NOW, Trader, With, World, aapl, buy, sell};
 use platform_core::Timestamp;
 use time::macros::datetime;
 use trading::{
-    ADJUST, AccountId, ClosingView, ClosingWorker, FeeRate, HistoryPeriod, OrderStatus, Portfolio, Rules,
-    TradingConfig, VIEW,
+    ADJUST, AccountId, Calendar, ClosingView, ClosingWorker, FeeRate, HistoryPeriod, OrderStatus, Portfolio,
+    Rules, TradingConfig, VIEW,
 };
 
 const CLOSE: Timestamp = datetime!(2026-01-06 00:00 UTC);
@@ -302,7 +302,7 @@ async fn a_history_has_pages_and_periods() {
         .unwrap();
     assert_eq!(
         week,
-        all[..8],
+        all[..7],
         "the oldest one's day begins with the close before the period"
     );
     assert_eq!(NOW + DAY, CLOSE + Duration::from_secs(15 * 3_600));
@@ -317,7 +317,11 @@ async fn the_worker_stops_when_it_is_told_to() {
     world.clock.set(CLOSE);
     world.quote("11.00", "11.00", "1000");
     let stop = tokio_util::sync::CancellationToken::new();
-    let running = tokio::spawn(ClosingWorker::new(&world.trading).run(stop.clone()));
+    let mut worker = ClosingWorker::new(&world.trading);
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { worker.run(stop).await }
+    });
 
     let closed = async {
         while history(&trader).await.is_empty() {
@@ -330,4 +334,41 @@ async fn the_worker_stops_when_it_is_told_to() {
 
     stop.cancel();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_market_with_hours_closes_in_the_evening_and_pauses_over_a_weekend() {
+    let world = World::own().await;
+    let world = world.with_config(TradingConfig {
+        calendar: Calendar::Nyse,
+        ..TradingConfig::default()
+    });
+    let trader = world.trader();
+    world.clock.set(datetime!(2026-01-09 20:59 UTC));
+    let mut worker = ClosingWorker::new(&world.trading);
+    world.quote("10.00", "10.00", "1000");
+    trader.own_shares("100").await;
+    let friday = datetime!(2026-01-09 21:00 UTC);
+
+    assert_eq!(close(&world, &mut worker, friday).await, 1);
+    for later in [datetime!(2026-01-10 12:00 UTC), datetime!(2026-01-12 15:00 UTC)] {
+        world.clock.set(later);
+        assert_eq!(worker.close_if_due().await.unwrap(), 0, "{later}");
+        // Nor does an instance that knows of nothing.
+        let mut other = ClosingWorker::new(&world.trading);
+        other.meet(&world.board.all()).await.unwrap();
+        assert_eq!(other.close_if_due().await.unwrap(), 0, "{later}");
+    }
+    world.quote("11.00", "11.00", "1000");
+    assert_eq!(trader.portfolio().await.day.since, Some(friday));
+    assert_eq!(trader.portfolio().await.day.pnl.to_string(), "100.00");
+    let monday = datetime!(2026-01-12 21:00 UTC);
+    assert_eq!(close(&world, &mut worker, monday).await, 1);
+
+    let closes: Vec<_> = history(&trader)
+        .await
+        .iter()
+        .map(|one| one.session_close)
+        .collect();
+    assert_eq!(closes, [monday, friday]);
 }

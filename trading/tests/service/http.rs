@@ -1,5 +1,6 @@
 //! The routes and the stream, as a client meets them.
 
+mod admin;
 pub(crate) mod app;
 mod bad_orders;
 mod bad_requests;

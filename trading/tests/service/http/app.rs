@@ -11,9 +11,10 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use platform_core::http::{AuthOutcome, Authenticate, HttpConfig, HttpStack, Problem};
 use platform_core::metrics::Metrics;
-use platform_core::{Principal, RequestContext, RequestMeta, TenantId};
+use platform_core::{Permission, Principal, RequestContext, RequestMeta, TenantId};
 use serde_json::Value;
 use tower::ServiceExt;
+use trading::{ADJUST, MANAGE, VIEW};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::support::{Trader, World};
@@ -49,7 +50,10 @@ impl Authenticate for Tokens {
     }
 }
 
-/// A brokerage with the customers `alice` and `bob` in one tenant and `carol` in another.
+const ADMIN: [Permission; 3] = [VIEW, MANAGE, ADJUST];
+
+/// A brokerage with the customers `alice` and `bob` in one tenant and `carol` in another. `admin` and `deputy` look after the accounts of
+/// the one and `abroad` after those of the other; `viewer` may look at them.
 pub(crate) struct App {
     pub(crate) world: World,
     pub(crate) alice: Trader,
@@ -72,13 +76,19 @@ impl App {
         let abroad = world.other_tenant().await;
         let (alice, bob, carol) = (world.trader(), world.trader(), abroad.trader());
         let reader = world.trader_with([]);
-        let customers = [
+        let (admin, deputy) = (world.trader_with(ADMIN), world.trader_with(ADMIN));
+        let (viewer, foreign) = (world.trader_with([VIEW]), abroad.trader_with(ADMIN));
+        let known = [
             ("alice", &alice),
             ("bob", &bob),
             ("carol", &carol),
             ("reader", &reader),
+            ("admin", &admin),
+            ("deputy", &deputy),
+            ("viewer", &viewer),
+            ("abroad", &foreign),
         ];
-        let tokens = Tokens::of(&[&customers, others].concat());
+        let tokens = Tokens::of(&[&known, others].concat());
         let config = HttpConfig {
             rate_limit: None,
             ..HttpConfig::default()
