@@ -63,11 +63,10 @@ pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
 pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
 pub use service::{
-<<<<<<< HEAD
     ACCOUNT, AccountId, AccountStatus, AccountView, BarQuery, BarWorker, CancelError, Discrepancy,
     ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError, MarketState,
     MarketStateWorker, OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome,
-    Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
+    Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding, VerifyProgress,
 };
 pub use service::{
     ADJUST, ALERTS_MAX, AccountAdminError, ActivityFilter, ActivityOrder, ActivityView, Adjusted,
@@ -77,12 +76,6 @@ pub use service::{
     OrderExportFormat, STATEMENT_ROWS_MAX, Statement, StatementBalance, StatementPosition, Suspended,
     SymbolResult, WATCHLIST_NAME_CHARS_MAX, WATCHLIST_SYMBOLS_MAX, WATCHLISTS_MAX, Watched, Watchlist,
     WatchlistError, WatchlistId,
-=======
-    ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
-    OrderEventView, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView,
-    Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding,
-    VerifyProgress,
->>>>>>> c-batch
 };
 
 pub use platform_audit;
