@@ -45,9 +45,10 @@ pub use domain::{
     AccountState, Amount, ApplyError, Asset, Cash, Cents, ClientOrderId, Collar, Command, DecimalError,
     DecimalText, Event, Execution, ExecutionId, FeeRate, FieldError, FieldProblem, Intake, Invalid,
     InvalidTransfer, InvalidTransition, LedgerAccount, Market, Notional, Order, OrderId, OrderStatus,
-    OrderTerms, OrderType, ParseClientOrderIdError, ParseSymbolError, Position, Price, Pricing, Quantity,
-    QuoteView, Reason, Reject, Rounding, Rules, Side, Step, Symbol, Tick, Ticket, TimeInForce, Transfer,
-    TransferCode, UnknownWord, UnsupportedOrderType, apply, buy_hold, decide, transition,
+    OrderTerms, OrderType, ParseClientOrderIdError, ParseSymbolError, Position, Price, Pricing, Priority,
+    Quantity, QuoteView, Reason, Reject, ReplaceTicket, Replacement, Rounding, Rules, Side, Step, Symbol,
+    Tick, Ticket, TimeInForce, Transfer, TransferCode, Trigger, UnknownWord, apply, buy_hold, decide,
+    transition,
 };
 pub use market::{
     Alignment, Bar, BoardConfig, Calendar, DayPath, Instrument, Liquidity, MalformedRow, MarketFeed,
@@ -58,9 +59,10 @@ pub use market::{
 pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
 pub use service::{
-    ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, Discrepancy, ExecutionView, ListedAccount,
-    OrderStatusFilter, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation,
-    TRADE, Trading, TradingConfig, TradingError, VIEW,
+    ACCOUNT, AccountId, AccountStatus, AccountView, CancelError, CancelResult, CancelledAll, Discrepancy,
+    ExecutionView, ListedAccount, OrderPreview, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome,
+    Placed, Portfolio, PositionView, Reconciliation, ReplaceError, ReplaceOutcome, TRADE, Trading,
+    TradingConfig, TradingError, VIEW,
 };
 
 pub use platform_audit;

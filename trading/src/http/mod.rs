@@ -7,7 +7,10 @@
 //! | `GET /ws` | anybody | a WebSocket with the quotes as they come |
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
+//! | `POST /orders/preview` | who may trade | what an order would come to |
+//! | `PATCH /orders/{id}` | who may trade | the changed order |
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
+//! | `DELETE /orders` | who may trade | 207, what became of each open order |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
 //! | `GET /account`, `/portfolio`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
@@ -15,6 +18,9 @@
 mod account;
 mod module;
 mod orders;
+mod orders_cancel_all;
+mod orders_preview;
+mod orders_replace;
 mod problem;
 mod quotes;
 mod stream;
@@ -35,8 +41,13 @@ impl Trading {
             .routes(routes!(quotes::batch))
             .routes(routes!(quotes::instruments))
             .routes(routes!(quotes::one))
-            .routes(routes!(orders::place, orders::list))
-            .routes(routes!(orders::one, orders::cancel))
+            .routes(routes!(
+                orders::place,
+                orders::list,
+                orders_cancel_all::cancel_all
+            ))
+            .routes(routes!(orders::one, orders::cancel, orders_replace::replace))
+            .routes(routes!(orders_preview::preview))
             .routes(routes!(orders::executions))
             .routes(routes!(orders::by_client_id))
             .routes(routes!(account::account))

@@ -1,6 +1,7 @@
 //! Matching orders that rest: an index in memory says what is worth trying, the rows decide.
 
 mod index;
+mod stops;
 mod worker;
 
 pub(crate) use index::{OpenOrder, OpenOrders};

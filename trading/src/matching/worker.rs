@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use platform_core::{RequestContext, TenantId, error_chain};
+use platform_core::{RequestContext, TenantId, Timestamp, error_chain};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::OpenOrder;
 use crate::service::{Trading, TradingError, Tried};
 use crate::store;
-use crate::{OrderId, PublishedQuote, Symbol};
+use crate::{OrderId, PublishedQuote, Quantity, QuoteView, Side, Symbol, TakeRequest};
 
 /// Orders of one symbol and side that are tried on one quote; the rest waits for the next.
 const TRIES_PER_QUOTE: usize = 1_000;
-/// Orders that are ended in one round.
+/// Orders that begin or end with a session in one round.
 const ENDINGS_PER_ROUND: usize = 1_000;
 /// Orders that are loaded at a time at the start.
 const LOAD_PAGE: u32 = 1_000;
@@ -56,10 +56,15 @@ impl MatchingWorker {
                     self.load().await?;
                     // Also where no quote comes any more.
                     self.end_orders().await?;
+                    self.open_orders().await?;
                 }
                 batch = quotes.next() => {
                     let Some(batch) = batch else { return Ok(()) };
-                    self.end_orders().await?;
+                    // What the session begins and ends comes before the quotes, as of their time: one from before the close still fills.
+                    if let Some(at) = batch.quotes().iter().map(|quote| quote.at).max() {
+                        self.end_orders_at(at).await?;
+                        self.open_orders_at(at).await?;
+                    }
                     for quote in batch.quotes() {
                         self.match_quote(quote).await?;
                     }
@@ -74,7 +79,8 @@ impl MatchingWorker {
         }
     }
 
-    /// Tries the orders that the quote could fill, the most eager first. Tells how many it tried.
+    /// Elects the stops that the current quote elects, then tries the orders that it could fill, the most eager first. Tells how many
+    /// it tried to fill.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
@@ -86,6 +92,7 @@ impl MatchingWorker {
     }
 
     async fn match_quote(&self, quote: &PublishedQuote) -> Result<usize, TradingError> {
+        self.elect_stops(quote.symbol).await?;
         let marketable =
             self.trading
                 .inner
@@ -99,24 +106,73 @@ impl MatchingWorker {
         Ok(tried)
     }
 
+    /// Elects the stops that the current quote of a symbol elects, the nearest first. They meet it in their turn among the others.
+    async fn elect_stops(&self, symbol: Symbol) -> Result<(), TradingError> {
+        let trading = &self.trading;
+        let look = TakeRequest {
+            symbol,
+            side: Side::Buy,
+            wanted: Quantity::ZERO,
+            limit: None,
+            all_or_none: false,
+            newer_than: None,
+            now: trading.now(),
+        };
+        let Ok((quote, _)) = trading.board().look(&look) else {
+            return Ok(());
+        };
+        if trading.inner.config.calendar.session_at(quote.at).is_none() {
+            return Ok(());
+        }
+        let (trigger, seen) = (trading.inner.config.rules.trigger, QuoteView::from(&**quote));
+        let elected = trading
+            .inner
+            .open_orders
+            .elected(symbol, trigger, (&seen, quote.at), TRIES_PER_QUOTE);
+        for open in &elected {
+            self.settle(open, trading.elect(open, &quote).await)?;
+        }
+        Ok(())
+    }
+
     /// Ends the orders whose time is over. Tells how many it tried.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
     pub async fn end_orders(&self) -> Result<usize, TradingError> {
-        let ended = self
-            .trading
-            .inner
-            .open_orders
-            .ended(self.trading.now(), ENDINGS_PER_ROUND);
+        self.end_orders_at(self.trading.now()).await
+    }
+
+    async fn end_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
+        let ended = self.trading.inner.open_orders.ended(at, ENDINGS_PER_ROUND);
         for open in &ended {
-            self.try_order(open).await?;
+            self.settle(open, self.trading.end(open).await)?;
         }
         Ok(ended.len())
     }
 
+    /// Lets the orders work that waited for a session which has begun. Tells how many it tried.
+    ///
+    /// # Errors
+    /// [`TradingError`] when the database fails.
+    pub async fn open_orders(&self) -> Result<usize, TradingError> {
+        self.open_orders_at(self.trading.now()).await
+    }
+
+    async fn open_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
+        let opened = self.trading.inner.open_orders.opened(at, ENDINGS_PER_ROUND);
+        for open in &opened {
+            self.settle(open, self.trading.activate(open).await)?;
+        }
+        Ok(opened.len())
+    }
+
     async fn try_order(&self, open: &OpenOrder) -> Result<(), TradingError> {
-        match self.trading.try_order(open).await {
+        self.settle(open, self.trading.try_order(open).await)
+    }
+
+    fn settle(&self, open: &OpenOrder, tried: Result<Tried, TradingError>) -> Result<(), TradingError> {
+        match tried {
             Ok(Tried::Rests) => return Ok(()),
             Ok(Tried::Done) => {}
             Err(error) if error.is_unavailable() => return Err(error),

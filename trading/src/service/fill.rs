@@ -22,9 +22,9 @@ pub(crate) enum Tried {
 }
 
 /// The rows of one order under the lock of its account.
-struct Locked {
+pub(super) struct Locked {
     account: AccountRow,
-    row: OrderRow,
+    pub(super) row: OrderRow,
     position: Position,
 }
 
@@ -34,9 +34,6 @@ impl Trading {
     /// The rows decide, not the matcher's memory: an entry that is stale or doubled does nothing.
     pub(crate) async fn try_order(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
         let now = self.now();
-        if open.expires_at.is_some_and(|end| end <= now) {
-            return self.end(open).await;
-        }
         let request = TakeRequest {
             symbol: open.symbol,
             side: open.side,
@@ -49,7 +46,11 @@ impl Trading {
         let Ok(reservation) = self.inner.board.take(&request) else {
             return Ok(Tried::Rests);
         };
-        if reservation.granted().is_zero() {
+        let quoted_at = reservation.quote().at;
+        if open.expires_at.is_some_and(|end| end <= quoted_at) {
+            return self.end(open).await;
+        }
+        if reservation.granted().is_zero() || self.is_closed(quoted_at) {
             return Ok(Tried::Rests);
         }
         let fill = Command::Fill {
@@ -75,7 +76,8 @@ impl Trading {
         Ok(tried(&row))
     }
 
-    async fn end(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
+    /// Ends an order whose time is over.
+    pub(crate) async fn end(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
         let ctx = system(open.tenant, "expire orders", self);
         let mut tx = self.inner.db.begin(&ctx).await?;
         let Some(locked) = lock(&mut tx, open).await? else {
@@ -91,7 +93,7 @@ impl Trading {
     }
 
     /// What the command does to the loaded rows; `None` when it does nothing.
-    fn decide(
+    pub(super) fn decide(
         &self,
         locked: &Locked,
         command: &Command,
@@ -107,7 +109,7 @@ impl Trading {
         Ok(Some((after, events)))
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         tx: &mut TenantTx,
         ctx: &RequestContext,
@@ -146,7 +148,7 @@ impl Locked {
     }
 }
 
-async fn lock(tx: &mut TenantTx, open: &OpenOrder) -> Result<Option<Locked>, TradingError> {
+pub(super) async fn lock(tx: &mut TenantTx, open: &OpenOrder) -> Result<Option<Locked>, TradingError> {
     let account: AccountId = open.account;
     let Some(account) = store::lock_account_by_id(tx, account).await? else {
         return Ok(None);
@@ -162,7 +164,7 @@ async fn lock(tx: &mut TenantTx, open: &OpenOrder) -> Result<Option<Locked>, Tra
     }))
 }
 
-fn tried(row: &OrderRow) -> Tried {
+pub(super) fn tried(row: &OrderRow) -> Tried {
     if row.order.status.is_terminal() {
         Tried::Done
     } else {
@@ -170,6 +172,6 @@ fn tried(row: &OrderRow) -> Tried {
     }
 }
 
-fn system(tenant: TenantId, reason: &'static str, trading: &Trading) -> RequestContext {
+pub(super) fn system(tenant: TenantId, reason: &'static str, trading: &Trading) -> RequestContext {
     RequestContext::system(tenant, reason, trading.sources())
 }

@@ -2,17 +2,22 @@
 
 mod accounts;
 mod cancel;
+mod cancel_all;
 mod config;
 mod error;
 mod fill;
+mod meeting;
 mod outcome;
 mod place;
 mod portfolio;
+mod preview;
 mod queries;
 mod reconcile;
+mod replace;
 mod sweep;
 mod trail;
 mod view;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -24,13 +29,16 @@ use crate::matching::OpenOrders;
 use crate::{QuoteBoard, TradingMetrics};
 
 pub use accounts::{AccountStatus, AccountView};
+pub use cancel_all::{CancelResult, CancelledAll};
 pub use config::TradingConfig;
-pub use error::{CancelError, PlaceError, TradingError};
+pub use error::{CancelError, PlaceError, ReplaceError, TradingError};
 pub(crate) use fill::Tried;
 pub use outcome::{ExecutionView, OrderView, PlaceOutcome, Placed};
 pub use portfolio::{Portfolio, PositionView};
+pub use preview::OrderPreview;
 pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
+pub use replace::ReplaceOutcome;
 pub use view::ListedAccount;
 
 platform_core::id_type! {

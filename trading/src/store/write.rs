@@ -100,6 +100,8 @@ pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Resu
         account_id,
         client_order_id,
         accepted_at,
+        opens_at,
+        requeued_at,
         expires_at,
         updated_at,
         version,
@@ -123,10 +125,16 @@ pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Resu
              insert into trading.orders
                  (tenant_id, id, account_id, client_order_id, symbol, side, order_type, time_in_force, quantity_e6,
                   limit_price_e4, stop_price_e4, worst_price_e4, status, reason, filled_e6, filled_notional_e10,
-                  hold_cents, fees_cents, accepted_quote_seq, last_quote_seq, accepted_at, expires_at, updated_at, version)
+                  hold_cents, fees_cents, accepted_quote_seq, last_quote_seq, accepted_at, expires_at, updated_at, version,
+                  elected_quote_seq, opens_at, requeued_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::text::numeric, $17, $18, $19, $20,
-                     $21, $22, $23, $24)
+                     $21, $22, $23, $24, $49, $50, $51)
              on conflict (tenant_id, id) do update set
+                 client_order_id = excluded.client_order_id, time_in_force = excluded.time_in_force,
+                 quantity_e6 = excluded.quantity_e6, limit_price_e4 = excluded.limit_price_e4,
+                 stop_price_e4 = excluded.stop_price_e4, worst_price_e4 = excluded.worst_price_e4,
+                 expires_at = excluded.expires_at, elected_quote_seq = excluded.elected_quote_seq,
+                 requeued_at = excluded.requeued_at,
                  status = excluded.status, reason = excluded.reason, filled_e6 = excluded.filled_e6,
                  filled_notional_e10 = excluded.filled_notional_e10, hold_cents = excluded.hold_cents,
                  fees_cents = excluded.fees_cents, last_quote_seq = excluded.last_quote_seq,
@@ -206,6 +214,9 @@ pub(crate) async fn write_change(tx: &mut TenantTx, change: &Change<'_>) -> Resu
     .bind(change.after.cash.available)
     .bind(change.after.cash.held)
     .bind(transfers.last_seq)
+    .bind(order.elected_quote_seq.map(bigint))
+    .bind(*opens_at)
+    .bind(*requeued_at)
     .execute(tx)
     .await?;
     match touched.rows_affected() {

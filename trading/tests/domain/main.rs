@@ -1,6 +1,7 @@
 //! The rules of money, orders, ledger and positions, through the public surface.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod fix;
 mod invariants;
 mod ledger;
 mod matrix;
@@ -9,8 +10,15 @@ mod money;
 mod naive;
 mod orders;
 mod positions;
+mod priority;
 mod refusals;
+mod replacing;
 mod session;
+mod sessions;
 mod slices;
+mod stops;
 mod support;
 mod tickets;
+mod traps;
+mod types;
+mod waiting;

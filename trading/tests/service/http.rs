@@ -3,6 +3,7 @@
 pub(crate) mod app;
 mod bad_orders;
 mod bad_requests;
+mod changes;
 mod foreign;
 mod routes;
 mod snapshots;
