@@ -47,9 +47,9 @@ pub use domain::{
     DecimalError, DecimalText, Earned, Event, Execution, ExecutionId, FeeRate, FieldError, FieldProblem,
     Intake, Invalid, InvalidTransfer, InvalidTransition, LedgerAccount, Market, Notional, Order, OrderId,
     OrderStatus, OrderTerms, OrderType, ParseClientOrderIdError, ParseExecutionIdError, ParseSymbolError,
-    Position, Price, Pricing, Quantity, QuoteView, Reason, Reject, Rounding, Rules, Side, Step, Symbol,
-    SymbolDay, Tick, Ticket, TimeInForce, Transfer, TransferCode, UnknownWord, UnsupportedOrderType, apply,
-    buy_hold, decide, equity, transition, worth,
+    Position, Price, Pricing, Priority, Quantity, QuoteView, Reason, Reject, ReplaceTicket, Replacement,
+    Rounding, Rules, Side, Step, Symbol, SymbolDay, Tick, Ticket, TimeInForce, Transfer, TransferCode,
+    Trigger, UnknownWord, apply, buy_hold, decide, equity, transition, worth,
 };
 pub use market::{
     Alignment, Bar, BoardConfig, Calendar, DayPath, Followed, FromTheFuture, Instrument, InvalidMarketSpeed,
@@ -63,10 +63,11 @@ pub use matching::{HousekeepingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
 pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
 pub use service::{
-    ACCOUNT, AccountId, AccountStatus, AccountView, BarQuery, BarWorker, CancelError, Discrepancy,
-    ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError, MarketState,
-    MarketStateWorker, OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome,
-    Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding, VerifyProgress,
+    ACCOUNT, AccountId, AccountStatus, AccountView, BarQuery, BarWorker, CancelError, CancelResult,
+    CancelledAll, Discrepancy, ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError,
+    MarketState, MarketStateWorker, OrderEventView, OrderPreview, OrderProof, OrderStatusFilter, OrderView,
+    PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation, ReplaceError, ReplaceOutcome,
+    TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding, VerifyProgress,
 };
 pub use service::{
     ADJUST, ALERTS_MAX, AccountAdminError, ActivityFilter, ActivityOrder, ActivityView, Adjusted,

@@ -325,7 +325,7 @@ impl Db {
     /// A writing transaction over the tables that belong to no tenant.
     pub(crate) async fn global_write(&self) -> Result<GlobalTx, DbError> {
         let open = self
-            .open(Scope::GlobalWrite, None, self.inner.acquire_timeout)
+            .open(Scope::GlobalWrite, Wanted::Ordinary, self.inner.acquire_timeout)
             .await?;
         Ok(GlobalTx::new(open))
     }

@@ -3,8 +3,8 @@
 use super::ledger::Transfer;
 use super::status::{InvalidTransition, Step, transition};
 use super::{
-    AccountState, Asset, Cents, Event, Execution, Intake, LedgerAccount, Order, OrderId, Quantity, Reason,
-    Side,
+    AccountState, Asset, Cents, Event, Execution, Intake, LedgerAccount, Order, OrderId, OrderTerms, Price,
+    Quantity, Reason, Side,
 };
 
 /// An event does not belong to the state: the wrong rows were loaded, or the log is damaged.
@@ -41,9 +41,29 @@ pub fn apply(state: &AccountState, event: &Event) -> Result<AccountState, ApplyE
         Event::Accepted { intake, working, .. } => {
             take_in(state, intake, Step::Accept { working: *working })?
         }
-        Event::Rejected { intake, reject } => {
-            finish(take_in(state, intake, Step::Reject)?, Some(reject.reason()))
+        Event::Rejected { intake, reject, .. } => {
+            let rejected = match state.order {
+                None => take_in(state, intake, Step::Reject)?,
+                Some(_) => step_order(state, intake.order_id, Step::Reject)?,
+            };
+            finish(rejected, Some(reject.reason()))
         }
+        Event::Triggered { order_id, quote_seq } => trigger(state, *order_id, *quote_seq)?,
+        Event::Activated { order_id } => {
+            // An order that waits for its stop is activated by its election alone.
+            let order = loaded_order(state, *order_id)?;
+            if order.awaited_stop().is_some() {
+                return Err(ApplyError::OtherRows);
+            }
+            step_order(state, *order_id, Step::Activate)?
+        }
+        Event::Replaced {
+            order_id,
+            terms,
+            worst_price,
+            from_quote_seq,
+            ..
+        } => replace(state, *order_id, (terms, *worst_price), *from_quote_seq)?,
         Event::Filled { execution, .. } => fill(state, execution)?,
         Event::Cancelled { order_id, reason, .. } => {
             let step = if *reason == Reason::Requested {
@@ -82,6 +102,57 @@ fn step_order(state: &AccountState, order_id: OrderId, step: Step) -> Result<Acc
         order: Some(order),
         ..*state
     })
+}
+
+fn trigger(state: &AccountState, order_id: OrderId, quote_seq: u64) -> Result<AccountState, ApplyError> {
+    let order = loaded_order(state, order_id)?;
+    if order.awaited_stop().is_none() {
+        return Err(ApplyError::OtherRows);
+    }
+    let order = Order {
+        elected_quote_seq: Some(quote_seq),
+        ..order.step(Step::Activate)?
+    };
+    Ok(AccountState {
+        order: Some(only_from(order, quote_seq)),
+        ..*state
+    })
+}
+
+fn replace(
+    state: &AccountState,
+    order_id: OrderId,
+    (terms, worst_price): (&OrderTerms, Option<Price>),
+    from_quote_seq: u64,
+) -> Result<AccountState, ApplyError> {
+    let order = loaded_order(state, order_id)?;
+    if (terms.symbol(), terms.side()) != (order.terms().symbol(), order.terms().side()) {
+        return Err(ApplyError::OtherRows);
+    }
+    let leaves = terms
+        .quantity()
+        .checked_sub(order.filled)
+        .ok_or(ApplyError::OutOfRange)?;
+    let order = order.step(Step::Replace {
+        complete: leaves.is_zero(),
+    })?;
+    let intake = Intake {
+        terms: *terms,
+        worst_price,
+        ..order.intake
+    };
+    Ok(AccountState {
+        order: Some(only_from(Order { intake, ..order }, from_quote_seq)),
+        ..*state
+    })
+}
+
+/// The order only executes on this quote or a later one; it has not met it yet.
+fn only_from(order: Order, quote_seq: u64) -> Order {
+    Order {
+        last_quote_seq: order.last_quote_seq.max(quote_seq.saturating_sub(1)),
+        ..order
+    }
 }
 
 fn loaded_order(state: &AccountState, order_id: OrderId) -> Result<Order, ApplyError> {

@@ -2,11 +2,12 @@
 
 use super::apply::{ApplyError, apply};
 use super::execute::{executable, execution_event};
-use super::ledger::{Transfer, TransferCode, cash, shares};
+use super::hold::release;
+use super::place::place;
+use super::replace::replace;
 use super::{
-    AccountState, Command, Event, Intake, Invalid, LedgerAccount, Market, Notional, Order, OrderId,
-    OrderTerms, OrderType, Price, Pricing, Quantity, QuoteView, Reason, Reject, Rules, Side, TimeInForce,
-    UnsupportedOrderType, buy_hold,
+    AccountState, Command, Event, Invalid, Order, OrderStatus, Quantity, QuoteView, Reason, Reject, Rules,
+    TimeInForce,
 };
 
 /// What a command causes.
@@ -53,186 +54,130 @@ use super::{
 /// [`Invalid`]; nothing is to be written. [`Invalid::OrderClosed`] is a race with an execution or a cancellation: answer with
 /// the order as it is.
 pub fn decide(rules: &Rules, state: &AccountState, command: &Command) -> Result<Vec<Event>, Invalid> {
+    let mut draft = Draft::new(state);
     match command {
         Command::Place {
             order_id,
             terms,
             market,
-        } => place(rules, state, (*order_id, *terms), market),
-        Command::Fill { quote, offered } => fill(rules, state, quote, *offered),
+        } => place(rules, &mut draft, (*order_id, *terms), market)?,
+        Command::Elect { quote } => elect(rules, &mut draft, quote)?,
+        Command::Activate => activate(&mut draft)?,
+        Command::Reject { reject } => refuse(&mut draft, *reject)?,
+        Command::Fill { quote, offered } => fill(rules, &mut draft, quote, *offered)?,
+        Command::Replace { replacement, market } => replace(rules, &mut draft, replacement, market)?,
         Command::Cancel => {
             let order = open_order(state)?;
-            Ok(vec![cancelled(&order, Reason::Requested)])
+            draft.push(cancelled(&order, Reason::Requested))?;
         }
+        Command::Kill => kill(&mut draft)?,
         Command::Expire => {
             let order = open_order(state)?;
-            Ok(vec![Event::Expired {
+            draft.push(Event::Expired {
                 order_id: order.intake.order_id,
                 transfers: release(&order),
-            }])
-        }
-    }
-}
-
-/// The events so far and the state after them.
-struct Draft {
-    state: AccountState,
-    events: Vec<Event>,
-}
-
-impl Draft {
-    fn push(&mut self, event: Event) -> Result<(), ApplyError> {
-        self.state = apply(&self.state, &event)?;
-        self.events.push(event);
-        Ok(())
-    }
-}
-
-fn place(
-    rules: &Rules,
-    state: &AccountState,
-    order: (OrderId, OrderTerms),
-    market: &Market,
-) -> Result<Vec<Event>, Invalid> {
-    let intake = take_in(rules, order, market)?;
-    let mut draft = Draft {
-        state: *state,
-        events: Vec::new(),
-    };
-    match hold(state, &intake)? {
-        Err(reject) => draft.push(Event::Rejected { intake, reject })?,
-        Ok(transfers) => {
-            draft.push(Event::Accepted {
-                intake,
-                working: true,
-                transfers,
             })?;
-            if let Market::Open { quote, offered } = market {
-                meet(rules, &mut draft, quote, *offered)?;
-            }
         }
     }
     Ok(draft.events)
 }
 
-/// The order with its worst price, or why it cannot be an order.
-fn take_in(rules: &Rules, order: (OrderId, OrderTerms), market: &Market) -> Result<Intake, Invalid> {
-    let (order_id, terms) = order;
-    let quote = match market {
-        Market::Open { quote, .. } => Some(quote),
-        Market::Unusable { .. } => None,
-    };
-    let needs_quote = terms.pricing() == Pricing::Market || terms.time_in_force().is_immediate();
-    let worst_price = match (terms.pricing(), quote) {
-        (Pricing::Stop { .. } | Pricing::StopLimit { .. }, _) => {
-            let order_type: OrderType = terms.pricing().order_type();
-            return Err(UnsupportedOrderType { order_type }.into());
-        }
-        (_, None) if needs_quote => return Err(Invalid::NoUsableQuote),
-        (Pricing::Limit { limit }, _) => Some(limit),
-        (Pricing::Market, Some(quote)) => match terms.side() {
-            Side::Buy => Some(rules.collar.worst_price(quote.ask, rules.tick)?),
-            Side::Sell => None,
-        },
-        (Pricing::Market, None) => return Err(Invalid::NoUsableQuote),
-    };
-
-    // A sell can bring more than its limit, so the bid counts too.
-    let bid = quote
-        .map(|quote| quote.bid)
-        .filter(|_| terms.side() == Side::Sell);
-    let most = worst_price
-        .max(bid)
-        .map_or(Notional::ZERO, |price: Price| price * terms.quantity());
-    if most > rules.max_order_notional {
-        return Err(Invalid::NotionalTooLarge);
-    }
-    Ok(Intake {
-        order_id,
-        terms,
-        worst_price,
-        quote_seq: market.seq(),
-    })
+/// The events so far and the state after them.
+pub(super) struct Draft {
+    pub(super) state: AccountState,
+    events: Vec<Event>,
 }
 
-/// The transfers that set aside what the order may need, or why there is not enough.
-fn hold(state: &AccountState, intake: &Intake) -> Result<Result<Vec<Transfer>, Reject>, Invalid> {
-    use LedgerAccount::{CashAvailable, CashHeld, SharesAvailable, SharesHeld};
-    let quantity = intake.terms.quantity();
-    let transfer = match (intake.terms.side(), intake.worst_price) {
-        (Side::Buy, Some(worst)) => {
-            let needed = buy_hold(Notional::ZERO, quantity, worst)?;
-            let available = state.cash.available;
-            if needed > available {
-                return Ok(Err(Reject::InsufficientFunds { needed, available }));
-            }
-            if state.position.quantity()?.checked_add(quantity).is_none() {
-                return Ok(Err(Reject::PositionLimit { limit: Quantity::MAX }));
-            }
-            cash(TransferCode::Hold, CashAvailable, CashHeld, needed)
+impl Draft {
+    fn new(state: &AccountState) -> Self {
+        Self {
+            state: *state,
+            events: Vec::new(),
         }
-        (Side::Buy, None) => return Err(Invalid::NoUsableQuote),
-        (Side::Sell, _) => {
-            let available = state.position.available;
-            if quantity > available {
-                return Ok(Err(Reject::InsufficientShares {
-                    needed: quantity,
-                    available,
-                }));
-            }
-            shares(
-                TransferCode::Hold,
-                SharesAvailable,
-                SharesHeld,
-                (intake.terms.symbol(), quantity),
-            )
+    }
+
+    pub(super) fn push(&mut self, event: Event) -> Result<(), ApplyError> {
+        self.state = apply(&self.state, &event)?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// The order as it is now.
+    pub(super) fn order(&self) -> Result<Order, ApplyError> {
+        self.state.order.ok_or(ApplyError::OtherRows)
+    }
+
+    /// Executes the order on a quote that is good enough, as far as something is offered.
+    pub(super) fn meet(
+        &mut self,
+        rules: &Rules,
+        quote: &QuoteView,
+        offered: Quantity,
+    ) -> Result<(), Invalid> {
+        let order = self.order()?;
+        if let Some(trade) = executable(&order, &self.state.position, quote, offered)? {
+            self.push(execution_event(rules, &order, quote.seq, trade)?)?;
         }
-    };
-    Ok(Ok(transfer.into_iter().collect()))
+        Ok(())
+    }
 }
 
-/// The new order meets the quote it was placed on; what may not rest is withdrawn.
-fn meet(rules: &Rules, draft: &mut Draft, quote: &QuoteView, offered: Quantity) -> Result<(), Invalid> {
-    let order = draft.state.order.ok_or(ApplyError::OtherRows)?;
-    if let Some(trade) = executable(&order, &draft.state.position, quote, offered)? {
-        draft.push(execution_event(rules, &order, quote.seq, trade)?)?;
-    }
-    let order = draft.state.order.ok_or(ApplyError::OtherRows)?;
-    let reason = match order.terms().time_in_force() {
-        TimeInForce::Ioc => Reason::IocRemainder,
-        TimeInForce::Fok => Reason::FokUnfilled,
-        TimeInForce::Day | TimeInForce::Gtc => return Ok(()),
+fn elect(rules: &Rules, draft: &mut Draft, quote: &QuoteView) -> Result<(), Invalid> {
+    let order = draft.order()?;
+    let Some(stop) = order.awaited_stop() else {
+        return Ok(());
     };
-    if !order.status.is_terminal() {
-        draft.push(cancelled(&order, reason))?;
+    let waits = order.status == OrderStatus::Pending && quote.seq > order.last_quote_seq;
+    if waits && rules.trigger.elects(order.terms().side(), stop, quote) {
+        draft.push(Event::Triggered {
+            order_id: order.intake.order_id,
+            quote_seq: quote.seq,
+        })?;
     }
     Ok(())
 }
 
-fn fill(
-    rules: &Rules,
-    state: &AccountState,
-    quote: &QuoteView,
-    offered: Quantity,
-) -> Result<Vec<Event>, Invalid> {
-    let order = state.order.ok_or(ApplyError::OtherRows)?;
-    if !order.status.is_working() || quote.seq <= order.last_quote_seq {
-        return Ok(Vec::new());
+fn activate(draft: &mut Draft) -> Result<(), Invalid> {
+    let order = draft.order()?;
+    if order.status == OrderStatus::Pending && order.awaited_stop().is_none() {
+        draft.push(Event::Activated {
+            order_id: order.intake.order_id,
+        })?;
     }
-    match executable(&order, &state.position, quote, offered)? {
-        Some(trade) => {
-            let mut draft = Draft {
-                state: *state,
-                events: Vec::new(),
-            };
-            draft.push(execution_event(rules, &order, quote.seq, trade)?)?;
-            Ok(draft.events)
-        }
-        None => Ok(Vec::new()),
-    }
+    Ok(())
 }
 
-fn open_order(state: &AccountState) -> Result<Order, Invalid> {
+fn refuse(draft: &mut Draft, reject: Reject) -> Result<(), Invalid> {
+    let order = open_order(&draft.state)?;
+    draft.push(Event::Rejected {
+        intake: order.intake,
+        reject,
+        transfers: release(&order),
+    })?;
+    Ok(())
+}
+
+fn fill(rules: &Rules, draft: &mut Draft, quote: &QuoteView, offered: Quantity) -> Result<(), Invalid> {
+    let order = draft.order()?;
+    if order.status.is_working() && quote.seq > order.last_quote_seq {
+        draft.meet(rules, quote, offered)?;
+    }
+    Ok(())
+}
+
+/// Withdraws what an immediate order has left.
+pub(super) fn kill(draft: &mut Draft) -> Result<(), Invalid> {
+    let order = open_order(&draft.state)?;
+    let reason = match order.terms().time_in_force() {
+        TimeInForce::Ioc => Reason::IocRemainder,
+        TimeInForce::Fok => Reason::FokUnfilled,
+        TimeInForce::Day | TimeInForce::Gtc => return Err(Invalid::NotImmediate),
+    };
+    draft.push(cancelled(&order, reason))?;
+    Ok(())
+}
+
+pub(super) fn open_order(state: &AccountState) -> Result<Order, Invalid> {
     let order = state.order.ok_or(ApplyError::OtherRows)?;
     match order.status {
         status if status.is_terminal() => Err(Invalid::OrderClosed { status }),
@@ -246,19 +191,4 @@ fn cancelled(order: &Order, reason: Reason) -> Event {
         reason,
         transfers: release(order),
     }
-}
-
-/// Gives back exactly what is held for an open order; no price is looked up.
-fn release(order: &Order) -> Vec<Transfer> {
-    use LedgerAccount::{CashAvailable, CashHeld, SharesAvailable, SharesHeld};
-    let held_shares = (order.terms().symbol(), order.held_shares());
-    cash(TransferCode::Release, CashHeld, CashAvailable, order.hold)
-        .into_iter()
-        .chain(shares(
-            TransferCode::Release,
-            SharesHeld,
-            SharesAvailable,
-            held_shares,
-        ))
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! What happened to an order, with every consequence spelt out.
 
-use super::{Cents, Execution, Intake, OrderId, Quantity, Reason, Transfer};
+use super::{Cents, Execution, Intake, OrderId, OrderTerms, Price, Quantity, Reason, Transfer};
 use serde::{Deserialize, Serialize};
 
 /// A fact about an order, with the transfers it causes.
@@ -20,13 +20,44 @@ pub enum Event {
         /// The hold.
         transfers: Vec<Transfer>,
     },
-    /// The order was refused for a reason of business. It is kept, so that a repeated request finds the same answer.
+    /// The order was refused for a reason of business, when it was placed or while it waited for the opening. It is kept, so that a
+    /// repeated request finds the same answer. Transfers: the release of the hold of one that had waited.
     Rejected {
         /// The order.
         #[serde(flatten)]
         intake: Intake,
         /// Why.
         reject: Reject,
+        /// The release.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        transfers: Vec<Transfer>,
+    },
+    /// The stop of the order was elected: the order works from this quote on.
+    Triggered {
+        /// The order.
+        order_id: OrderId,
+        /// The quote that elected it.
+        quote_seq: u64,
+    },
+    /// The market opened for an order that had waited for it.
+    Activated {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// The terms of the order changed. Transfers: what more or less it holds; all of it where nothing is left to fill.
+    Replaced {
+        /// The order.
+        order_id: OrderId,
+        /// What it asks for now.
+        terms: OrderTerms,
+        /// The worst price it may execute at now.
+        worst_price: Option<Price>,
+        /// The first quote that can elect or fill the order as it is now.
+        from_quote_seq: u64,
+        /// Whether the order keeps its place among those with the same price.
+        keeps_priority: bool,
+        /// The change of the hold.
+        transfers: Vec<Transfer>,
     },
     /// The order executed. Transfers: cash against shares, what the hold no longer needs, the fee.
     Filled {
@@ -59,6 +90,9 @@ impl Event {
         match self {
             Self::Accepted { .. } => "accepted",
             Self::Rejected { .. } => "rejected",
+            Self::Triggered { .. } => "triggered",
+            Self::Activated { .. } => "activated",
+            Self::Replaced { .. } => "replaced",
             Self::Filled { .. } => "filled",
             Self::Cancelled { .. } => "cancelled",
             Self::Expired { .. } => "expired",
@@ -70,7 +104,11 @@ impl Event {
         match self {
             Self::Accepted { intake, .. } | Self::Rejected { intake, .. } => intake.order_id,
             Self::Filled { execution, .. } => execution.id.order_id,
-            Self::Cancelled { order_id, .. } | Self::Expired { order_id, .. } => *order_id,
+            Self::Triggered { order_id, .. }
+            | Self::Activated { order_id }
+            | Self::Replaced { order_id, .. }
+            | Self::Cancelled { order_id, .. }
+            | Self::Expired { order_id, .. } => *order_id,
         }
     }
 
@@ -78,10 +116,12 @@ impl Event {
     pub fn transfers(&self) -> &[Transfer] {
         match self {
             Self::Accepted { transfers, .. }
+            | Self::Rejected { transfers, .. }
             | Self::Filled { transfers, .. }
+            | Self::Replaced { transfers, .. }
             | Self::Cancelled { transfers, .. }
             | Self::Expired { transfers, .. } => transfers,
-            Self::Rejected { .. } => &[],
+            Self::Triggered { .. } | Self::Activated { .. } => &[],
         }
     }
 
@@ -129,6 +169,9 @@ pub enum Reject {
         /// The most shares a position may have.
         limit: Quantity,
     },
+    /// The instrument is no longer traded.
+    #[error("the symbol is no longer traded")]
+    SymbolNotTraded,
 }
 
 impl Reject {
@@ -138,6 +181,7 @@ impl Reject {
             Self::InsufficientFunds { .. } => Reason::InsufficientFunds,
             Self::InsufficientShares { .. } => Reason::InsufficientShares,
             Self::PositionLimit { .. } => Reason::PositionLimit,
+            Self::SymbolNotTraded => Reason::SymbolNotTraded,
         }
     }
 }

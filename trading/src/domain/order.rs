@@ -25,10 +25,13 @@ word_enum! {
         InsufficientShares = "insufficient_shares",
         /// The position would be larger than a quantity can be.
         PositionLimit = "position_limit",
+        /// The instrument was no longer traded when the market opened.
+        SymbolNotTraded = "symbol_not_traded",
     }
 }
 
-/// An order as it was taken in: its terms and what was decided from the quote it met.
+/// An order as it was taken in: its terms and what was decided from the quote it met. A replacement changes the terms and the worst
+/// price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intake {
     /// The id of the order.
@@ -61,8 +64,12 @@ pub struct Order {
     pub fees: Cents,
     /// The cash held for it; zero for sells, which hold shares, and for final orders.
     pub hold: Cents,
-    /// The newest quote it met or executed on. It only executes on a later one, so the same quote cannot fill it twice.
+    /// The newest quote that cannot fill it any more: it met it, executed on it, or it is from before the order was what it is now.
+    /// It only executes on a later one, so the same quote cannot fill it twice.
     pub last_quote_seq: u64,
+    /// The quote that elected its stop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elected_quote_seq: Option<u64>,
 }
 
 impl Order {
@@ -76,6 +83,7 @@ impl Order {
             fees: Cents::ZERO,
             hold: Cents::ZERO,
             last_quote_seq: intake.quote_seq,
+            elected_quote_seq: None,
         }
     }
 
@@ -90,6 +98,22 @@ impl Order {
             .quantity()
             .checked_sub(self.filled)
             .unwrap_or(Quantity::ZERO)
+    }
+
+    /// The stop that it still waits for. A stop that was elected stays elected.
+    pub const fn awaited_stop(&self) -> Option<Price> {
+        match self.elected_quote_seq {
+            None => self.intake.terms.pricing().stop_price(),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether it has executed on this quote.
+    ///
+    /// The newest quote is one it executed on unless nothing was filled: placing moves it to a quote that is met, and an election
+    /// or a replacement to the one before.
+    pub(super) fn executed_on(&self, quote_seq: u64) -> bool {
+        self.last_quote_seq == quote_seq && !self.filled.is_zero()
     }
 
     /// The shares held for it: what an open sell has not filled yet.

@@ -35,6 +35,11 @@ pub enum Market {
         /// The number of the newest quote; the order only executes on a later one.
         seq: u64,
     },
+    /// The market is closed: an order that can wait is pending until it opens.
+    Closed {
+        /// The newest quote, however old: what the collar of a market buy starts from. The order only executes on a later one.
+        newest: Option<QuoteView>,
+    },
 }
 
 impl Market {
@@ -43,6 +48,32 @@ impl Market {
         match self {
             Self::Open { quote, .. } => quote.seq,
             Self::Unusable { seq } => *seq,
+            Self::Closed { newest: Some(quote) } => quote.seq,
+            Self::Closed { newest: None } => 0,
+        }
+    }
+
+    /// The number of the first quote that what happens now can meet: the usable one itself, otherwise the one after the newest.
+    pub(super) const fn first_seq(&self) -> u64 {
+        match self {
+            Self::Open { quote, .. } => quote.seq,
+            Self::Unusable { .. } | Self::Closed { .. } => self.seq().saturating_add(1),
+        }
+    }
+
+    /// The quote, when it may be traded on.
+    pub const fn usable(&self) -> Option<&QuoteView> {
+        match self {
+            Self::Open { quote, .. } => Some(quote),
+            Self::Unusable { .. } | Self::Closed { .. } => None,
+        }
+    }
+
+    /// The newest quote as far as it is known, whether it may be traded on or not: what prices are measured against.
+    pub(super) const fn reference(&self) -> Option<&QuoteView> {
+        match self {
+            Self::Open { quote, .. } | Self::Closed { newest: Some(quote) } => Some(quote),
+            Self::Unusable { .. } | Self::Closed { newest: None } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The configured rules and the formulas of holds and fees.
 
 use super::money::{div_ceil, div_half_even};
-use super::{Cents, DecimalError, Notional, Price, Quantity, Rounding};
+use super::{Cents, DecimalError, Notional, Price, Quantity, Rounding, Trigger};
 
 const BASIS_POINTS: i128 = 10_000;
 const PARTS_PER_MILLION: i128 = 1_000_000;
@@ -37,7 +37,7 @@ impl Default for Tick {
     }
 }
 
-/// How far above the offer a market buy may execute, in basis points.
+/// How far above the offer a market buy may execute, and how far above its stop an elected stop buy, in basis points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collar {
     basis_points: u16,
@@ -49,7 +49,8 @@ impl Collar {
         Self { basis_points }
     }
 
-    /// The worst price of a market buy that meets this offer: `ask * (1 + collar)`, rounded up to the tick.
+    /// The worst price of a market buy that meets this offer, and of a stop buy with this stop: `price * (1 + collar)`, rounded up
+    /// to the tick.
     ///
     /// ```
     /// use trading::{Collar, Tick};
@@ -61,9 +62,9 @@ impl Collar {
     ///
     /// # Errors
     /// [`DecimalError::OutOfRange`] when that is no price any more.
-    pub fn worst_price(self, ask: Price, tick: Tick) -> Result<Price, DecimalError> {
+    pub fn worst_price(self, price: Price, tick: Tick) -> Result<Price, DecimalError> {
         let factor = BASIS_POINTS + i128::from(self.basis_points);
-        tick.round_up(i128::from(ask.e4()) * factor, BASIS_POINTS)
+        tick.round_up(i128::from(price.e4()) * factor, BASIS_POINTS)
     }
 }
 
@@ -113,16 +114,19 @@ pub struct Rules {
     pub fee: FeeRate,
     /// The most one order may be worth at its worst price.
     pub max_order_notional: Notional,
+    /// What elects a stop.
+    pub trigger: Trigger,
 }
 
 impl Default for Rules {
-    /// A collar of 5 %, ticks of a cent, no fee, orders of at most 1,000,000,000 USD.
+    /// A collar of 5 %, ticks of a cent, no fee, orders of at most 1,000,000,000 USD, stops elected by the last trade.
     fn default() -> Self {
         Self {
             collar: Collar::default(),
             tick: Tick::default(),
             fee: FeeRate::default(),
             max_order_notional: Notional::from_e10(10_000_000_000_000_000_000),
+            trigger: Trigger::default(),
         }
     }
 }

@@ -223,6 +223,11 @@ impl OrderTerms {
     pub const fn time_in_force(&self) -> TimeInForce {
         self.time_in_force
     }
+
+    /// The same for another quantity, which the caller has found to be more than zero.
+    pub(super) const fn for_quantity(self, quantity: Quantity) -> Self {
+        Self { quantity, ..self }
+    }
 }
 
 /// The terms with one field for each column, as they are written out.

@@ -97,6 +97,12 @@ pub enum FieldProblem {
         /// The time in force.
         time_in_force: TimeInForce,
     },
+    /// An order that rests cannot become one that does not.
+    #[error("an open order cannot become {time_in_force}")]
+    TimeInForceFixed {
+        /// The time in force.
+        time_in_force: TimeInForce,
+    },
 }
 
 impl FieldProblem {
@@ -109,7 +115,9 @@ impl FieldProblem {
             Self::ZeroQuantity => "out_of_range",
             Self::Word(_) => "unknown_value",
             Self::Symbol(_) => "malformed_symbol",
-            Self::TimeInForceUnsupported { .. } => "unsupported_time_in_force",
+            Self::TimeInForceUnsupported { .. } | Self::TimeInForceFixed { .. } => {
+                "unsupported_time_in_force"
+            }
         }
     }
 }
@@ -162,7 +170,7 @@ impl Ticket {
     }
 }
 
-fn text(number: Option<&DecimalText>) -> Option<&str> {
+pub(super) fn text(number: Option<&DecimalText>) -> Option<&str> {
     number.map(DecimalText::as_str)
 }
 
@@ -179,7 +187,11 @@ where
     optional(field, text, problems)
 }
 
-fn optional<T>(field: &'static str, text: Option<&str>, problems: &mut Vec<FieldError>) -> Option<T>
+pub(super) fn optional<T>(
+    field: &'static str,
+    text: Option<&str>,
+    problems: &mut Vec<FieldError>,
+) -> Option<T>
 where
     T: FromStr<Err: Into<FieldProblem>>,
 {

@@ -13,6 +13,10 @@
 //! | `DELETE /orders/{id}` | who may trade | the cancelled order |
 //! | `GET`, `POST /watchlists`, `DELETE /watchlists/{id}`, `POST /watchlists/{id}/items`, `DELETE /watchlists/{id}/items/{symbol}` | who may trade | its own watchlists |
 //! | `GET`, `POST /alerts`, `DELETE /alerts/{id}` | who may trade | its own alerts |
+//! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
+//! | `POST /orders/preview` | who may trade | what an order would come to |
+//! | `PATCH /orders/{id}` | who may trade | the changed order |
+//! | `DELETE /orders` | who may trade | 207, what became of each open order |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
 //! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/admin/v1` | who runs the market | how it stands |
@@ -32,6 +36,9 @@ mod export;
 mod market_admin;
 mod module;
 mod orders;
+mod orders_cancel_all;
+mod orders_preview;
+mod orders_replace;
 mod problem;
 mod proof;
 mod quotes;
@@ -57,8 +64,13 @@ impl Trading {
             .routes(routes!(bars::list))
             .routes(routes!(clock::clock))
             .routes(routes!(clock::calendar))
-            .routes(routes!(orders::place, orders::list))
-            .routes(routes!(orders::one, orders::cancel))
+            .routes(routes!(
+                orders::place,
+                orders::list,
+                orders_cancel_all::cancel_all
+            ))
+            .routes(routes!(orders::one, orders::cancel, orders_replace::replace))
+            .routes(routes!(orders_preview::preview))
             .routes(routes!(orders::executions))
             .routes(routes!(orders::events))
             .routes(routes!(orders::by_client_id))

@@ -1,12 +1,13 @@
 //! Placing, seeing and cancelling orders.
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use platform_core::http::{Caller, Json, Page, PageQuery, Path, Problem, Query};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::orders_replace::etag;
 use super::problem::rejected;
 use crate::service::OrderStatusFilter;
 use crate::{ExecutionView, OrderEventView, OrderId, OrderView, PlaceOutcome, Placed, Ticket, Trading};
@@ -29,7 +30,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         (status = 201, description = "Taken in, in whatever state.", body = PlaceOutcome),
         (status = 200, description = "The client had placed it before under the same `client_order_id`.", body = PlaceOutcome),
         (status = 403, description = "`forbidden`, `account_suspended`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`invalid_order` with every field to correct, a rejection such as `insufficient_funds` with the rejected order, `idempotency_key_reused`, `client_order_id_taken`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid_order` with every field to correct, a rejection such as `insufficient_funds` with the rejected order, `stop_through_market`, `market_closed`, `idempotency_key_reused`, `client_order_id_taken`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`stale_quote`, `busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
@@ -119,7 +120,7 @@ pub(super) async fn list(
     operation_id = "get_order",
     params(("id" = OrderId, Path)),
     responses(
-        (status = 200, description = "The order.", body = OrderView),
+        (status = 200, description = "The order, with its version as the `ETag`.", body = OrderView),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
@@ -128,9 +129,9 @@ pub(super) async fn one(
     State(trading): State<Trading>,
     Caller(ctx): Caller,
     Path(id): Path<OrderId>,
-) -> Result<Json<OrderView>, Problem> {
-    let order = trading.order(&ctx, id).await?;
-    order.map(Json).ok_or_else(Problem::not_found)
+) -> Result<Response, Problem> {
+    let order = trading.order(&ctx, id).await?.ok_or_else(Problem::not_found)?;
+    Ok(([(header::ETAG, etag(&order))], Json(order)).into_response())
 }
 
 /// See the order to which one gave this name.

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use platform_core::error_chain;
 use platform_core::http::Problem;
 
-use crate::{CancelError, FieldError, Invalid, PlaceError, PlaceOutcome, Reason, TradingError};
+use crate::{
+    CancelError, FieldError, Invalid, OrderView, PlaceError, PlaceOutcome, Reason, ReplaceError, TradingError,
+};
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -69,17 +71,45 @@ impl From<CancelError> for Problem {
     fn from(error: CancelError) -> Self {
         match error {
             CancelError::NotFound => Self::not_found(),
-            CancelError::Closed(order) => {
-                let problem = Self::new(
-                    StatusCode::CONFLICT,
-                    order.status.conflict_code(),
-                    format!("the order is {}", order.status),
-                );
-                with_json(problem, "order", &*order)
-            }
+            CancelError::Closed(order) => closed(&order),
             CancelError::Trading(error) => error.into(),
         }
     }
+}
+
+impl From<ReplaceError> for Problem {
+    fn from(error: ReplaceError) -> Self {
+        match error {
+            ReplaceError::NotFound => Self::not_found(),
+            ReplaceError::Closed(order) => closed(&order),
+            ReplaceError::VersionMismatch(order) => {
+                let problem = Self::new(
+                    StatusCode::PRECONDITION_FAILED,
+                    "version_mismatch",
+                    format!("the order has version {}", order.version),
+                );
+                with_json(problem, "order", &*order)
+            }
+            ReplaceError::Fields(problems) => of_fields(&problems),
+            ReplaceError::Invalid(invalid) => of_invalid(&invalid),
+            ReplaceError::AccountInactive => Self::new(
+                StatusCode::FORBIDDEN,
+                "account_suspended",
+                "the account may not change orders",
+            ),
+            ReplaceError::Trading(error) => error.into(),
+        }
+    }
+}
+
+/// A command on a final order, which is told as it is.
+fn closed(order: &OrderView) -> Problem {
+    let problem = Problem::new(
+        StatusCode::CONFLICT,
+        order.status.conflict_code(),
+        format!("the order is {}", order.status),
+    );
+    with_json(problem, "order", order)
 }
 
 /// A refusal for a reason of business, with the order that was recorded for it.

@@ -14,7 +14,7 @@ use super::{
     BarRecorder, Calendar, Instrument, NotTaken, PublishedQuote, Quote, QuoteStream, QuoteUpdate,
     Reservation, TakeRequest,
 };
-use crate::Symbol;
+use crate::{Quantity, Symbol};
 
 /// The rules of a [`QuoteBoard`].
 #[derive(Debug, Clone)]
@@ -244,6 +244,22 @@ impl QuoteBoard {
         Offers::take(&self.inner.offers, slot, request, |quote| {
             self.is_stale(quote, request.now)
         })
+    }
+
+    /// The current quote of a symbol, and how many of its shares [`QuoteBoard::take`] would set aside for the request now. None are
+    /// set aside, so that others may have them a moment later.
+    ///
+    /// # Errors
+    /// [`NotTaken`] when the quote is not one to trade on for this request.
+    pub fn look(&self, request: &TakeRequest) -> Result<(Arc<PublishedQuote>, Quantity), NotTaken> {
+        let slot = self
+            .inner
+            .universe
+            .slot(request.symbol)
+            .ok_or(NotTaken::UnknownSymbol)?;
+        self.inner
+            .offers
+            .look(slot, request, |quote| self.is_stale(quote, request.now))
     }
 
     /// A stream without symbols. Add those it shall tell of.

@@ -165,27 +165,7 @@ impl Offers {
     ) -> Result<Reservation, NotTaken> {
         let mut place = this.lock(slot).ok_or(NotTaken::UnknownSymbol)?;
         let offer = place.as_mut().ok_or(NotTaken::Stale)?;
-        if offer.quote.halted {
-            return Err(NotTaken::Halted);
-        }
-        if is_stale(&offer.quote) {
-            return Err(NotTaken::Stale);
-        }
-        if request.newer_than.is_some_and(|seq| offer.quote.seq <= seq) {
-            return Err(NotTaken::NotNewer);
-        }
-        if !offer.is_within(request.side, request.limit) {
-            return Err(NotTaken::OutsideLimit);
-        }
-        let granted = match this.liquidity {
-            Liquidity::Unlimited => request.wanted,
-            Liquidity::Displayed => request.wanted.min(*offer.left(request.side)),
-        };
-        let granted = if request.all_or_none && granted < request.wanted {
-            Quantity::ZERO
-        } else {
-            granted
-        };
+        let granted = offer.grants(request, this.liquidity, is_stale)?;
         if this.liquidity == Liquidity::Displayed {
             let left = offer.left(request.side);
             *left = left.checked_sub(granted).unwrap_or(Quantity::ZERO);
@@ -198,6 +178,19 @@ impl Offers {
             offers: Arc::clone(this),
             refund: granted,
         })
+    }
+
+    /// The quote and what [`Offers::take`] would grant of it. Nothing is set aside.
+    pub(super) fn look(
+        &self,
+        slot: usize,
+        request: &TakeRequest,
+        is_stale: impl Fn(&Quote) -> bool,
+    ) -> Result<(Arc<PublishedQuote>, Quantity), NotTaken> {
+        let mut place = self.lock(slot).ok_or(NotTaken::UnknownSymbol)?;
+        let offer = place.as_mut().ok_or(NotTaken::Stale)?;
+        let granted = offer.grants(request, self.liquidity, is_stale)?;
+        Ok((Arc::clone(&offer.quote), granted))
     }
 
     fn give_back(&self, reservation: &Reservation) {
@@ -218,6 +211,36 @@ impl Offers {
 }
 
 impl Offer {
+    /// How much of it the request may have.
+    fn grants(
+        &mut self,
+        request: &TakeRequest,
+        liquidity: Liquidity,
+        is_stale: impl Fn(&Quote) -> bool,
+    ) -> Result<Quantity, NotTaken> {
+        if self.quote.halted {
+            return Err(NotTaken::Halted);
+        }
+        if is_stale(&self.quote) {
+            return Err(NotTaken::Stale);
+        }
+        if request.newer_than.is_some_and(|seq| self.quote.seq <= seq) {
+            return Err(NotTaken::NotNewer);
+        }
+        if !self.is_within(request.side, request.limit) {
+            return Err(NotTaken::OutsideLimit);
+        }
+        let granted = match liquidity {
+            Liquidity::Unlimited => request.wanted,
+            Liquidity::Displayed => request.wanted.min(*self.left(request.side)),
+        };
+        if request.all_or_none && granted < request.wanted {
+            Ok(Quantity::ZERO)
+        } else {
+            Ok(granted)
+        }
+    }
+
     fn left(&mut self, side: Side) -> &mut Quantity {
         match side {
             Side::Buy => &mut self.ask_left,

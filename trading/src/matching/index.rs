@@ -8,9 +8,11 @@ use platform_core::uuid::Uuid;
 use platform_core::{TenantId, Timestamp};
 use tokio::sync::Notify;
 
+use super::stops::{Waiting, Waits};
+use crate::domain::Rank;
 use crate::service::AccountId;
 use crate::store::OrderRow;
-use crate::{OrderId, Price, Quantity, Side, Symbol};
+use crate::{OrderId, Price, Priority, Quantity, QuoteView, Side, Symbol, Trigger};
 
 /// What the matcher knows of an open order. A hint: the row decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +25,13 @@ pub(crate) struct OpenOrder {
     pub(crate) worst_price: Option<Price>,
     pub(crate) leaves: Quantity,
     pub(crate) last_quote_seq: u64,
+    pub(crate) queued_at: Timestamp,
+    pub(crate) waits: Waits,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// How eager an order is: the most eager first. Orders that are equally eager keep the order of their ids, which are ordered by
-/// the time of acceptance.
-type Place = (i64, OrderId);
-
 impl OpenOrder {
+    /// The order as its row stands.
     pub(crate) fn of(tenant: TenantId, row: &OrderRow) -> Self {
         let order = &row.order;
         Self {
@@ -42,8 +43,15 @@ impl OpenOrder {
             worst_price: order.intake.worst_price,
             leaves: order.leaves(),
             last_quote_seq: order.last_quote_seq,
+            queued_at: row.queued_at(),
+            waits: Waits::of(row),
             expires_at: row.expires_at,
         }
+    }
+
+    /// Its place among the orders that work.
+    fn place(&self) -> Priority {
+        Priority::to_fill(self.side, self.worst_price, (self.queued_at, self.id))
     }
 }
 
@@ -64,8 +72,9 @@ struct Inner {
 struct Index {
     orders: HashMap<OrderId, OpenOrder>,
     of_tenants: BTreeSet<(TenantId, OrderId)>,
-    buys: HashMap<Symbol, BTreeSet<Place>>,
-    sells: HashMap<Symbol, BTreeSet<Place>>,
+    buys: HashMap<Symbol, BTreeSet<Priority>>,
+    sells: HashMap<Symbol, BTreeSet<Priority>>,
+    waiting: Waiting,
     endings: BTreeMap<Timestamp, BTreeSet<OrderId>>,
 }
 
@@ -159,24 +168,41 @@ impl OpenOrders {
     /// The orders that a quote with these prices could fill, the most eager first, at most `limit` of each side.
     pub(crate) fn marketable(&self, symbol: Symbol, bid: Price, ask: Price, limit: usize) -> Vec<OpenOrder> {
         let index = self.lock();
-        // A buy's place is its worst price turned around, so that a higher price comes first.
-        let buys = index
-            .buys
-            .get(&symbol)
-            .into_iter()
-            .flatten()
-            .take_while(|(place, _)| *place <= -ask.e4());
-        let sells = index
-            .sells
-            .get(&symbol)
-            .into_iter()
-            .flatten()
-            .take_while(|(place, _)| *place <= bid.e4());
-        let wanted = buys.take(limit).chain(sells.take(limit));
-        wanted
-            .filter_map(|(_, id)| index.orders.get(id))
-            .copied()
-            .collect()
+        let [last_buy, last_sell] = [Side::Buy, Side::Sell].map(|side| Rank::fillable(side, bid, ask));
+        let buys = index.buys.get(&symbol).into_iter().flatten();
+        let sells = index.sells.get(&symbol).into_iter().flatten();
+        let buys = buys.take_while(|place| place.reaches(last_buy)).take(limit);
+        let sells = sells.take_while(|place| place.reaches(last_sell)).take(limit);
+        let wanted = buys.chain(sells).map(Priority::id);
+        wanted.filter_map(|id| index.orders.get(&id)).copied().collect()
+    }
+
+    /// The waiting orders whose stop a quote elects, of each side the nearest first, at most `limit`. They have not met the quote, and
+    /// their session is on.
+    pub(crate) fn elected(
+        &self,
+        symbol: Symbol,
+        trigger: Trigger,
+        (quote, at): (&QuoteView, Timestamp),
+        limit: usize,
+    ) -> Vec<OpenOrder> {
+        let index = self.lock();
+        let elected = index.waiting.elected(symbol, trigger, quote);
+        let known = elected.filter_map(|id| index.orders.get(&id));
+        let due = known.filter(|open| match open.waits {
+            Waits::ForStop { opens_at, .. } => {
+                open.last_quote_seq < quote.seq && opens_at.is_none_or(|opens| opens <= at)
+            }
+            Waits::No | Waits::ForOpening(_) => false,
+        });
+        due.take(limit).copied().collect()
+    }
+
+    /// The orders that wait for a session which has begun, at most `limit`.
+    pub(crate) fn opened(&self, now: Timestamp, limit: usize) -> Vec<OpenOrder> {
+        let index = self.lock();
+        let opened = index.waiting.opened(now).take(limit);
+        opened.filter_map(|id| index.orders.get(&id)).copied().collect()
     }
 
     /// The orders whose time has ended, at most `limit`.
@@ -193,10 +219,13 @@ impl OpenOrders {
 
 impl Index {
     fn insert(&mut self, open: OpenOrder) {
-        self.side(open.side)
-            .entry(open.symbol)
-            .or_default()
-            .insert(place(&open));
+        match open.waits {
+            Waits::No => {
+                let places = self.side(open.side).entry(open.symbol).or_default();
+                places.insert(open.place());
+            }
+            Waits::ForStop { .. } | Waits::ForOpening(_) => self.waiting.insert(&open),
+        }
         if let Some(end) = open.expires_at {
             self.endings.entry(end).or_default().insert(open.id);
         }
@@ -210,8 +239,9 @@ impl Index {
         };
         self.of_tenants.remove(&(open.tenant, id));
         if let Some(places) = self.side(open.side).get_mut(&open.symbol) {
-            places.remove(&place(&open));
+            places.remove(&open.place());
         }
+        self.waiting.remove(&open);
         if let Some(end) = open.expires_at
             && let Some(ids) = self.endings.get_mut(&end)
         {
@@ -222,20 +252,10 @@ impl Index {
         }
     }
 
-    fn side(&mut self, side: Side) -> &mut HashMap<Symbol, BTreeSet<Place>> {
+    fn side(&mut self, side: Side) -> &mut HashMap<Symbol, BTreeSet<Priority>> {
         match side {
             Side::Buy => &mut self.buys,
             Side::Sell => &mut self.sells,
         }
     }
-}
-
-/// The worst price decides: the highest of a buy, the lowest of a sell, none at all before any.
-fn place(open: &OpenOrder) -> Place {
-    let price = match (open.side, open.worst_price) {
-        (Side::Buy, Some(worst)) => -worst.e4(),
-        (Side::Sell, Some(worst)) => worst.e4(),
-        (_, None) => i64::MIN,
-    };
-    (price, open.id)
 }

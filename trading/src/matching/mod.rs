@@ -2,6 +2,7 @@
 
 mod drift;
 mod index;
+mod stops;
 mod worker;
 
 pub(crate) use index::{OpenOrder, OpenOrders};

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use platform_core::error_chain;
+use platform_core::{Timestamp, error_chain};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::OpenOrder;
 use crate::service::{Attempt, Trading, TradingError, Tried};
-use crate::{PublishedQuote, Symbol};
+use crate::{PublishedQuote, Quantity, QuoteView, Side, Symbol, TakeRequest};
 
 /// Orders of one symbol and side that are tried on one quote; the rest waits for the next.
 const TRIES_PER_QUOTE: usize = 1_000;
@@ -60,10 +60,15 @@ impl MatchingWorker {
                     }
                     // Also where no quote comes any more.
                     self.end_orders().await?;
+                    self.open_orders().await?;
                 }
                 batch = quotes.next() => {
                     let Some(batch) = batch else { return Ok(()) };
-                    self.end_orders().await?;
+                    // What the session begins and ends comes before the quotes, as of their time: one from before the close still fills.
+                    if let Some(at) = batch.quotes().iter().map(|quote| quote.at).max() {
+                        self.end_orders_at(at).await?;
+                        self.open_orders_at(at).await?;
+                    }
                     for quote in batch.quotes() {
                         self.match_quote(quote).await?;
                     }
@@ -78,7 +83,8 @@ impl MatchingWorker {
         }
     }
 
-    /// Tries the orders that the quote could fill, the most eager first. Tells how many it tried.
+    /// Elects the stops that the current quote elects, then tries the orders that it could fill, the most eager first. Tells how many
+    /// it tried to fill.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
@@ -90,12 +96,41 @@ impl MatchingWorker {
     }
 
     async fn match_quote(&self, quote: &PublishedQuote) -> Result<usize, TradingError> {
+        self.elect_stops(quote.symbol).await?;
         let first = self.marketable(quote);
         if self.try_orders(&first).await? {
             // What a stale entry had been granted went back to the quote, and others may have it.
             self.try_orders(&self.marketable(quote)).await?;
         }
         Ok(first.len())
+    }
+
+    /// Elects the stops that the current quote of a symbol elects, the nearest first. They meet it in their turn among the others.
+    async fn elect_stops(&self, symbol: Symbol) -> Result<(), TradingError> {
+        let trading = &self.trading;
+        let look = TakeRequest {
+            symbol,
+            side: Side::Buy,
+            wanted: Quantity::ZERO,
+            limit: None,
+            all_or_none: false,
+            newer_than: None,
+            now: trading.now(),
+        };
+        let Ok((quote, _)) = trading.board().look(&look) else {
+            return Ok(());
+        };
+        if trading.inner.config.calendar.session_at(quote.at).is_none() {
+            return Ok(());
+        }
+        let (trigger, seen) = (trading.inner.config.rules.trigger, QuoteView::from(&**quote));
+        let elected = trading
+            .inner
+            .open_orders
+            .elected(symbol, trigger, (&seen, quote.at), TRIES_PER_QUOTE);
+        self.carry_out(&elected, |open| Some(Attempt::to_elect(open, &quote)))
+            .await
+            .map(|_| ())
     }
 
     fn marketable(&self, quote: &PublishedQuote) -> Vec<OpenOrder> {
@@ -110,49 +145,76 @@ impl MatchingWorker {
     /// # Errors
     /// [`TradingError`] when the database fails.
     pub async fn end_orders(&self) -> Result<usize, TradingError> {
-        let ended = self
-            .trading
-            .inner
-            .open_orders
-            .ended(self.trading.now(), ENDINGS_PER_ROUND);
-        self.try_orders(&ended).await?;
+        self.end_orders_at(self.trading.now()).await
+    }
+
+    async fn end_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
+        let ended = self.trading.inner.open_orders.ended(at, ENDINGS_PER_ROUND);
+        self.carry_out(&ended, |open| Some(Attempt::to_end(open))).await?;
         Ok(ended.len())
     }
 
-    /// Tries orders, the first first, many in a transaction. Tells whether shares that were set aside for some were not needed.
+    /// Lets the orders work that waited for a session which has begun. Tells how many it tried.
+    ///
+    /// # Errors
+    /// [`TradingError`] when the database fails.
+    pub async fn open_orders(&self) -> Result<usize, TradingError> {
+        self.open_orders_at(self.trading.now()).await
+    }
+
+    async fn open_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
+        let opened = self.trading.inner.open_orders.opened(at, ENDINGS_PER_ROUND);
+        self.carry_out(&opened, |open| Some(self.trading.to_open(open)))
+            .await?;
+        Ok(opened.len())
+    }
+
+    /// Fills orders as far as their quotes allow. Tells whether shares that were set aside for some were not needed.
     async fn try_orders(&self, orders: &[OpenOrder]) -> Result<bool, TradingError> {
+        self.carry_out(orders, |open| self.trading.to_fill(open)).await
+    }
+
+    /// Does something to orders, to the first first, many in a transaction. Tells whether shares that were set aside for some were not
+    /// needed.
+    async fn carry_out(
+        &self,
+        orders: &[OpenOrder],
+        attempt: impl Fn(&OpenOrder) -> Option<Attempt>,
+    ) -> Result<bool, TradingError> {
         let mut unneeded = false;
         for orders in orders.chunks(ORDERS_PER_TRANSACTION) {
-            let attempts = orders.iter().filter_map(|open| self.trading.attempt(open));
-            let mut attempts: Vec<Attempt> = attempts.collect();
+            let mut attempts: Vec<Attempt> = orders.iter().filter_map(&attempt).collect();
             let tried = self.trading.try_together(&mut attempts).await;
             unneeded |= attempts.iter().any(Attempt::left_something);
             let orders: Vec<OpenOrder> = attempts.iter().map(|attempt| attempt.open).collect();
             // What was set aside for them is free again before each is tried by itself.
             drop(attempts);
-            match tried {
-                Ok(tried) => self.conclude(&orders, &tried).await?,
+            let tried = match tried {
+                Ok(tried) => tried,
                 Err(error) if error.is_unavailable() => return Err(error),
                 // One of them keeps all of them from being carried out.
-                Err(_) => self.conclude(&orders, &vec![Tried::Alone; orders.len()]).await?,
+                Err(_) => vec![Tried::Alone; orders.len()],
+            };
+            for (open, tried) in orders.iter().zip(tried) {
+                match tried {
+                    Tried::Rests => {}
+                    Tried::Done => self.trading.inner.open_orders.forget(open.id),
+                    Tried::Alone => self.try_alone(open, &attempt).await?,
+                }
             }
         }
         Ok(unneeded)
     }
 
-    async fn conclude(&self, orders: &[OpenOrder], tried: &[Tried]) -> Result<(), TradingError> {
-        for (open, tried) in orders.iter().zip(tried) {
-            match tried {
-                Tried::Rests => {}
-                Tried::Done => self.trading.inner.open_orders.forget(open.id),
-                Tried::Alone => self.try_alone(open).await?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn try_alone(&self, open: &OpenOrder) -> Result<(), TradingError> {
-        match self.trading.try_order(open).await {
+    async fn try_alone(
+        &self,
+        open: &OpenOrder,
+        attempt: &impl Fn(&OpenOrder) -> Option<Attempt>,
+    ) -> Result<(), TradingError> {
+        let Some(attempt) = attempt(open) else {
+            return Ok(());
+        };
+        match self.trading.try_alone(attempt).await {
             Ok(Tried::Rests) => return Ok(()),
             Ok(Tried::Done | Tried::Alone) => {}
             Err(error) if error.is_unavailable() => return Err(error),

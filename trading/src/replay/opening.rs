@@ -112,6 +112,8 @@ impl OpeningOrder {
             fees: Cents::from_cents(self.fees_cents)?,
             hold: Cents::from_cents(self.hold_cents)?,
             last_quote_seq: self.last_quote_seq,
+            // Nothing had elected a stop when logs began.
+            elected_quote_seq: None,
         })
     }
 }

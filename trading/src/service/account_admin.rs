@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::cancel::changed;
+use super::draft::settle;
 use super::error::through_trading;
-use super::place::settle;
 use super::trail::{self, Done};
 use super::{ACCOUNT, AccountId, AccountStatus, AccountView, MANAGE, Trading, TradingError, VIEW};
 use crate::store::{self, AccountRow, Change};
@@ -278,17 +278,19 @@ impl Trading {
             let decided = decide(&self.inner.config.rules, &before, &Command::Cancel);
             let decided = decided.map_err(TradingError::Inconsistent)?;
             let after = settle(&before, &decided).map_err(TradingError::Inconsistent)?;
-            let row = changed(&row, &after, self.now());
+            let now = self.now();
+            let row = changed(&row, &after, now);
             let row = row.ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
             let change = Change {
-                account,
                 before: &before,
                 after: &after,
                 order: &row,
                 events: &decided,
                 key: None,
             };
-            store::write_change(tx, &change).await?;
+            let mut changes = store::Changes::at(now);
+            changes.add(account, change)?;
+            changes.write(tx).await?;
             events.push(trail::cancelled(&Done {
                 order,
                 account: account.id,
@@ -297,9 +299,6 @@ impl Trading {
                 events: &decided,
             }));
             cancelled.push(order);
-            // The next one begins with the balances and the number that this one left.
-            let current = store::lock_account_by_id(tx, account.id).await?;
-            *account = current.ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
         }
         self.inner.audit.record_all(tx, ctx, events).await?;
         Ok(cancelled)

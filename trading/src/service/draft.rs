@@ -4,12 +4,13 @@ use platform_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::meeting::Wanted;
 use super::trail::Done;
 use super::{ExecutionView, OrderView, PlaceError, PlaceOutcome, Placed, Trading, TradingError};
 use crate::store::{AccountRow, Change, NewKey, OrderRow, PlacementNames, Remembered};
 use crate::{
-    AccountState, Calendar, Command, Event, Invalid, Market, NotTaken, Order, OrderId, OrderTerms, Position,
-    PublishedQuote, Quantity, QuoteView, Reservation, TakeRequest, Ticket, TimeInForce, apply, decide,
+    AccountState, Calendar, Command, Event, Invalid, Market, Order, OrderId, OrderTerms, Position,
+    PublishedQuote, Quantity, QuoteView, Reservation, Ticket, TimeInForce, apply, decide,
 };
 
 /// The name under which the keys of placements are remembered.
@@ -128,6 +129,10 @@ impl Trading {
         now: Timestamp,
     ) -> Result<Draft, PlaceError> {
         let (market, reservation) = self.market_for(&intent.terms, now)?;
+        let opens_at = match market {
+            Market::Closed { .. } => Some(self.inner.config.calendar.session_from(now).open),
+            Market::Open { .. } | Market::Unusable { .. } => None,
+        };
         let before = AccountState::before_order(account.cash(), position);
         let place = Command::Place {
             order_id: OrderId::generate(self.sources()),
@@ -136,8 +141,13 @@ impl Trading {
         };
         let events = decide(&self.inner.config.rules, &before, &place).map_err(PlaceError::Invalid)?;
         let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
-        let row = new_row(&after, account, intent, (self.inner.config.calendar, now))
-            .ok_or(TradingError::Inconsistent(Invalid::NoUsableQuote))?;
+        let row = new_row(
+            &after,
+            account,
+            intent,
+            (self.inner.config.calendar, now, opens_at),
+        )
+        .ok_or(TradingError::Inconsistent(Invalid::NoUsableQuote))?;
         let outcome = PlaceOutcome {
             order: OrderView::from(&row),
             executions: ExecutionView::all(&events, now),
@@ -160,40 +170,13 @@ impl Trading {
         terms: &OrderTerms,
         now: Timestamp,
     ) -> Result<(Market, Option<Reservation>), PlaceError> {
-        let request = TakeRequest {
-            symbol: terms.symbol(),
-            side: terms.side(),
-            wanted: terms.quantity(),
-            limit: terms.pricing().limit_price(),
-            all_or_none: terms.time_in_force() == TimeInForce::Fok,
-            newer_than: None,
-            now,
+        let wanted = Wanted::by_new(terms);
+        // A stop takes nothing yet.
+        let met = match terms.pricing().stop_price() {
+            None => self.meet(&wanted, now),
+            Some(_) => self.look(&wanted, now).map(|market| (market, None)),
         };
-        let taken = self.inner.board.take(&request);
-        let latest = self.inner.board.latest(terms.symbol());
-        match (taken, latest) {
-            (Ok(reservation), _) => {
-                let quote = view(reservation.quote());
-                let market = Market::Open {
-                    quote,
-                    offered: reservation.granted(),
-                };
-                Ok((market, Some(reservation)))
-            }
-            (Err(NotTaken::UnknownSymbol), _) => Err(PlaceError::UnknownSymbol),
-            (Err(why), latest) if why.is_unusable() => {
-                let seq = latest.map_or(0, |quote| quote.seq);
-                Ok((Market::Unusable { seq }, None))
-            }
-            (Err(_), Some(latest)) => Ok((
-                Market::Open {
-                    quote: view(&latest),
-                    offered: Quantity::ZERO,
-                },
-                None,
-            )),
-            (Err(_), None) => Ok((Market::Unusable { seq: 0 }, None)),
-        }
+        met.ok_or(PlaceError::UnknownSymbol)
     }
 }
 
@@ -223,7 +206,7 @@ fn new_row(
     after: &AccountState,
     account: &AccountRow,
     intent: &Intent,
-    (calendar, now): (Calendar, Timestamp),
+    (calendar, now, opens_at): (Calendar, Timestamp, Option<Timestamp>),
 ) -> Option<OrderRow> {
     let order: Order = after.order?;
     Some(OrderRow {
@@ -231,6 +214,8 @@ fn new_row(
         account_id: account.id,
         client_order_id: intent.client_order_id.clone(),
         accepted_at: now,
+        opens_at,
+        requeued_at: None,
         expires_at: expires_at(calendar, intent.terms.time_in_force(), now),
         updated_at: now,
         version: 1,
@@ -238,7 +223,11 @@ fn new_row(
 }
 
 /// A day order ends with its session, a lasting one with the session that is on 90 days later.
-fn expires_at(calendar: Calendar, time_in_force: TimeInForce, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn expires_at(
+    calendar: Calendar,
+    time_in_force: TimeInForce,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let until = match time_in_force {
         TimeInForce::Day => now,
         TimeInForce::Gtc => now + time::Duration::days(GTC_DAYS),

@@ -86,6 +86,33 @@ pub enum CancelError {
     Trading(#[from] TradingError),
 }
 
+/// Why an order was not changed; it is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplaceError {
+    /// The account has no such order.
+    #[error("there is no such order")]
+    NotFound,
+    /// The order is final: here it is.
+    #[error("the order is {}", .0.status)]
+    Closed(Box<OrderView>),
+    /// The order has another version than the one that was to be changed: here it is.
+    #[error("the order has version {}", .0.version)]
+    VersionMismatch(Box<OrderView>),
+    /// Fields are malformed or do not go with the order.
+    #[error("the fields of the change are not valid")]
+    Fields(Vec<FieldError>),
+    /// The order as it would be breaks a rule, or the account does not have what it would need.
+    #[error(transparent)]
+    Invalid(Invalid),
+    /// The account is suspended or closed: its orders may be cancelled and not changed.
+    #[error("the account may not change orders")]
+    AccountInactive,
+    /// Anything that is not about this order.
+    #[error(transparent)]
+    Trading(#[from] TradingError),
+}
+
 macro_rules! through_trading {
     ($($error:ty: $($source:ty),+;)+) => {$($(
         impl From<$source> for $error {
@@ -101,4 +128,5 @@ pub(super) use through_trading;
 through_trading! {
     PlaceError: DbError, AuditError, Forbidden;
     CancelError: DbError, AuditError, Forbidden;
+    ReplaceError: DbError, AuditError, Forbidden;
 }

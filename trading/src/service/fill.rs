@@ -13,7 +13,8 @@ use super::{AccountId, Trading, TradingError};
 use crate::matching::OpenOrder;
 use crate::store::{self, AccountRow, Change, Changes, OrderRow};
 use crate::{
-    AccountState, Command, Event, Invalid, OrderId, Position, Reservation, Symbol, TakeRequest, decide,
+    AccountState, Command, Event, Invalid, OrderId, Position, PublishedQuote, Reject, Reservation, Symbol,
+    TakeRequest, decide,
 };
 
 /// What became of an order that the matcher tried.
@@ -31,10 +32,31 @@ pub(crate) enum Tried {
 pub(crate) struct Attempt {
     pub(crate) open: OpenOrder,
     command: Command,
+    /// The order must not wait for a session that opens later than this.
+    at: Option<Timestamp>,
     reservation: Option<Reservation>,
 }
 
 impl Attempt {
+    /// The end of an order whose time is over.
+    pub(crate) const fn to_end(open: &OpenOrder) -> Self {
+        Self::of(open, Command::Expire, None)
+    }
+
+    /// The election of a stop by a quote, which the order then meets in its turn among those that work.
+    pub(crate) fn to_elect(open: &OpenOrder, quote: &PublishedQuote) -> Self {
+        Self::of(open, Command::Elect { quote: view(quote) }, Some(quote.at))
+    }
+
+    const fn of(open: &OpenOrder, command: Command, at: Option<Timestamp>) -> Self {
+        Self {
+            open: *open,
+            command,
+            at,
+            reservation: None,
+        }
+    }
+
     /// Whether shares are still set aside for it: it did not trade.
     pub(crate) fn left_something(&self) -> bool {
         self.reservation.is_some()
@@ -43,6 +65,8 @@ impl Attempt {
     fn audited(&self) -> fn(&Done<'_>) -> AuditEvent {
         match self.command {
             Command::Expire => trail::expired,
+            Command::Elect { .. } => trail::triggered,
+            Command::Activate | Command::Reject { .. } => trail::activated,
             _ => trail::filled,
         }
     }
@@ -64,17 +88,9 @@ struct Locked {
 }
 
 impl Trading {
-    /// What the market does to an order now; `None` when nothing. Shares that it may take are set aside until the attempt is dropped, so
-    /// who is asked about first comes first.
-    pub(crate) fn attempt(&self, open: &OpenOrder) -> Option<Attempt> {
-        let now = self.now();
-        if open.expires_at.is_some_and(|end| end <= now) {
-            return Some(Attempt {
-                open: *open,
-                command: Command::Expire,
-                reservation: None,
-            });
-        }
+    /// What the current quote does to an order that works; `None` when nothing. Shares that it may take are set aside until the attempt is
+    /// dropped, so who is asked about first comes first.
+    pub(crate) fn to_fill(&self, open: &OpenOrder) -> Option<Attempt> {
         let request = TakeRequest {
             symbol: open.symbol,
             side: open.side,
@@ -82,20 +98,36 @@ impl Trading {
             limit: open.worst_price,
             all_or_none: false,
             newer_than: Some(open.last_quote_seq),
-            now,
+            now: self.now(),
         };
         let reservation = self.inner.board.take(&request).ok()?;
-        if reservation.granted().is_zero() {
+        let quoted_at = reservation.quote().at;
+        // A quote from before the close of its session still fills an order, and no later one does.
+        if open.expires_at.is_some_and(|end| end <= quoted_at) {
+            return Some(Attempt::to_end(open));
+        }
+        if reservation.granted().is_zero() || self.is_closed(quoted_at) {
             return None;
         }
+        let fill = Command::Fill {
+            quote: view(reservation.quote()),
+            offered: reservation.granted(),
+        };
         Some(Attempt {
-            open: *open,
-            command: Command::Fill {
-                quote: view(reservation.quote()),
-                offered: reservation.granted(),
-            },
             reservation: Some(reservation),
+            ..Attempt::of(open, fill, None)
         })
+    }
+
+    /// The opening of an order whose session has begun, or its refusal when its symbol is no longer traded.
+    pub(crate) fn to_open(&self, open: &OpenOrder) -> Attempt {
+        let command = match self.inner.board.instrument(open.symbol) {
+            Some(_) => Command::Activate,
+            None => Command::Reject {
+                reject: Reject::SymbolNotTraded,
+            },
+        };
+        Attempt::of(open, command, Some(self.now()))
     }
 
     /// Carries out attempts, of any tenants, in one transaction, in their order. Tells what became of each.
@@ -129,14 +161,12 @@ impl Trading {
         Ok(tried)
     }
 
-    /// Tries one order in a transaction of its own, which waits for the account.
-    pub(crate) async fn try_order(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
-        let Some(attempt) = self.attempt(open) else {
-            return Ok(Tried::Rests);
-        };
+    /// Carries out one attempt in a transaction of its own, which waits for the account.
+    pub(crate) async fn try_alone(&self, attempt: Attempt) -> Result<Tried, TradingError> {
+        let open = attempt.open;
         let ctx = self.matcher(open.tenant);
         let mut tx = self.inner.db.begin(&ctx).await?;
-        let Some(locked) = lock(&mut tx, open).await? else {
+        let Some(locked) = lock(&mut tx, &open).await? else {
             return Ok(Tried::Done);
         };
         let mut tried = Vec::with_capacity(1);
@@ -178,7 +208,14 @@ impl Trading {
             let place = (account.id, row.order.terms().symbol());
             let position = positions.get(&place).copied().unwrap_or(Position::flat(place.1));
             let before = AccountState::with_order(account.cash(), position, row.order);
-            let Some((after, events)) = self.decide_on(&before, &attempt.command)? else {
+            let is_due = attempt
+                .at
+                .is_none_or(|at| row.opens_at.is_none_or(|opens| opens <= at));
+            let decided = match is_due {
+                true => self.decide_on(&before, &attempt.command)?,
+                false => None,
+            };
+            let Some((after, events)) = decided else {
                 // The matcher remembered something else.
                 self.inner.open_orders.track(ctx.tenant(), row);
                 tried.push(of(row));
@@ -252,7 +289,7 @@ impl Trading {
     }
 
     fn matcher(&self, tenant: TenantId) -> RequestContext {
-        RequestContext::system(tenant, "fill and expire resting orders", self.sources())
+        RequestContext::system(tenant, "work on resting orders", self.sources())
     }
 }
 

@@ -21,7 +21,7 @@ pub struct OrderView {
     pub symbol: Symbol,
     /// Buy or sell.
     pub side: Side,
-    /// Market or limit.
+    /// Market, limit, stop or stop-limit.
     pub order_type: OrderType,
     /// How long it works.
     pub time_in_force: TimeInForce,

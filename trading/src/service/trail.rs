@@ -5,14 +5,19 @@ use platform_core::{PrincipalId, Timestamp};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::{AccountId, CancelError, PlaceError, PlaceOutcome};
-use crate::{AccountState, Cents, Event, Execution, FieldError, Invalid, OrderId, Reject, Ticket};
+use super::{AccountId, CancelError, PlaceError, PlaceOutcome, ReplaceError};
+use crate::{
+    AccountState, Cents, Event, Execution, FieldError, Invalid, Order, OrderId, Reject, ReplaceTicket, Ticket,
+};
 
 const OPEN: Action = Action::new("account.open");
 const PLACE: Action = Action::new("order.place");
 const FILL: Action = Action::new("order.fill");
 const EXPIRE: Action = Action::new("order.expire");
 const CANCEL: Action = Action::new("order.cancel");
+const REPLACE: Action = Action::new("order.replace");
+const TRIGGER: Action = Action::new("order.trigger");
+const ACTIVATE: Action = Action::new("order.activate");
 const FORGET: Action = Action::new("idempotency.forget");
 
 /// A command on an order, with the rows it touched before and after.
@@ -51,6 +56,7 @@ pub(super) fn placed(done: &Done<'_>, outcome: &PlaceOutcome) -> AuditEvent {
         "time_in_force": order.time_in_force,
         "quantity": order.quantity,
         "limit_price": order.limit_price,
+        "stop_price": order.stop_price,
         "status": order.status,
         "filled_quantity": order.filled_quantity,
         "executions": executions(done.events),
@@ -72,6 +78,111 @@ pub(super) fn expired(done: &Done<'_>) -> AuditEvent {
 /// An order was withdrawn.
 pub(super) fn cancelled(done: &Done<'_>) -> AuditEvent {
     worked(done, CANCEL, Activity::Update)
+}
+
+/// The stop of an order was elected.
+pub(super) fn triggered(done: &Done<'_>) -> AuditEvent {
+    let order = done.after.order.as_ref();
+    let detail = json!({
+        "status": order.map(|order| order.status),
+        "stop_price": order.and_then(|order| order.terms().pricing().stop_price()),
+        "quote_seq": order.and_then(|order| order.elected_quote_seq),
+    });
+    let event = AuditEvent::new(TRIGGER, Outcome::Success).activity(Activity::Update);
+    of(done, event).detail(detail)
+}
+
+/// The market opened for an order that had waited; it works from then on, or was refused.
+pub(super) fn activated(done: &Done<'_>) -> AuditEvent {
+    let order = done.after.order.as_ref();
+    let event = match done.events.iter().find_map(Event::reject) {
+        None => AuditEvent::new(ACTIVATE, Outcome::Success),
+        Some(reject) => AuditEvent::new(ACTIVATE, Outcome::Failure)
+            .reason(reject.reason().as_str())
+            .severity(Severity::Low),
+    };
+    let detail = json!({ "status": order.map(|order| order.status) });
+    of(done, event.activity(Activity::Update)).detail(detail)
+}
+
+/// The terms of an order changed; it may have been filled at once under the new ones.
+pub(super) fn replaced(done: &Done<'_>, (ended, ends): (Option<Timestamp>, Option<Timestamp>)) -> AuditEvent {
+    let sides = [(done.before, ended), (done.after, ends)];
+    let [before, after] = sides.map(|(state, end)| state.order.as_ref().map(|order| terms(order, end)));
+    let mut changes = changes(done.before, done.after);
+    for ((name, before), (_, after)) in before.into_iter().flatten().zip(after.into_iter().flatten()) {
+        if before != after {
+            changes = changes.field(name, before, after);
+        }
+    }
+    let detail = json!({
+        "status": done.after.order.as_ref().map(|order| order.status),
+        "executions": executions(done.events),
+    });
+    AuditEvent::new(REPLACE, Outcome::Success)
+        .activity(Activity::Update)
+        .target("order", done.order.to_string())
+        .target("account", done.account.to_string())
+        .changes(changes)
+        .detail(detail)
+}
+
+/// What a replacement can change, as texts.
+fn terms(order: &Order, expires_at: Option<Timestamp>) -> [(&'static str, Value); 6] {
+    let pricing = order.terms().pricing();
+    let price = |price: Option<crate::Price>| price.map_or(Value::Null, |price| price.to_string().into());
+    let end = expires_at.and_then(|end| end.format(&Rfc3339).ok());
+    [
+        ("order.quantity", order.terms().quantity().to_string().into()),
+        ("order.limit_price", price(pricing.limit_price())),
+        ("order.stop_price", price(pricing.stop_price())),
+        ("order.worst_price", price(order.intake.worst_price)),
+        (
+            "order.time_in_force",
+            order.terms().time_in_force().to_string().into(),
+        ),
+        ("order.expires_at", end.map_or(Value::Null, Value::String)),
+    ]
+}
+
+/// An order was not changed. As with [`not_cancelled`], the event says no more than the answer did, and is no part of the order's record.
+pub(super) fn not_replaced(
+    order: OrderId,
+    ticket: &ReplaceTicket,
+    error: &ReplaceError,
+) -> Option<AuditEvent> {
+    let (outcome, reason) = match error {
+        ReplaceError::NotFound => (Outcome::Failure, "not_found"),
+        ReplaceError::Closed(order) => (Outcome::Failure, order.status.conflict_code()),
+        ReplaceError::VersionMismatch(_) => (Outcome::Failure, "version_mismatch"),
+        ReplaceError::Fields(problems) => (Outcome::Failure, of_fields(problems)),
+        ReplaceError::Invalid(invalid) => (Outcome::Failure, invalid.code()),
+        ReplaceError::AccountInactive => (Outcome::Denied, "account_suspended"),
+        ReplaceError::Trading(_) => return None,
+    };
+    // Of what the client wrote, only what was understood is told.
+    let asked = ticket.validate().unwrap_or_default();
+    let event = AuditEvent::new(REPLACE, outcome)
+        .activity(Activity::Update)
+        .reason(reason)
+        .severity(Severity::Low)
+        .retention(of_refusal(outcome))
+        .target("order", order.to_string())
+        .detail(json!({
+            "quantity": asked.quantity,
+            "limit_price": asked.limit_price,
+            "stop_price": asked.stop_price,
+            "time_in_force": asked.time_in_force,
+        }));
+    Some(event)
+}
+
+/// Who may not act at all is a matter of security; everything else that was refused serves operation.
+fn of_refusal(outcome: Outcome) -> Retention {
+    match outcome {
+        Outcome::Denied => Retention::SECURITY,
+        _ => Retention::OPERATIONAL,
+    }
 }
 
 /// An order was not withdrawn. What was asked for may be nobody's or another's: the event says no more than the answer did.
@@ -118,15 +229,11 @@ pub(super) fn not_placed(ticket: &Ticket, error: &PlaceError) -> Option<AuditEve
             json!({ "fields": codes.collect::<serde_json::Map<_, _>>() })
         }
     };
-    let retention = match outcome {
-        Outcome::Denied => Retention::SECURITY,
-        _ => Retention::OPERATIONAL,
-    };
     let event = AuditEvent::new(PLACE, outcome)
         .activity(Activity::Create)
         .reason(reason)
         .severity(Severity::Low)
-        .retention(retention)
+        .retention(of_refusal(outcome))
         .detail(detail);
     Some(event)
 }

@@ -163,6 +163,9 @@ impl Changes {
             .bind(account(|account| account.held_cents.cents()))
             .bind(account(|account| account.last_seq))
             .bind(account(|account| account.event_seq))
+            .bind(orders.elected_quote_seq)
+            .bind(orders.opens_at)
+            .bind(orders.requeued_at)
             .execute(tx)
             .await?;
         if usize::try_from(touched.rows_affected()) == Ok(accounts.len()) {
@@ -178,19 +181,26 @@ const WRITE: &str = "
         insert into trading.orders
             (tenant_id, id, account_id, client_order_id, symbol, side, order_type, time_in_force, quantity_e6, limit_price_e4,
              stop_price_e4, worst_price_e4, status, reason, filled_e6, filled_notional_e10, hold_cents, fees_cents,
-             accepted_quote_seq, last_quote_seq, accepted_at, expires_at, updated_at, version)
+             accepted_quote_seq, last_quote_seq, accepted_at, expires_at, updated_at, version, elected_quote_seq, opens_at,
+             requeued_at)
         select $1, x.id, x.account_id, x.client_order_id, x.symbol, x.side, x.order_type, x.time_in_force, x.quantity_e6,
                x.limit_price_e4, x.stop_price_e4, x.worst_price_e4, x.status, x.reason, x.filled_e6,
                x.filled_notional_e10::numeric, x.hold_cents, x.fees_cents, x.accepted_quote_seq, x.last_quote_seq,
-               x.accepted_at, x.expires_at, $2, x.version
+               x.accepted_at, x.expires_at, $2, x.version, x.elected_quote_seq, x.opens_at, x.requeued_at
         from unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[],
                     $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::bigint[], $17::text[],
                     $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::timestamptz[], $23::timestamptz[],
-                    $24::integer[])
+                    $24::integer[], $64::bigint[], $65::timestamptz[], $66::timestamptz[])
             as x (id, account_id, client_order_id, symbol, side, order_type, time_in_force, quantity_e6, limit_price_e4,
                   stop_price_e4, worst_price_e4, status, reason, filled_e6, filled_notional_e10, hold_cents, fees_cents,
-                  accepted_quote_seq, last_quote_seq, accepted_at, expires_at, version)
+                  accepted_quote_seq, last_quote_seq, accepted_at, expires_at, version, elected_quote_seq, opens_at,
+                  requeued_at)
         on conflict (tenant_id, id) do update set
+            client_order_id = excluded.client_order_id, time_in_force = excluded.time_in_force,
+            quantity_e6 = excluded.quantity_e6, limit_price_e4 = excluded.limit_price_e4,
+            stop_price_e4 = excluded.stop_price_e4, worst_price_e4 = excluded.worst_price_e4,
+            expires_at = excluded.expires_at, elected_quote_seq = excluded.elected_quote_seq,
+            requeued_at = excluded.requeued_at,
             status = excluded.status, reason = excluded.reason, filled_e6 = excluded.filled_e6,
             filled_notional_e10 = excluded.filled_notional_e10, hold_cents = excluded.hold_cents,
             fees_cents = excluded.fees_cents, last_quote_seq = excluded.last_quote_seq,

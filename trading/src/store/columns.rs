@@ -33,6 +33,9 @@ pub(super) struct Orders {
     pub(super) last_quote_seq: Vec<i64>,
     pub(super) accepted_at: Vec<Timestamp>,
     pub(super) expires_at: Vec<Option<Timestamp>>,
+    pub(super) elected_quote_seq: Vec<Option<i64>>,
+    pub(super) opens_at: Vec<Option<Timestamp>>,
+    pub(super) requeued_at: Vec<Option<Timestamp>>,
     pub(super) version: Vec<i32>,
 }
 
@@ -61,6 +64,9 @@ impl Orders {
         self.last_quote_seq.push(bigint(order.last_quote_seq));
         self.accepted_at.push(row.accepted_at);
         self.expires_at.push(row.expires_at);
+        self.elected_quote_seq.push(order.elected_quote_seq.map(bigint));
+        self.opens_at.push(row.opens_at);
+        self.requeued_at.push(row.requeued_at);
         self.version.push(row.version);
     }
 }

@@ -16,7 +16,8 @@ macro_rules! select_orders {
         concat!(
             "select id, account_id, client_order_id, symbol, side, order_type, time_in_force, quantity_e6, limit_price_e4, ",
             "stop_price_e4, worst_price_e4, status, reason, filled_e6, filled_notional_e10::text as filled_notional_e10, ",
-            "hold_cents, fees_cents, accepted_quote_seq, last_quote_seq, accepted_at, expires_at, updated_at, version ",
+            "hold_cents, fees_cents, accepted_quote_seq, last_quote_seq, elected_quote_seq, accepted_at, opens_at, requeued_at, ",
+            "expires_at, updated_at, version ",
             "from trading.orders ",
             $rest
         )
@@ -45,7 +46,10 @@ pub(super) struct StoredOrder {
     fees_cents: Cents,
     accepted_quote_seq: i64,
     last_quote_seq: i64,
+    elected_quote_seq: Option<i64>,
     accepted_at: Timestamp,
+    opens_at: Option<Timestamp>,
+    requeued_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     updated_at: Timestamp,
     version: i32,
@@ -58,9 +62,20 @@ pub(crate) struct OrderRow {
     pub(crate) account_id: AccountId,
     pub(crate) client_order_id: Option<String>,
     pub(crate) accepted_at: Timestamp,
+    /// When the session opens that it waits for, or waited for: nothing elects or fills it before.
+    pub(crate) opens_at: Option<Timestamp>,
+    /// When a replacement sent it to the end of its queue.
+    pub(crate) requeued_at: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) updated_at: Timestamp,
     pub(crate) version: i32,
+}
+
+impl OrderRow {
+    /// Since when it has its place among the orders with the same price.
+    pub(crate) fn queued_at(&self) -> Timestamp {
+        self.requeued_at.unwrap_or(self.accepted_at)
+    }
 }
 
 impl StoredOrder {
@@ -82,12 +97,19 @@ impl StoredOrder {
             fees: self.fees_cents,
             hold: self.hold_cents,
             last_quote_seq: u64::try_from(self.last_quote_seq).map_err(damaged)?,
+            elected_quote_seq: self
+                .elected_quote_seq
+                .map(u64::try_from)
+                .transpose()
+                .map_err(damaged)?,
         };
         Ok(OrderRow {
             order,
             account_id: self.account_id,
             client_order_id: self.client_order_id,
             accepted_at: self.accepted_at,
+            opens_at: self.opens_at,
+            requeued_at: self.requeued_at,
             expires_at: self.expires_at,
             updated_at: self.updated_at,
             version: self.version,

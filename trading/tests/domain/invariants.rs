@@ -1,9 +1,13 @@
 //! What holds after every command of every session.
 
+use crate::naive::Naive;
 use crate::session::{Session, symbol};
 use crate::support::Account;
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
-use trading::{Asset, Cents, LedgerAccount, Notional, Order, OrderStatus, Side, TimeInForce, Transfer};
+use trading::{
+    Asset, Cents, Execution, LedgerAccount, Notional, Order, OrderStatus, Side, TimeInForce, Transfer,
+};
 
 /// The balance of each account in each asset, from the transfers alone.
 fn balances(transfers: &[Transfer]) -> BTreeMap<(Asset, LedgerAccount), i64> {
@@ -105,13 +109,13 @@ fn check_order(account: &Account, order: &Order) {
     );
 
     for execution in &executions {
-        let worst = order.intake.worst_price;
-        assert!(match execution.side {
-            Side::Buy => worst.is_some_and(|worst| execution.price <= worst),
-            Side::Sell => worst.is_none_or(|worst| execution.price >= worst),
-        });
-        assert!(execution.id.quote_seq >= order.intake.quote_seq);
+        assert!(execution.id.quote_seq >= order.intake.quote_seq.max(order.elected_quote_seq.unwrap_or(0)));
     }
+    assert_eq!(
+        order.elected_quote_seq.is_some(),
+        order.awaited_stop().is_none() && order.terms().pricing().stop_price().is_some()
+    );
+    assert!(order.awaited_stop().is_none() || filled == 0);
     let ids: BTreeSet<_> = executions.iter().map(|execution| execution.id).collect();
     assert_eq!(ids.len(), executions.len());
     match order.terms().time_in_force() {
@@ -154,4 +158,30 @@ fn check_results(session: &Session) {
         results += Notional::from(position.realized).e10() + position.unrealized(quote.last).unwrap().e10();
     }
     assert_eq!(gained, results);
+}
+
+/// No quote trades more than it displays. Who gets it is the naive brokerage's to say: the comparison of the orders has found that.
+pub(crate) fn check_tick(session: &Session, naive: &Naive) {
+    for (index, quote) in session.quotes.iter().enumerate() {
+        for side in [Side::Buy, Side::Sell] {
+            let (displayed, price) = match side {
+                Side::Buy => (quote.ask_size, quote.ask),
+                Side::Sell => (quote.bid_size, quote.bid),
+            };
+            let traded = |execution: &&Execution| {
+                (execution.symbol, execution.side) == (symbol(index), side)
+                    && execution.id.quote_seq == quote.seq
+            };
+            let executions: Vec<_> = session.account.executions.iter().filter(traded).collect();
+            let sum: i64 = executions.iter().map(|execution| execution.quantity.e6()).sum();
+            assert!(sum <= displayed.e6(), "{sum} of {displayed}");
+            assert!(executions.iter().all(|execution| execution.price == price));
+        }
+        let left = &naive.quotes[index];
+        let [bid_left, ask_left] = [session.left[index].0, session.left[index].1].map(|left| left.e6());
+        assert_eq!(
+            [Decimal::new(bid_left, 6), Decimal::new(ask_left, 6)],
+            [left.bid_left, left.ask_left]
+        );
+    }
 }

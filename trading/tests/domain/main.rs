@@ -1,6 +1,7 @@
 //! The rules of money, orders, ledger and positions, through the public surface.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod fix;
 mod invariants;
 mod ledger;
 mod matrix;
@@ -10,9 +11,16 @@ mod naive;
 mod orders;
 mod pnl;
 mod positions;
+mod priority;
 mod refusals;
+mod replacing;
 mod replay;
 mod session;
+mod sessions;
 mod slices;
+mod stops;
 mod support;
 mod tickets;
+mod traps;
+mod types;
+mod waiting;

@@ -1,9 +1,9 @@
 //! Commands and events that are refused, and nothing changes.
 
-use crate::support::{Account, aapl, fill, limit, market, open, price, quantity, quote};
+use crate::support::{Account, aapl, fill, limit, market, open, quantity, quote};
 use trading::{
-    AccountState, ApplyError, Command, Invalid, Market, OrderStatus, Position, Pricing, Reason, Rules, Side,
-    Step, TimeInForce, apply, decide,
+    AccountState, ApplyError, Command, Invalid, Market, OrderStatus, Position, Reason, Rules, Side, Step,
+    TimeInForce, apply, decide,
 };
 
 #[test]
@@ -71,24 +71,6 @@ fn an_order_above_the_limit_of_one_order_is_no_order() {
         .place(limit(Side::Sell, "10000", "1", TimeInForce::Day), dear_bid)
         .unwrap_err();
     assert_eq!(refused, Invalid::NotionalTooLarge);
-}
-
-#[test]
-fn stops_are_understood_and_not_taken() {
-    let mut account = Account::with_cash("1000.00");
-    for pricing in [
-        Pricing::Stop { stop: price("11") },
-        Pricing::StopLimit {
-            stop: price("11"),
-            limit: price("12"),
-        },
-    ] {
-        let terms = market(Side::Buy, "1", TimeInForce::Day)
-            .with(pricing, TimeInForce::Gtc)
-            .unwrap();
-        let refused = account.place(terms, open(quote(1, "10", "10"))).unwrap_err();
-        assert_eq!(refused.code(), "unsupported_order_type");
-    }
 }
 
 #[test]

@@ -1,39 +1,58 @@
-//! Long random sessions: the core against the naive brokerage.
+//! Days of an account in a market of two symbols, made of random operations.
 
-use crate::invariants::check;
-use crate::naive::{Naive, NaiveOrder};
 use crate::support::{Account, cents, order_id, parse};
+use platform_core::Timestamp;
 use proptest::prelude::*;
-use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use std::time::Duration;
 use trading::{
-    Cents, Command, Event, FeeRate, Market, Order, OrderTerms, Price, Pricing, Quantity, QuoteView, Rules,
-    Side, Symbol, TimeInForce,
+    Cents, Command, Event, Invalid, Market, Order, OrderId, OrderStatus, OrderTerms, Price, Pricing,
+    Priority, Quantity, QuoteView, Replacement, Rules, Side, Symbol, TimeInForce,
 };
+
+/// The prices of an order, above or below the bid in units of the grid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Market,
+    Limit(i64),
+    Stop(i64),
+    StopLimit(i64, i64),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change {
+    pub(crate) quantity_e6: Option<i64>,
+    pub(crate) limit: Option<i64>,
+    pub(crate) stop: Option<i64>,
+    pub(crate) time_in_force: Option<TimeInForce>,
+}
 
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     Place {
         symbol: usize,
         side: Side,
-        /// Above or below the middle of the market, in units of the grid; `None` for a market order.
-        limit: Option<i64>,
+        kind: Kind,
         time_in_force: TimeInForce,
         quantity_e6: i64,
-        offered_e6: i64,
     },
-    /// The market moves: every open order of the symbol gets the offer.
+    /// The market moves, unless it is closed. The last trade is so far above the bid: it may be outside the quote.
     Quote {
         symbol: usize,
         middle: i64,
         half_spread: i64,
-        offered_e6: i64,
+        print: i64,
+        size_e6: i64,
     },
     /// The newest quote arrives again.
     Repeat {
         symbol: usize,
     },
+    Replace(usize, Change),
     Cancel(usize),
     Expire(usize),
+    /// The market closes, or opens.
+    Bell,
 }
 
 /// How fine prices and quantities are: prices are multiples of `price_e4`, quantities of `quantity_e6`.
@@ -48,48 +67,83 @@ pub(crate) const FINE: Grid = Grid {
     quantity_e6: 1,
 };
 
-pub(crate) fn ops(grid: Grid) -> impl Strategy<Value = Vec<Op>> {
+fn shares(grid: Grid) -> impl Strategy<Value = i64> + Clone {
     let unit = grid.quantity_e6;
-    let shares = move || {
-        prop_oneof![
-            (1..200_i64).prop_map(|shares| shares * 1_000_000),
-            (1..60_000_000 / unit).prop_map(move |units| units * unit),
-        ]
-    };
-    let place = (
+    prop_oneof![
+        (1..200_i64).prop_map(|shares| shares * 1_000_000),
+        (1..60_000_000 / unit).prop_map(move |units| units * unit),
+    ]
+}
+
+fn place(grid: Grid) -> impl Strategy<Value = Op> {
+    let away = -30..30_i64;
+    let kind = prop_oneof![
+        3 => Just(Kind::Market),
+        4 => away.clone().prop_map(Kind::Limit),
+        2 => (-150..150_i64).prop_map(Kind::Stop),
+        2 => (-150..150_i64, -200..200_i64).prop_map(|(stop, limit)| Kind::StopLimit(stop, limit)),
+    ];
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    (
         0..2_usize,
-        prop_oneof![Just(Side::Buy), Just(Side::Sell)],
-        prop::option::weighted(0.7, -30..30_i64),
+        side,
+        kind,
         prop::sample::select(TimeInForce::ALL),
-        shares(),
-        shares(),
-    );
-    let place = place.prop_map(
-        |(symbol, side, limit, time_in_force, quantity_e6, offered_e6)| Op::Place {
-            symbol,
-            side,
-            limit,
-            time_in_force,
+        shares(grid),
+    )
+        .prop_map(|(symbol, side, kind, time_in_force, quantity_e6)| {
+            // A stop that should execute at once is no order; the tickets' tests have that.
+            let rests = matches!(kind, Kind::Stop(_) | Kind::StopLimit(..));
+            Op::Place {
+                symbol,
+                side,
+                kind,
+                time_in_force: match time_in_force {
+                    TimeInForce::Ioc | TimeInForce::Fok if rests => TimeInForce::Gtc,
+                    other => other,
+                },
+                quantity_e6,
+            }
+        })
+}
+
+fn change(grid: Grid) -> impl Strategy<Value = Change> {
+    let often = prop::sample::select([TimeInForce::Day, TimeInForce::Gtc, TimeInForce::Ioc].as_slice());
+    (
+        prop::option::weighted(0.6, shares(grid)),
+        prop::option::weighted(0.3, -30..30_i64),
+        prop::option::weighted(0.2, -150..150_i64),
+        prop::option::weighted(0.2, often),
+    )
+        .prop_map(|(quantity_e6, limit, stop, time_in_force)| Change {
             quantity_e6,
-            offered_e6,
+            limit,
+            stop,
+            time_in_force,
+        })
+}
+
+pub(crate) fn ops(grid: Grid) -> impl Strategy<Value = Vec<Op>> {
+    let quote = (0..2_usize, 2_900..3_100_i64, 0..20_i64, -3..25_i64, shares(grid)).prop_map(
+        |(symbol, middle, half_spread, print, size_e6)| Op::Quote {
+            symbol,
+            middle,
+            half_spread,
+            print,
+            size_e6,
         },
     );
-    let quote = (0..2_usize, 2_000..5_000_i64, 0..20_i64, shares());
-    let quote = quote.prop_map(|(symbol, middle, half_spread, offered_e6)| Op::Quote {
-        symbol,
-        middle,
-        half_spread,
-        offered_e6,
-    });
     prop::collection::vec(
         prop_oneof![
-            6 => place,
-            4 => quote,
-            1 => (0..2_usize).prop_map(|symbol| Op::Repeat { symbol }),
-            1 => any::<usize>().prop_map(Op::Cancel),
-            1 => any::<usize>().prop_map(Op::Expire),
+            12 => place(grid),
+            10 => quote,
+            2 => (0..2_usize).prop_map(|symbol| Op::Repeat { symbol }),
+            5 => (any::<usize>(), change(grid)).prop_map(|(pick, change)| Op::Replace(pick, change)),
+            2 => any::<usize>().prop_map(Op::Cancel),
+            2 => any::<usize>().prop_map(Op::Expire),
+            1 => Just(Op::Bell),
         ],
-        1..60,
+        1..40,
     )
 }
 
@@ -98,260 +152,277 @@ pub(crate) fn ops(grid: Grid) -> impl Strategy<Value = Vec<Op>> {
 pub(crate) struct Session {
     pub(crate) account: Account,
     pub(crate) quotes: [QuoteView; 2],
-    offered: [Quantity; 2],
-    grid: Grid,
+    /// What the quotes have left at the bid and at the ask.
+    pub(crate) left: [(Quantity, Quantity); 2],
+    pub(crate) closed: bool,
+    pub(crate) grid: Grid,
+    queued: BTreeMap<OrderId, Timestamp>,
+    /// What the last operation was refused for.
+    pub(crate) refused: Option<&'static str>,
 }
 
 pub(crate) fn symbol(index: usize) -> Symbol {
     parse(["AAPL", "MSFT"][index])
 }
 
-fn quote(seq: u64, bid: i64, ask: i64) -> QuoteView {
-    let [bid, ask] = [bid, ask].map(|e4| Price::from_e4(e4).unwrap());
-    QuoteView {
-        seq,
-        bid,
-        ask,
-        last: bid,
-        bid_size: Quantity::MAX,
-        ask_size: Quantity::MAX,
-    }
+fn price_e4(e4: i64) -> Price {
+    Price::from_e4(e4).unwrap()
 }
 
 impl Session {
     pub(crate) fn new(deposit: Cents, rules: Rules, grid: Grid) -> Self {
-        let first = quote(1, 3_000 * grid.price_e4, 3_001 * grid.price_e4);
-        let offered = Quantity::from_e6(1_000_000).unwrap();
+        let size = Quantity::from_e6(150_000_000).unwrap();
+        let first = QuoteView {
+            seq: 1,
+            bid: price_e4(3_000 * grid.price_e4),
+            ask: price_e4(3_001 * grid.price_e4),
+            last: price_e4(3_000 * grid.price_e4),
+            bid_size: size,
+            ask_size: size,
+        };
         Self {
             account: Account::new(deposit, rules),
             quotes: [first; 2],
-            offered: [offered; 2],
+            left: [(size, size); 2],
+            closed: false,
             grid,
+            queued: BTreeMap::new(),
+            refused: None,
         }
     }
 
     pub(crate) fn run(&mut self, op: &Op) {
+        let (executions, closed) = (self.account.executions.len(), self.closed);
+        self.refused = None;
         match op {
-            Op::Place {
-                symbol,
-                quantity_e6,
-                offered_e6,
-                ..
-            } => {
-                let terms = self.terms(op, Quantity::from_e6(*quantity_e6).unwrap());
-                let (quote, offered) = (self.quotes[*symbol], Quantity::from_e6(*offered_e6).unwrap());
-                self.account
-                    .place(terms, Market::Open { quote, offered })
-                    .unwrap();
+            Op::Place { symbol, .. } => self.place(*symbol, self.terms(op)),
+            Op::Quote { symbol, .. } if !self.closed => {
+                self.quotes[*symbol] = self.moved(op);
+                self.left[*symbol] = (self.quotes[*symbol].bid_size, self.quotes[*symbol].ask_size);
+                self.meet(*symbol);
             }
-            Op::Quote {
-                symbol,
-                middle,
-                half_spread,
-                offered_e6,
-            } => {
-                let (step, seq) = (self.grid.price_e4, self.quotes[*symbol].seq + 1);
-                self.quotes[*symbol] =
-                    quote(seq, (middle - half_spread) * step, (middle + half_spread) * step);
-                self.offered[*symbol] = Quantity::from_e6(*offered_e6).unwrap();
-                self.fill_all(*symbol);
-            }
-            Op::Repeat { symbol } => self.fill_all(*symbol),
+            Op::Repeat { symbol } if !self.closed => self.meet(*symbol),
+            Op::Quote { .. } | Op::Repeat { .. } => {}
+            Op::Replace(pick, change) => self.replace(*pick, change),
             Op::Cancel(pick) => self.close(*pick, &Command::Cancel),
             Op::Expire(pick) => self.close(*pick, &Command::Expire),
+            Op::Bell => self.bell(),
+        }
+        assert!(
+            !closed || executions == self.account.executions.len(),
+            "a trade while the market was closed"
+        );
+    }
+
+    pub(crate) fn place(&mut self, symbol: usize, terms: OrderTerms) {
+        let market = self.market(symbol, terms.side());
+        self.take(symbol, |session| match session.account.place(terms, market) {
+            Ok(order) => session.queue(order.intake.order_id),
+            Err(refused) => session.refused = Some(refused.code()),
+        });
+    }
+
+    fn market(&self, symbol: usize, side: Side) -> Market {
+        let quote = self.quotes[symbol];
+        if self.closed {
+            return Market::Closed { newest: Some(quote) };
+        }
+        let offered = self.offered(symbol, side);
+        Market::Open { quote, offered }
+    }
+
+    fn offered(&self, symbol: usize, side: Side) -> Quantity {
+        match side {
+            Side::Buy => self.left[symbol].1,
+            Side::Sell => self.left[symbol].0,
         }
     }
 
-    fn terms(&self, op: &Op, quantity: Quantity) -> OrderTerms {
+    /// Does something, and takes what it trades from what the quote has left.
+    fn take(&mut self, symbol: usize, does: impl FnOnce(&mut Self)) {
+        let before = self.account.executions.len();
+        does(self);
+        for execution in self.account.executions[before..].to_vec() {
+            assert_eq!(
+                execution.id.quote_seq, self.quotes[symbol].seq,
+                "an earlier quote"
+            );
+            let (bid_left, ask_left) = &mut self.left[symbol];
+            let left = match execution.side {
+                Side::Buy => ask_left,
+                Side::Sell => bid_left,
+            };
+            *left = left
+                .checked_sub(execution.quantity)
+                .expect("more than was displayed");
+        }
+    }
+
+    /// The order goes to the end of the queue.
+    fn queue(&mut self, id: OrderId) {
+        let turn = Duration::from_secs(u64::try_from(self.account.events.len()).unwrap());
+        self.queued.insert(id, Timestamp::UNIX_EPOCH + turn);
+    }
+
+    pub(crate) fn terms(&self, op: &Op) -> OrderTerms {
         let Op::Place {
             symbol: index,
             side,
-            limit,
+            kind,
             time_in_force,
-            ..
+            quantity_e6,
         } = op
         else {
             unreachable!("only placements")
         };
-        let pricing = self.limit_e4(op).map_or(Pricing::Market, |e4| Pricing::Limit {
-            limit: Price::from_e4(e4).unwrap(),
-        });
-        assert_eq!(limit.is_some(), pricing != Pricing::Market);
-        OrderTerms::market(symbol(*index), *side, quantity)
+        let at = |away: &i64| price_e4(self.away_e4(*index, *away));
+        let pricing = match kind {
+            Kind::Market => Pricing::Market,
+            Kind::Limit(limit) => Pricing::Limit { limit: at(limit) },
+            Kind::Stop(stop) => Pricing::Stop { stop: at(stop) },
+            Kind::StopLimit(stop, limit) => Pricing::StopLimit {
+                stop: at(stop),
+                limit: at(limit),
+            },
+        };
+        OrderTerms::market(symbol(*index), *side, Quantity::from_e6(*quantity_e6).unwrap())
             .unwrap()
             .with(pricing, *time_in_force)
             .unwrap()
     }
 
-    fn limit_e4(&self, op: &Op) -> Option<i64> {
-        match op {
-            Op::Place {
-                symbol,
-                limit: Some(away),
-                ..
-            } => Some(self.quotes[*symbol].bid.e4() + away * self.grid.price_e4),
-            _ => None,
-        }
+    pub(crate) fn away_e4(&self, symbol: usize, away: i64) -> i64 {
+        self.quotes[symbol].bid.e4() + away * self.grid.price_e4
     }
 
-    fn fill_all(&mut self, index: usize) {
-        let (quote, offered) = (self.quotes[index], self.offered[index]);
-        let orders: Vec<Order> = self.account.orders.values().copied().collect();
-        for order in orders
-            .iter()
-            .filter(|order| order.terms().symbol() == symbol(index))
-        {
-            self.account
-                .on(order.intake.order_id, &Command::Fill { quote, offered })
-                .unwrap();
-        }
-    }
-
-    fn close(&mut self, pick: usize, command: &Command) {
-        if let Some(number) = pick.checked_rem(self.account.orders.len()) {
-            let id = order_id(number + 1);
-            let closed = self.account.orders[&id].status.is_terminal();
-            assert_eq!(self.account.on(id, command).is_err(), closed);
-        }
-    }
-}
-
-fn decimal(e: i64, scale: u32) -> Decimal {
-    Decimal::new(e, scale)
-}
-
-/// The naive brokerage does the same; `session` is the core's before the operation.
-fn run_naive(naive: &mut Naive, session: &Session, op: &Op) {
-    let sides = |quote: &QuoteView| (decimal(quote.bid.e4(), 4), decimal(quote.ask.e4(), 4));
-    match op {
-        Op::Place {
-            symbol,
-            side,
-            time_in_force,
-            quantity_e6,
-            offered_e6,
-            ..
-        } => {
-            let order = NaiveOrder {
-                symbol: *symbol,
-                side: *side,
-                time_in_force: *time_in_force,
-                quantity: decimal(*quantity_e6, 6),
-                worst: session.limit_e4(op).map(|e4| decimal(e4, 4)),
-                fills: Vec::new(),
-                status: "submitted",
-            };
-            naive.place(order, sides(&session.quotes[*symbol]), decimal(*offered_e6, 6));
-        }
-        Op::Quote {
+    pub(crate) fn moved(&self, op: &Op) -> QuoteView {
+        let Op::Quote {
             symbol,
             middle,
             half_spread,
-            offered_e6,
-        } => {
-            let step = session.grid.price_e4;
-            let sides = (
-                decimal((middle - half_spread) * step, 4),
-                decimal((middle + half_spread) * step, 4),
-            );
-            for index in (0..naive.orders.len())
-                .filter(|index| naive.orders[*index].symbol == *symbol)
-                .collect::<Vec<_>>()
-            {
-                naive.fill(index, sides, decimal(*offered_e6, 6));
+            print,
+            size_e6,
+        } = op
+        else {
+            unreachable!("only quotes")
+        };
+        let at = |units: i64| price_e4(units * self.grid.price_e4);
+        let size = Quantity::from_e6(*size_e6).unwrap();
+        QuoteView {
+            seq: self.quotes[*symbol].seq + 1,
+            bid: at(middle - half_spread),
+            ask: at(middle + half_spread),
+            last: at(middle - half_spread + print),
+            bid_size: size,
+            ask_size: size,
+        }
+    }
+
+    fn of_symbol(&self, index: usize) -> Vec<Order> {
+        let orders = self.account.orders.values();
+        orders
+            .filter(|order| order.terms().symbol() == symbol(index))
+            .copied()
+            .collect()
+    }
+
+    fn since(&self, order: &Order) -> (Timestamp, OrderId) {
+        let id = order.intake.order_id;
+        (self.queued.get(&id).copied().unwrap_or(Timestamp::UNIX_EPOCH), id)
+    }
+
+    /// The order of one tick: the stops that wait, nearest first, then the orders that work, most eager first.
+    fn meet(&mut self, index: usize) {
+        let quote = self.quotes[index];
+        let mut stops: Vec<Priority> = Vec::new();
+        for order in self.of_symbol(index) {
+            if let (OrderStatus::Pending, Some(stop)) = (order.status, order.awaited_stop()) {
+                stops.push(Priority::to_elect(order.terms().side(), stop, self.since(&order)));
             }
         }
-        // The core must notice by itself that it has seen the quote: an order placed or filled on it stays as it is, and for
-        // the others it was not good enough the first time.
-        Op::Repeat { .. } => {}
-        Op::Cancel(pick) | Op::Expire(pick) => {
-            let status = if matches!(op, Op::Cancel(_)) {
-                "cancelled"
-            } else {
-                "expired"
-            };
-            if let Some(index) = pick.checked_rem(naive.orders.len()) {
-                naive.close(index, status);
+        stops.sort();
+        for stop in stops {
+            self.account.on(stop.id(), &Command::Elect { quote }).unwrap();
+        }
+
+        let mut working: Vec<Priority> = Vec::new();
+        for order in self.of_symbol(index) {
+            if !order.status.is_terminal() {
+                let (side, worst) = (order.terms().side(), order.intake.worst_price);
+                working.push(Priority::to_fill(side, worst, self.since(&order)));
             }
         }
+        working.sort();
+        for place in working {
+            let side = self.account.orders[&place.id()].terms().side();
+            let offered = self.offered(index, side);
+            self.take(index, |session| {
+                let fill = Command::Fill { quote, offered };
+                session.account.on(place.id(), &fill).unwrap();
+            });
+        }
+    }
+
+    fn pick(&self, pick: usize) -> Option<Order> {
+        let number = pick.checked_rem(self.account.orders.len())?;
+        Some(self.account.orders[&order_id(number + 1)])
+    }
+
+    fn replace(&mut self, pick: usize, change: &Change) {
+        let Some(order) = self.pick(pick) else { return };
+        let index = usize::from(order.terms().symbol() == symbol(1));
+        let at = |away: i64| price_e4(self.away_e4(index, away));
+        let replacement = Replacement {
+            quantity: change.quantity_e6.map(|e6| Quantity::from_e6(e6).unwrap()),
+            limit_price: change.limit.map(at),
+            stop_price: change.stop.map(at),
+            time_in_force: change.time_in_force,
+        };
+        let market = self.market(index, order.terms().side());
+        let id = order.intake.order_id;
+        self.take(index, |session| {
+            let replace = Command::Replace { replacement, market };
+            match session.account.on(id, &replace) {
+                Ok(events) => {
+                    let requeued = events.iter().any(|event| {
+                        matches!(
+                            event,
+                            Event::Replaced {
+                                keeps_priority: false,
+                                ..
+                            }
+                        )
+                    });
+                    if requeued {
+                        session.queue(id);
+                    }
+                }
+                Err(refused) => session.refused = Some(refused.code()),
+            }
+        });
+    }
+
+    fn close(&mut self, pick: usize, command: &Command) {
+        if let Some(order) = self.pick(pick) {
+            let closed = order.status.is_terminal();
+            let done = self.account.on(order.intake.order_id, command);
+            assert_eq!(matches!(done, Err(Invalid::OrderClosed { .. })), closed);
+        }
+    }
+
+    fn bell(&mut self) {
+        self.closed = !self.closed;
+        if self.closed {
+            return;
+        }
+        let ids: Vec<OrderId> = self.account.orders.keys().copied().collect();
+        for id in ids {
+            self.account.on(id, &Command::Activate).unwrap();
+        }
     }
 }
 
-fn compare(account: &Account, naive: &Naive) {
-    assert_eq!(decimal(account.cash.available.cents(), 2), naive.available());
-    assert_eq!(decimal(account.cash.held.cents(), 2), naive.held());
-    for (order, expected) in account.orders.values().zip(&naive.orders) {
-        assert_eq!(order.status.as_str(), expected.status, "{order:?}");
-        assert_eq!(decimal(order.leaves().e6(), 6), expected.leaves(), "{order:?}");
-        assert_eq!(decimal(order.hold.cents(), 2), expected.hold(), "{order:?}");
-    }
-    for index in 0..2 {
-        let position = account.position(symbol(index));
-        assert_eq!(decimal(position.quantity().unwrap().e6(), 6), naive.owned(index));
-        assert_eq!(decimal(position.held.e6(), 6), naive.held_shares(index));
-        assert_eq!(decimal(position.cost.cents(), 2), naive.cost[index]);
-        assert_eq!(decimal(position.realized.cents(), 2), naive.realized[index]);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
-
-    #[test]
-    fn a_session_agrees_with_the_naive_brokerage_and_keeps_every_invariant(ops in ops(FINE), poor: bool) {
-        let deposit = if poor { cents("50.00") } else { cents("10000.00") };
-        let mut session = Session::new(deposit, Rules::default(), FINE);
-        let zero = [Decimal::ZERO; 2];
-        let mut naive = Naive { deposit: decimal(deposit.cents(), 2), orders: Vec::new(), cost: zero, realized: zero };
-        for op in &ops {
-            run_naive(&mut naive, &session, op);
-            session.run(op);
-            compare(&session.account, &naive);
-            check(&session);
-        }
-    }
-
-    #[test]
-    fn fees_never_overdraw_and_are_part_of_the_result(ops in ops(FINE), rate in 0..200_000_u32) {
-        let rules = Rules { fee: FeeRate::from_parts_per_million(rate), ..Rules::default() };
-        let mut session = Session::new(cents("100.00"), rules, FINE);
-        for op in &ops {
-            session.run(op);
-            check(&session);
-        }
-    }
-
-    #[test]
-    fn replaying_the_events_of_an_order_rebuilds_it(ops in ops(FINE)) {
-        let mut session = Session::new(cents("10000.00"), Rules::default(), FINE);
-        ops.iter().for_each(|op| session.run(op));
-
-        let account = &session.account;
-        let mut replayed = Account::new(account.deposited, account.rules);
-        for event in &account.events {
-            replay(&mut replayed, event);
-        }
-        prop_assert_eq!(replayed.cash, account.cash);
-        prop_assert_eq!(&replayed.orders, &account.orders);
-        for index in 0..2 {
-            prop_assert_eq!(replayed.position(symbol(index)), account.position(symbol(index)));
-        }
-    }
-}
-
-fn replay(account: &mut Account, event: &Event) {
-    let order = account.orders.get(&event.order_id()).copied();
-    let symbol = match (event, order) {
-        (Event::Accepted { intake, .. } | Event::Rejected { intake, .. }, _) => intake.terms.symbol(),
-        (_, order) => order.unwrap().terms().symbol(),
-    };
-    let state = trading::AccountState {
-        cash: account.cash,
-        position: account.position(symbol),
-        order,
-    };
-    let after = trading::apply(&state, event).unwrap();
-    account.cash = after.cash;
-    account.positions.insert(symbol, after.position);
-    account.orders.insert(event.order_id(), after.order.unwrap());
+/// What every session starts with.
+pub(crate) fn deposit(poor: bool) -> Cents {
+    if poor { cents("50.00") } else { cents("10000.00") }
 }

@@ -1,6 +1,6 @@
 //! The claim about holds, and cash that does not depend on slicing.
 
-use crate::support::{Account, aapl, cents, limit, open, order_id, price, quantity, quote};
+use crate::support::{Account, aapl, cases, cents, limit, open, order_id, price, quantity, quote};
 use proptest::prelude::*;
 use trading::{
     AccountState, Cash, Cents, Command, LedgerAccount, Market, Notional, OrderStatus, OrderTerms, Position,
@@ -86,7 +86,7 @@ fn at(seq: u64, e4: i64) -> QuoteView {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6_000))]
+    #![proptest_config(cases(10_000))]
 
     /// The executions of a buy never need more than its hold, and nothing but the cost is gone at the end.
     #[test]

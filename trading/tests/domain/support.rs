@@ -1,13 +1,23 @@
 //! Short ways to write amounts, quotes and terms, and an account that runs commands.
 
 use platform_core::uuid::Uuid;
+use proptest::prelude::ProptestConfig;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::str::FromStr;
 use trading::{
     AccountState, Cash, Cents, Command, Event, Execution, Invalid, Market, Order, OrderId, OrderTerms,
-    Position, Price, Pricing, Quantity, QuoteView, Rules, Side, Symbol, TimeInForce, Transfer, apply, decide,
+    Position, Price, Pricing, Quantity, QuoteView, Replacement, Rules, Side, Symbol, TimeInForce, Transfer,
+    apply, decide,
 };
+
+/// So many cases, unless `PROPTEST_CASES` says how many.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(count),
+    }
+}
 
 pub(crate) fn parse<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap()
@@ -45,6 +55,14 @@ pub(crate) fn quote(seq: u64, bid: &str, ask: &str) -> QuoteView {
     }
 }
 
+/// The same with another last price.
+pub(crate) fn printed(quote: QuoteView, last: &str) -> QuoteView {
+    QuoteView {
+        last: price(last),
+        ..quote
+    }
+}
+
 pub(crate) fn open(quote: QuoteView) -> Market {
     Market::Open {
         quote,
@@ -57,6 +75,30 @@ pub(crate) fn fill(quote: QuoteView, offered: &str) -> Command {
         quote,
         offered: quantity(offered),
     }
+}
+
+pub(crate) fn elect(quote: QuoteView) -> Command {
+    Command::Elect { quote }
+}
+
+pub(crate) fn replace(replacement: Replacement, market: Market) -> Command {
+    Command::Replace { replacement, market }
+}
+
+pub(crate) fn stop(side: Side, shares: &str, at: &str) -> OrderTerms {
+    market(side, shares, TimeInForce::Day)
+        .with(Pricing::Stop { stop: price(at) }, TimeInForce::Day)
+        .unwrap()
+}
+
+pub(crate) fn stop_limit(side: Side, shares: &str, (at, limit): (&str, &str)) -> OrderTerms {
+    let pricing = Pricing::StopLimit {
+        stop: price(at),
+        limit: price(limit),
+    };
+    market(side, shares, TimeInForce::Day)
+        .with(pricing, TimeInForce::Day)
+        .unwrap()
 }
 
 pub(crate) fn market(side: Side, shares: &str, time_in_force: TimeInForce) -> OrderTerms {
@@ -134,10 +176,12 @@ impl Account {
     /// Decides, applies and writes the rows, as a transaction does.
     fn run(&mut self, state: AccountState, command: &Command) -> Result<Vec<Event>, Invalid> {
         let events = decide(&self.rules, &state, command)?;
-        let after = events
-            .iter()
-            .try_fold(state, |state, event| apply(&state, event))
-            .unwrap();
+        let mut after = state;
+        for event in &events {
+            let before = after;
+            after = apply(&before, event).unwrap();
+            assert_allowed(&before, &after, event);
+        }
         self.cash = after.cash;
         self.positions.insert(after.position.symbol, after.position);
         if let Some(order) = after.order {
@@ -150,4 +194,42 @@ impl Account {
         self.events.extend(events.iter().cloned());
         Ok(events)
     }
+}
+
+/// No execution at a price that the order does not accept, and no step that the table of transitions does not have.
+fn assert_allowed(before: &AccountState, after: &AccountState, event: &Event) {
+    if let (Some(execution), Some(order)) = (event.execution(), before.order) {
+        let worst = order.intake.worst_price;
+        assert!(match execution.side {
+            Side::Buy => worst.is_some_and(|worst| execution.price <= worst),
+            Side::Sell => worst.is_none_or(|worst| execution.price >= worst),
+        });
+        assert!(execution.id.quote_seq > order.last_quote_seq || order.filled.is_zero());
+    }
+    let from = before.order.map_or("new", |order| order.status.as_str());
+    let to = after.order.unwrap().status;
+    let steps: &[&str] = match event.kind() {
+        "accepted" => &["new pending", "new submitted"],
+        "rejected" => &["new rejected", "pending rejected"],
+        "triggered" | "activated" => &["pending submitted"],
+        "filled" => &[
+            "submitted partial",
+            "submitted filled",
+            "partial partial",
+            "partial filled",
+        ],
+        "replaced" => &[
+            "pending pending",
+            "submitted submitted",
+            "partial partial",
+            "partial filled",
+        ],
+        "cancelled" => &["pending cancelled", "submitted cancelled", "partial cancelled"],
+        "expired" => &["pending expired", "submitted expired", "partial expired"],
+        other => panic!("{other}"),
+    };
+    assert!(
+        steps.contains(&format!("{from} {to}").as_str()),
+        "{from} {to} by {event:?}"
+    );
 }

@@ -5,6 +5,7 @@ pub(crate) mod app;
 mod bad_orders;
 mod bad_requests;
 mod bars;
+mod changes;
 mod clock;
 mod foreign;
 mod market_admin;

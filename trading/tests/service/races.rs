@@ -6,7 +6,7 @@ use crate::support::{Trader, With, World, buy, sell};
 use trading::{CancelError, OrderStatus, Placed};
 
 /// Runs two futures on two threads and waits for both.
-async fn both<A: Send + 'static, B: Send + 'static>(
+pub(crate) async fn both<A: Send + 'static, B: Send + 'static>(
     first: impl Future<Output = A> + Send + 'static,
     second: impl Future<Output = B> + Send + 'static,
 ) -> (A, B) {

@@ -4,10 +4,10 @@ mod model;
 
 use std::time::Duration;
 
-use crate::support::{NOW, Trader, With, World, aapl, buy, sell};
+use crate::support::{NOW, Trader, With, World, aapl, buy, change, change_to, sell};
 use model::Model;
 use platform_core::{Random, SeededRandom, TenantId};
-use trading::{CancelError, OrderId, Placed, Ticket};
+use trading::{CancelError, OrderId, Placed, ReplaceError, Ticket};
 
 const STEPS: u32 = 220;
 
@@ -48,7 +48,8 @@ impl Day {
     async fn step(&mut self) {
         match self.draw(100) {
             0..45 => self.place().await,
-            45..60 => self.cancel().await,
+            45..52 => self.cancel().await,
+            52..60 => self.replace().await,
             60..78 => self.quote(),
             78..97 => self.meet().await,
             _ => self.midnight().await,
@@ -63,13 +64,46 @@ impl Day {
         };
         let time_in_force = ["day", "gtc", "ioc", "fok"][usize::try_from(self.draw(4)).unwrap()];
         let ticket = side.until(time_in_force);
-        match self.draw(3) {
-            0 => ticket,
-            _ => {
-                let away = i64::from(self.draw(8_000)) - 4_000;
-                ticket.limit(&decimal(self.price_e4 + away))
-            }
+        let rests = if self.draw(2) == 0 { "day" } else { "gtc" };
+        match self.draw(6) {
+            0 | 1 => ticket,
+            2 | 3 => ticket.limit(&self.near()),
+            4 => ticket.stop(&self.near()).until(rests),
+            _ => ticket.stop_limit(&self.near(), &self.near()).until(rests),
         }
+    }
+
+    /// A price not far from the market.
+    fn near(&self) -> String {
+        let away = i64::from(self.draw(8_000)) - 4_000;
+        decimal(self.price_e4 + away)
+    }
+
+    async fn replace(&mut self) {
+        if self.orders.is_empty() {
+            return;
+        }
+        let pick = self.draw(u32::try_from(self.orders.len()).unwrap());
+        let (who, id) = self.orders[usize::try_from(pick).unwrap()];
+        let mut ticket = match self.draw(3) {
+            0 => change(),
+            _ => change_to(&format!("{}.5", self.draw(60))),
+        };
+        if self.draw(2) == 0 {
+            ticket.limit_price = Some(self.near().as_str().into());
+        }
+
+        let replaced = self.traders[who].replace(id, &ticket).await;
+
+        let refused = match replaced {
+            Ok(_) => None,
+            Err(ReplaceError::Closed(order)) => Some(order.status.conflict_code()),
+            Err(ReplaceError::Fields(problems)) => Some(problems[0].problem.code()),
+            Err(ReplaceError::Invalid(invalid)) => Some(invalid.code()),
+            Err(other) => panic!("{other:?}"),
+        };
+        assert_eq!(self.model.replace(who, id, &ticket), refused, "{ticket:?}");
+        self.compare(who).await;
     }
 
     async fn place(&mut self) {

@@ -105,7 +105,7 @@ async fn what_the_market_refuses_stores_nothing() {
     let unknown = trader.send("key", &buy("1").of("NVDA")).await;
     let stop = Ticket {
         order_type: Some("stop".to_owned()),
-        stop_price: Some("11.00".into()),
+        stop_price: Some("9.00".into()),
         ..buy("1")
     };
     let stop = trader.send("key", &stop).await;
@@ -119,7 +119,7 @@ async fn what_the_market_refuses_stores_nothing() {
     );
     assert!(matches!(unknown, Err(PlaceError::UnknownSymbol)), "{unknown:?}");
     assert!(
-        matches!(stop, Err(PlaceError::Invalid(Invalid::UnsupportedOrderType(_)))),
+        matches!(stop, Err(PlaceError::Invalid(Invalid::StopThroughMarket))),
         "{stop:?}"
     );
     assert!(

@@ -14,7 +14,8 @@ use sqlx::Connection as _;
 use time::macros::datetime;
 use trading::{
     BoardConfig, Instrument, MatchingWorker, OrderId, OrderView, PlaceError, PlaceOutcome, Placed, Portfolio,
-    QuoteBoard, QuoteSource, QuoteUpdate, Symbol, TRADE, Ticket, Trading, TradingConfig,
+    QuoteBoard, QuoteSource, QuoteUpdate, ReplaceError, ReplaceOutcome, ReplaceTicket, Symbol, TRADE, Ticket,
+    Trading, TradingConfig,
 };
 
 /// A Monday afternoon.
@@ -309,6 +310,15 @@ impl Trader {
         self.world.trading.place(&self.keyed(key), ticket).await
     }
 
+    pub(crate) async fn replace(
+        &self,
+        id: OrderId,
+        ticket: &ReplaceTicket,
+    ) -> Result<ReplaceOutcome, ReplaceError> {
+        self.world.tick();
+        self.world.trading.replace(&self.ctx(), id, ticket, None).await
+    }
+
     pub(crate) async fn order(&self, id: OrderId) -> OrderView {
         let order = self.world.trading.order(&self.ctx(), id).await.unwrap();
         order.unwrap()
@@ -385,9 +395,32 @@ pub(crate) fn sell(quantity: &str) -> Ticket {
     }
 }
 
+/// A change of nothing.
+pub(crate) fn change() -> ReplaceTicket {
+    ReplaceTicket::default()
+}
+
+/// Another quantity.
+pub(crate) fn change_to(quantity: &str) -> ReplaceTicket {
+    ReplaceTicket {
+        quantity: Some(quantity.into()),
+        ..change()
+    }
+}
+
+/// Another limit.
+pub(crate) fn limit_to(price: &str) -> ReplaceTicket {
+    ReplaceTicket {
+        limit_price: Some(price.into()),
+        ..change()
+    }
+}
+
 /// What can be said beside symbol, side and quantity.
 pub(crate) trait With {
     fn limit(self, price: &str) -> Self;
+    fn stop(self, price: &str) -> Self;
+    fn stop_limit(self, stop: &str, limit: &str) -> Self;
     fn until(self, time_in_force: &str) -> Self;
     fn named(self, client_order_id: &str) -> Self;
     fn of(self, symbol: &str) -> Self;
@@ -399,6 +432,22 @@ impl With for Ticket {
             order_type: Some("limit".to_owned()),
             limit_price: Some(price.into()),
             ..self
+        }
+    }
+
+    fn stop(self, price: &str) -> Self {
+        Self {
+            order_type: Some("stop".to_owned()),
+            stop_price: Some(price.into()),
+            ..self
+        }
+    }
+
+    fn stop_limit(self, stop: &str, limit: &str) -> Self {
+        Self {
+            order_type: Some("stop_limit".to_owned()),
+            limit_price: Some(limit.into()),
+            ..self.stop(stop)
         }
     }
 

@@ -258,7 +258,7 @@ async fn an_order_that_is_refused_is_an_event_with_the_code_that_was_answered() 
             ("failure", "invalid_order"),
             ("failure", "out_of_range"),
             ("failure", "unknown_symbol"),
-            ("failure", "unsupported_order_type"),
+            ("failure", "stop_through_market"),
             ("failure", "stale_quote"),
             ("failure", "idempotency_key_reused"),
             ("failure", "client_order_id_taken"),

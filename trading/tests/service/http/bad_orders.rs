@@ -319,17 +319,17 @@ async fn a_body_that_is_too_large_or_not_json_is_refused() {
 }
 
 #[tokio::test]
-async fn what_this_market_does_not_do_yet_is_said() {
+async fn an_order_that_this_market_does_not_take_is_refused() {
     let app = App::new().await;
     app.world.quote("10.00", "10.01", "100");
 
-    let stop = r#"{"symbol":"AAPL","side":"buy","order_type":"stop","quantity":"1","stop_price":"11.00"}"#;
+    let stop = r#"{"symbol":"AAPL","side":"buy","order_type":"stop","quantity":"1","stop_price":"10.00"}"#;
     let stop = app.order("alice", "", stop).await;
     let large =
         r#"{"symbol":"AAPL","side":"buy","order_type":"limit","quantity":"99999999","limit_price":"11"}"#;
     let large = app.order("alice", "", large).await;
 
-    assert_eq!(stop.problem(), (422, "unsupported_order_type".to_owned()));
+    assert_eq!(stop.problem(), (422, "stop_through_market".to_owned()));
     assert_eq!(large.problem(), (422, "notional_too_large".to_owned()));
     nothing_is_stored(&app).await;
 }

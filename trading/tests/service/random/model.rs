@@ -6,7 +6,7 @@ use crate::support::aapl;
 use platform_core::Timestamp;
 use trading::{
     AccountState, Amount, Cash, Command, Event, Market, Order, OrderId, OrderTerms, Position, Price, Pricing,
-    Quantity, Quote, QuoteView, Rules, Side, Ticket, TimeInForce, apply, decide,
+    Quantity, Quote, QuoteView, ReplaceTicket, Rules, Side, Ticket, TimeInForce, Trigger, apply, decide,
 };
 
 pub(crate) struct Account {
@@ -18,6 +18,8 @@ pub(crate) struct Account {
 pub(crate) struct Model {
     accounts: Vec<Account>,
     left: Option<Left>,
+    queued: BTreeMap<OrderId, u64>,
+    turns: u64,
 }
 
 /// The current quote and the shares of it that nobody has taken.
@@ -43,6 +45,8 @@ impl Model {
         Self {
             accounts: (0..accounts).map(|_| deposit()).collect(),
             left: None,
+            queued: BTreeMap::new(),
+            turns: 0,
         }
     }
 
@@ -64,35 +68,84 @@ impl Model {
         });
     }
 
-    /// Whether an order of this form cannot be placed now: it needs a fresh quote and there is none.
+    /// Whether an order of this form cannot be placed now: it needs a fresh quote and there is none, or the quote has passed its stop.
     pub(crate) fn refuses(&self, ticket: &Ticket) -> bool {
         let terms = ticket.validate().unwrap();
-        let fresh = self.left.as_ref().is_some_and(|left| !left.stale);
-        !fresh && (terms.pricing() == Pricing::Market || terms.time_in_force().is_immediate())
+        let fresh = self.left.as_ref().filter(|left| !left.stale);
+        match (fresh, terms.pricing().stop_price()) {
+            (Some(left), Some(stop)) => Trigger::Last.elects(terms.side(), stop, &left.quote),
+            (Some(_), None) => false,
+            (None, _) => terms.pricing() == Pricing::Market || terms.time_in_force().is_immediate(),
+        }
     }
 
     pub(crate) fn place(&mut self, who: usize, id: OrderId, ticket: &Ticket) {
         let terms = ticket.validate().unwrap();
-        let market = match &self.left {
+        let market = self.market(|left| left.offered(&terms));
+        let account = &self.accounts[who];
+        let before = AccountState::before_order(account.cash, account.position);
+        let place = Command::Place {
+            order_id: id,
+            terms,
+            market,
+        };
+        self.queue(id);
+        self.run(who, before, &place);
+    }
+
+    fn market(&self, offered: impl Fn(&Left) -> Quantity) -> Market {
+        match &self.left {
             Some(left) if !left.stale => Market::Open {
                 quote: left.quote,
-                offered: left.offered(&terms),
+                offered: offered(left),
             },
             other => Market::Unusable {
                 seq: other.as_ref().map_or(0, |left| left.quote.seq),
             },
+        }
+    }
+
+    /// The order goes to the end of the queue.
+    fn queue(&mut self, id: OrderId) {
+        self.turns += 1;
+        self.queued.insert(id, self.turns);
+    }
+
+    /// Why the order is not changed.
+    pub(crate) fn replace(
+        &mut self,
+        who: usize,
+        id: OrderId,
+        ticket: &ReplaceTicket,
+    ) -> Option<&'static str> {
+        let replacement = match ticket.validate() {
+            Ok(replacement) => replacement,
+            Err(problems) => return Some(problems[0].problem.code()),
         };
+        let order = *self.order(who, id);
         let account = &self.accounts[who];
-        let before = AccountState::before_order(account.cash, account.position);
-        self.run(
-            who,
-            before,
-            &Command::Place {
-                order_id: id,
-                terms,
-                market,
-            },
-        );
+        let before = AccountState::with_order(account.cash, account.position, order);
+        let market = self.market(|left| left.side(order.terms().side()));
+        let replace = Command::Replace { replacement, market };
+        match decide(&Rules::default(), &before, &replace) {
+            Err(refused) => Some(refused.code()),
+            Ok(events) => {
+                let requeued = |event: &Event| {
+                    matches!(
+                        event,
+                        Event::Replaced {
+                            keeps_priority: false,
+                            ..
+                        }
+                    )
+                };
+                if events.iter().any(requeued) {
+                    self.queue(id);
+                }
+                self.run(who, before, &replace);
+                None
+            }
+        }
     }
 
     /// `false` when the order is final.
@@ -105,17 +158,34 @@ impl Model {
         is_open
     }
 
-    /// Every open order meets the quote: the buys with the highest price first, then the sells with the lowest, each in the
-    /// order of their ids.
+    /// The stops that wait meet the quote, the nearest first, and then the orders that work: the buys with the highest price first, the
+    /// sells with the lowest, each in the order of the queue.
     pub(crate) fn meet(&mut self) {
-        for (who, id) in self.eager() {
-            let order = *self.order(who, id);
-            let left = self.left.as_ref().unwrap();
-            if left.stale || left.quote.seq <= order.last_quote_seq {
-                continue;
+        let Some(quote) = self
+            .left
+            .as_ref()
+            .filter(|left| !left.stale)
+            .map(|left| left.quote)
+        else {
+            return;
+        };
+        for (who, order) in self.open() {
+            self.on(who, order, &Command::Elect { quote });
+        }
+        let mut eager: Vec<_> = self.open();
+        eager.retain(|(_, order)| order.status.is_working());
+        eager.sort_by_key(|(_, order)| {
+            let worst = order.intake.worst_price.map_or(i64::MIN, Price::e4);
+            let queued = self.queued[&order.intake.order_id];
+            match order.terms().side() {
+                Side::Buy => (0, -worst, queued),
+                Side::Sell => (1, worst, queued),
             }
+        });
+        for (who, order) in eager {
+            let left = self.left.as_ref().unwrap();
             let fill = Command::Fill {
-                quote: left.quote,
+                quote,
                 offered: left.side(order.terms().side()).min(order.leaves()),
             };
             self.on(who, order, &fill);
@@ -123,9 +193,7 @@ impl Model {
     }
 
     pub(crate) fn midnight(&mut self, now: Timestamp) {
-        let open: Vec<(usize, OrderId)> = self.eager();
-        for (who, id) in open {
-            let order = *self.order(who, id);
+        for (who, order) in self.open() {
             if order.terms().time_in_force() == TimeInForce::Day {
                 self.on(who, order, &Command::Expire);
             }
@@ -135,22 +203,12 @@ impl Model {
         }
     }
 
-    fn eager(&self) -> Vec<(usize, OrderId)> {
-        let mut open = Vec::new();
-        for (who, account) in self.accounts.iter().enumerate() {
-            for (id, order) in &account.orders {
-                if !order.status.is_terminal() {
-                    let worst = order.intake.worst_price.map_or(i64::MIN, Price::e4);
-                    let place = match order.terms().side() {
-                        Side::Buy => (0, -worst, *id),
-                        Side::Sell => (1, worst, *id),
-                    };
-                    open.push((place, who));
-                }
-            }
-        }
-        open.sort();
-        open.into_iter().map(|((_, _, id), who)| (who, id)).collect()
+    fn open(&self) -> Vec<(usize, Order)> {
+        let accounts = self.accounts.iter().enumerate();
+        accounts
+            .flat_map(|(who, account)| account.orders.values().map(move |order| (who, *order)))
+            .filter(|(_, order)| !order.status.is_terminal())
+            .collect()
     }
 
     fn on(&mut self, who: usize, order: Order, command: &Command) {
