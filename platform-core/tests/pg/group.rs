@@ -90,9 +90,13 @@ async fn a_change_of_tenant_that_is_not_seen_to_its_end_leaves_nothing_to_commit
     let (first, second) = (tenant(), tenant());
     for polls in 1..6 {
         let mut group: GroupTx = db.begin_group(&context(first)).await.unwrap();
-        put_item(group.of(&context(first)).await.unwrap(), id(), "kite")
-            .await
-            .unwrap();
+        put_item(
+            group.of(&context(first)).await.unwrap(),
+            id(),
+            &format!("kite {polls}"),
+        )
+        .await
+        .unwrap();
         let there = polled(polls, group.of(&context(second))).await.is_some();
         let committed = group.commit().await;
         match there {

@@ -26,7 +26,7 @@ pub(super) enum Answer {
     /// It was placed, or cannot be.
     Placed(Box<Result<Placed, PlaceError>>),
     /// Nothing was done: it has to be placed in a transaction of its own.
-    Alone(Request),
+    Alone(Box<Request>),
 }
 
 /// An order among those that are placed together, with what was decided of it so far.
@@ -128,7 +128,7 @@ impl Trading {
         }
         for Seat { waiting, verdict } in seats {
             let answer = match verdict {
-                Verdict::Alone => Answer::Alone(waiting.request),
+                Verdict::Alone => Answer::Alone(Box::new(waiting.request)),
                 Verdict::Answered(answer) => Answer::Placed(answer),
                 Verdict::Drafted(draft) => Answer::Placed(Box::new(Ok(Placed::New(draft.outcome)))),
             };
