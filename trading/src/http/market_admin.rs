@@ -33,7 +33,7 @@ pub(super) struct MarketBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct GapBody {
     /// In milliseconds.
-    #[schema(minimum = 1, maximum = 600_000)]
+    #[schema(example = 8000, minimum = 1, maximum = 600_000)]
     length_ms: u64,
     /// Why.
     #[schema(example = "test of stale quotes", min_length = 1, max_length = 200)]

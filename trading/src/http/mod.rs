@@ -19,8 +19,8 @@
 //! | `DELETE /orders` | who may trade | 207, what became of each open order |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
-//! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/admin/v1` | who runs the market | how it stands |
-//! | `POST /trading/symbols/{symbol}/halt`, `…/resume`, below `/admin/v1` | who runs the market | how it stands |
+//! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/platform/v1` | who runs the market | how it stands |
+//! | `POST /trading/symbols/{symbol}/halt`, `…/resume`, below `/platform/v1` | who runs the market | how it stands |
 //! | `POST /trading/accounts/{id}/suspend`, `…/resume`, `…/close`, below `/admin/v1` | who may manage the account | the account |
 //! | `POST /trading/accounts/{id}/adjustments`, `GET /trading/adjustments`, `POST /trading/adjustments/{id}/approve`, `…/refuse`, below `/admin/v1` | who may adjust cash | the adjustment |
 //! | `GET /account`, `/account/activities`, `/account/statements?date=`, `/orders/export`, `/portfolio`, `/portfolio/history`, `/portfolio/positions`, `/portfolio/positions/{symbol}` | who may trade | its own money |
@@ -98,6 +98,13 @@ impl Trading {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(account::list))
+            .with_state(self.clone())
+    }
+
+    /// The routes for whoever runs the market of all tenants, below a base such as `/platform/v1`, with their part of the OpenAPI
+    /// document.
+    pub fn platform_routes(&self) -> OpenApiRouter {
+        OpenApiRouter::default()
             .routes(routes!(market_admin::state, market_admin::set))
             .routes(routes!(market_admin::gap))
             .routes(routes!(market_admin::halt))

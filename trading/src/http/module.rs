@@ -9,6 +9,7 @@ use platform_core::PermissionInfo;
 use platform_core::pg::Migrations;
 use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +29,7 @@ pub struct TradingModule {
     feed: Mutex<Option<MarketFeed>>,
     tick: Duration,
     stream: StreamConfig,
+    leading: Option<watch::Receiver<bool>>,
 }
 
 impl TradingModule {
@@ -38,6 +40,7 @@ impl TradingModule {
             feed: Mutex::new(Some(feed)),
             tick: Duration::from_millis(250),
             stream: StreamConfig::default(),
+            leading: None,
         }
     }
 
@@ -45,6 +48,14 @@ impl TradingModule {
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;
+        self
+    }
+
+    /// The same for one of several instances that share a market: quotes are published only while this one leads. The others show what
+    /// the leader publishes, through a [`RemoteFeed`](crate::RemoteFeed).
+    #[must_use]
+    pub fn while_leading(mut self, leading: watch::Receiver<bool>) -> Self {
+        self.leading = Some(leading);
         self
     }
 
@@ -60,6 +71,10 @@ impl TradingModule {
         let feed =
             feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
         let market = self.trading.market_worker(feed).every(self.tick);
+        let market = match &self.leading {
+            Some(leading) => market.while_leading(leading.clone()),
+            None => market,
+        };
         let market = std::sync::Arc::new(tokio::sync::Mutex::new(market));
         let matching = MatchingWorker::new(&self.trading);
         let housekeeping = HousekeepingWorker::new(&self.trading);
@@ -69,7 +84,7 @@ impl TradingModule {
         let closing = ClosingWorker::new(&self.trading);
         let closing = std::sync::Arc::new(tokio::sync::Mutex::new(closing));
         let alerts = AlertWorker::new(&self.trading);
-        Ok(vec![
+        let mut workers = vec![
             Worker::new("trading.market", move |stop| {
                 let market = std::sync::Arc::clone(&market);
                 async move {
@@ -80,10 +95,6 @@ impl TradingModule {
             Worker::new("trading.bars", move |stop| {
                 let bars = std::sync::Arc::clone(&bars);
                 async move { Ok(bars.lock().await.run(stop).await?) }
-            }),
-            Worker::new("trading.market_state", move |stop| {
-                let state = state.clone();
-                async move { Ok(state.run(stop).await?) }
             }),
             Worker::new("trading.matching", move |stop| {
                 let matching = matching.clone();
@@ -101,7 +112,14 @@ impl TradingModule {
                 let housekeeping = housekeeping.clone();
                 async move { Ok(housekeeping.run(stop).await?) }
             }),
-        ])
+        ];
+        if self.trading.inner.config.market_tenant.is_some() {
+            workers.push(Worker::new("trading.market_state", move |stop| {
+                let state = state.clone();
+                async move { Ok(state.run(stop).await?) }
+            }));
+        }
+        Ok(workers)
     }
 
     fn routes(&self, streams: Streams) -> OpenApiRouter {
@@ -116,6 +134,7 @@ impl TradingModule {
         OpenApiRouter::from(alias)
             .nest("/api/v1", api.merge(stream))
             .nest("/admin/v1", self.trading.admin_routes())
+            .nest("/platform/v1", self.trading.platform_routes())
     }
 }
 
@@ -169,7 +188,9 @@ impl Module for TradingModule {
         let (board, sources) = (self.trading.board().clone(), cx.sources().clone());
         let fresh = Check::soft("quotes", move || {
             let newest = board.all().iter().map(|quote| quote.at).max();
-            let is_fresh = newest.is_some_and(|at| sources.now() - at <= board.stale_after());
+            let now = sources.now();
+            let is_open = board.calendar().session_at(now).is_some();
+            let is_fresh = !is_open || newest.is_some_and(|at| now - at <= board.stale_after());
             async move {
                 if is_fresh {
                     Ok(())

@@ -165,11 +165,8 @@ impl QuoteBoard {
             self.inner.gaps.inc();
         }
         let mut recorder = self.recorder();
-        let quotes = next.quotes.iter().enumerate();
-        for (slot, quote) in quotes.filter_map(|(slot, quote)| Some((slot, quote.as_ref()?))) {
-            if quote.seq > next.previous_seq && !quote.halted {
-                recorder.record(slot, quote);
-            }
+        for (slot, quote) in next.batch().filter(|(_, quote)| !quote.halted) {
+            recorder.record(slot, quote);
         }
     }
 
@@ -181,7 +178,6 @@ impl QuoteBoard {
 
     /// Adds a numbered quote to a batch and offers its sizes.
     pub(super) fn put(&self, slot: usize, quote: Quote, next: &mut Snapshot) {
-        next.seq = quote.seq;
         let quote = Arc::new(PublishedQuote::new(quote));
         self.inner.offers.offer(slot, &quote);
         next.set(slot, quote);

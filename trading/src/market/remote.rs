@@ -1,18 +1,21 @@
 //! Quotes that another instance publishes: of several, one leads and the others show what it says.
 
+use std::sync::Arc;
+
 use platform_core::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::Snapshot;
-use super::{Quote, QuoteBoard};
+use super::{PublishedQuote, Quote, QuoteBoard};
 
-/// A batch of quotes as it was published, to be sent to other instances; as JSON or in any other form of serde.
+/// Quotes as they were published, to be sent to other instances; as JSON or in any other form of serde.
 ///
-/// Frames may be lost, doubled and overtaken on their way. Each says which number it follows, so that a loss is noticed.
+/// Frames may be lost, doubled and overtaken on their way. Each says which number it follows, so that a loss is noticed; a frame with
+/// [everything](QuoteBoard::whole_frame) now and then makes up for it, and is where an instance begins that comes later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteFrame {
-    /// The number of the newest quote before these; 0 before the first.
+    /// The number of the newest quote before these; 0 where there was none, or the frame follows nothing.
     pub previous_seq: u64,
     /// The quotes, in the order of their numbers, at most one for each symbol.
     pub quotes: Vec<Quote>,
@@ -23,9 +26,9 @@ pub struct QuoteFrame {
 pub struct Followed {
     /// Quotes that are current now.
     pub published: usize,
-    /// Quotes that came late or twice.
+    /// Quotes that were known, or older than what is known of their symbol.
     pub late: usize,
-    /// Whether frames before this one have not come, at least not yet. Nothing is to be done: newer quotes make up for older ones.
+    /// Whether frames before this one have not come, at least not yet. The next quotes of their symbols make up for them.
     pub missed: bool,
 }
 
@@ -36,8 +39,8 @@ pub struct FromTheFuture;
 
 /// Shows on a board what another instance publishes.
 ///
-/// Numbers and times are the leader's. A quote that is not newer than everything on the board is dropped, and so nothing fills twice
-/// and no price comes back. When the leader falls silent the quotes grow stale, by this instance's clock, and nothing is traded until
+/// Numbers and times are the leader's. A quote that is not newer than the one on the board is dropped, and so nothing fills twice and no
+/// price comes back. When the leader, or what brings its frames, falls silent the quotes grow stale, by this instance's clock, and nothing is traded until
 /// somebody leads again. Whoever does has followed before, and goes on with greater numbers even if its clock is behind.
 ///
 /// ```
@@ -97,14 +100,12 @@ impl RemoteFeed {
             ..Followed::default()
         };
         for quote in frame.quotes {
-            if quote.seq <= next.seq {
-                followed.late += 1;
-                continue;
-            }
             let Some(slot) = board.inner.universe.slot(quote.symbol) else {
                 continue;
             };
-            if quote.halted || !publishing.halted.contains(&slot) {
+            if quote.seq <= next.seq_of(slot) {
+                followed.late += 1;
+            } else if quote.halted || !publishing.halted.contains(&slot) {
                 board.put(slot, quote, &mut next);
             }
         }
@@ -121,15 +122,18 @@ impl QuoteBoard {
     /// The batch that was published last, for other instances. `None` before the first.
     pub fn frame(&self) -> Option<QuoteFrame> {
         let snapshot = self.snapshot();
-        let newest = snapshot.quotes.iter().flatten();
-        let mut quotes: Vec<Quote> = newest
-            .filter(|quote| quote.seq > snapshot.previous_seq)
-            .map(|quote| (***quote).clone())
-            .collect();
-        quotes.sort_by_key(|quote| quote.seq);
-        (snapshot.seq > 0).then_some(QuoteFrame {
-            previous_seq: snapshot.previous_seq,
-            quotes,
-        })
+        let batch = snapshot.batch().map(|(_, quote)| quote);
+        frame(snapshot.previous_seq, batch)
     }
+
+    /// Every current quote, for instances that have missed some. `None` before the first.
+    pub fn whole_frame(&self) -> Option<QuoteFrame> {
+        frame(0, self.snapshot().quotes.iter().flatten())
+    }
+}
+
+fn frame<'q>(previous_seq: u64, quotes: impl Iterator<Item = &'q Arc<PublishedQuote>>) -> Option<QuoteFrame> {
+    let mut quotes: Vec<Quote> = quotes.map(|quote| (***quote).clone()).collect();
+    quotes.sort_by_key(|quote| quote.seq);
+    (!quotes.is_empty()).then_some(QuoteFrame { previous_seq, quotes })
 }

@@ -1,5 +1,6 @@
 //! The state of a board at one moment, shared by all who look at it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::{Instrument, PublishedQuote};
@@ -25,13 +26,17 @@ impl Universe {
     }
 }
 
-/// All quotes of one moment. Those with a number above `previous_seq` came with the last batch.
+/// All quotes of one moment.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    /// The number of the newest quote; 0 before the first.
+    /// One more than that of the snapshot before this one; 1 at the beginning.
+    pub(super) version: u64,
+    /// The greatest number of a quote; 0 before the first.
     pub(super) seq: u64,
     /// `seq` of the snapshot before this one.
     pub(super) previous_seq: u64,
+    /// The slots whose quotes came with the last batch.
+    batch: BTreeSet<usize>,
     pub(super) quotes: Vec<Option<Arc<PublishedQuote>>>,
     /// How many quotes the last batch had.
     pub(super) published: usize,
@@ -41,8 +46,10 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) fn empty(slots: usize) -> Self {
         Self {
+            version: 1,
             seq: 0,
             previous_seq: 0,
+            batch: BTreeSet::new(),
             quotes: vec![None; slots],
             published: 0,
             batch_json: OnceLock::new(),
@@ -51,8 +58,10 @@ impl Snapshot {
 
     pub(super) fn after(previous: &Self) -> Self {
         Self {
+            version: previous.version + 1,
             seq: previous.seq,
             previous_seq: previous.seq,
+            batch: BTreeSet::new(),
             quotes: previous.quotes.clone(),
             published: 0,
             batch_json: OnceLock::new(),
@@ -61,18 +70,30 @@ impl Snapshot {
 
     pub(super) fn set(&mut self, slot: usize, quote: Arc<PublishedQuote>) {
         if let Some(place) = self.quotes.get_mut(slot) {
+            self.seq = self.seq.max(quote.seq);
             *place = Some(quote);
+            self.batch.insert(slot);
             self.published += 1;
         }
     }
 
+    /// The number of the quote in a slot; 0 before the first.
+    pub(super) fn seq_of(&self, slot: usize) -> u64 {
+        let quote = self.quotes.get(slot).and_then(Option::as_ref);
+        quote.map_or(0, |quote| quote.seq)
+    }
+
+    /// The last batch, each symbol once however often it came.
+    pub(super) fn batch(&self) -> impl Iterator<Item = (usize, &Arc<PublishedQuote>)> {
+        let quote = |slot: &usize| Some((*slot, self.quotes.get(*slot)?.as_ref()?));
+        self.batch.iter().filter_map(quote)
+    }
+
     /// The last batch as a JSON array, written once for all subscribers.
     pub(super) fn batch_json(&self) -> Arc<str> {
-        let json = self.batch_json.get_or_init(|| {
-            // A symbol that came twice in the batch is told once.
-            let newest = self.quotes.iter().flatten();
-            json_array(newest.filter(|quote| quote.seq > self.previous_seq)).into()
-        });
+        let json = self
+            .batch_json
+            .get_or_init(|| json_array(self.batch().map(|(_, quote)| quote)).into());
         Arc::clone(json)
     }
 }

@@ -39,8 +39,8 @@ pub struct QuoteStream {
     current: watch::Receiver<Arc<Snapshot>>,
     /// Slot of each chosen symbol, with the number of the quote that was told last.
     chosen: BTreeMap<usize, u64>,
-    /// Number of the snapshot that was told last; 0 when symbols were chosen since.
-    told_seq: u64,
+    /// Version of the snapshot that was told last; 0 when symbols were chosen since.
+    told_version: u64,
 }
 
 impl QuoteStream {
@@ -49,7 +49,7 @@ impl QuoteStream {
             universe,
             current,
             chosen: BTreeMap::new(),
-            told_seq: 0,
+            told_version: 0,
         }
     }
 
@@ -59,7 +59,7 @@ impl QuoteStream {
             return false;
         };
         self.chosen.insert(slot, 0);
-        self.told_seq = 0;
+        self.told_version = 0;
         true
     }
 
@@ -68,7 +68,7 @@ impl QuoteStream {
         self.chosen = (0..self.universe.instruments.len())
             .map(|slot| (slot, 0))
             .collect();
-        self.told_seq = 0;
+        self.told_version = 0;
     }
 
     /// Leaves a symbol out from now on.
@@ -97,7 +97,7 @@ impl QuoteStream {
     /// Cancel-safe: a dropped call has lost nothing. Limit the wait where silence means something is wrong.
     pub async fn next(&mut self) -> Option<QuoteBatch> {
         loop {
-            if self.told_seq != 0 {
+            if self.told_version != 0 {
                 self.current.changed().await.ok()?;
             }
             if let Some(batch) = self.unheard() {
@@ -108,8 +108,7 @@ impl QuoteStream {
 
     fn unheard(&mut self) -> Option<QuoteBatch> {
         let snapshot = Arc::clone(&self.current.borrow_and_update());
-        // Any number but 0 makes `next` wait, also before the first quote of a board.
-        let told_seq = std::mem::replace(&mut self.told_seq, snapshot.seq.max(1));
+        let told_version = std::mem::replace(&mut self.told_version, snapshot.version);
         let mut quotes = Vec::new();
         for (slot, told) in &mut self.chosen {
             if let Some(Some(quote)) = snapshot.quotes.get(*slot)
@@ -123,7 +122,7 @@ impl QuoteStream {
             return None;
         }
         let hears_all = self.chosen.len() == self.universe.instruments.len();
-        let is_last_batch = hears_all && told_seq != 0 && told_seq == snapshot.previous_seq;
+        let is_last_batch = hears_all && told_version != 0 && told_version + 1 == snapshot.version;
         Some(QuoteBatch {
             quotes,
             shared: is_last_batch.then_some(snapshot),

@@ -3,7 +3,6 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use platform_core::pg::Heard;
 use platform_core::{RequestContext, Timestamp};
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
@@ -182,9 +181,9 @@ impl MarketStateWorker {
         loop {
             tokio::select! {
                 _ = looks.tick() => {}
-                heard = listener.next() => match heard {
-                    None => return Ok(()),
-                    Some(Heard::Message(_) | _) => {}
+                // Whatever it is, the rows tell.
+                heard = listener.next() => if heard.is_none() {
+                    return Ok(());
                 },
             }
             self.trading.follow_market().await?;

@@ -73,8 +73,36 @@ fn a_lost_frame_is_noticed() {
     // Nobody misses what was before the beginning.
     assert!(!missed(&frames[0]));
     assert!(missed(&frames[2]));
+    // It comes after all, too late to matter.
     assert!(!missed(&frames[1]));
     assert_eq!(feed.missed().get(), 1);
+}
+
+#[tokio::test]
+async fn a_frame_with_everything_makes_up_for_a_lost_one_and_listeners_are_told() {
+    let [leader, follower] = [board(), board()];
+    let feed = RemoteFeed::new(&follower);
+    leader.publish(NOW, vec![update("A")]);
+    let lost = leader.latest(symbol("A")).unwrap().seq;
+    leader.publish(NOW, vec![update("B"), update("C")]);
+    feed.take(NOW, leader.frame().unwrap()).unwrap();
+    let mut stream = follower.subscribe_all();
+    stream.next().await.unwrap();
+
+    let followed = feed.take(NOW, leader.whole_frame().unwrap()).unwrap();
+
+    assert_eq!(
+        (followed.published, followed.late, followed.missed),
+        (1, 2, false)
+    );
+    let batch = stream.next().await.unwrap();
+    assert_eq!(batch.quotes()[0].seq, lost);
+    let json: Vec<trading::Quote> = serde_json::from_str(&batch.to_json()).unwrap();
+    assert_eq!(json.iter().map(|quote| quote.seq).collect::<Vec<_>>(), [lost]);
+    // The number of the next batch is above all that came.
+    follower.publish(NOW, vec![update("A")]);
+    let newest = follower.all().iter().map(|quote| quote.seq).max();
+    assert_eq!(newest, Some(follower.latest(symbol("A")).unwrap().seq));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod external;
 mod first_run;
 mod isolation;
 mod keys;
+mod market;
 mod matrix;
 mod operators;
 mod postgres_killed;

@@ -96,7 +96,8 @@ impl App {
         let stack = HttpStack::new(config, world.sources.clone(), &Metrics::new());
         let routes = OpenApiRouter::default()
             .nest("/api/v1", world.trading.api_routes())
-            .nest("/admin/v1", world.trading.admin_routes());
+            .nest("/admin/v1", world.trading.admin_routes())
+            .nest("/platform/v1", world.trading.platform_routes());
         Self {
             router: stack
                 .authenticate_with(Arc::new(tokens))

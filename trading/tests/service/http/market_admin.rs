@@ -23,7 +23,7 @@ impl Operated {
 
     async fn send(&self, method: Method, who: &str, path: &str, body: Value) -> Answer {
         let body = Some(body.to_string().into_bytes());
-        let path = format!("/admin/v1/trading/{path}");
+        let path = format!("/platform/v1/trading/{path}");
         self.app.send(request(method, who, &path, &[], body)).await
     }
 
@@ -70,7 +70,11 @@ async fn an_operator_sets_the_market_and_reads_it_back() {
     });
     assert_eq!(set, expected);
     assert_eq!(
-        market.app.get("operator", "/admin/v1/trading/market").await.ok(),
+        market
+            .app
+            .get("operator", "/platform/v1/trading/market")
+            .await
+            .ok(),
         expected
     );
 }
@@ -131,7 +135,7 @@ async fn nobody_else_runs_the_market() {
         let set = json!({ "paused": true, "reason": "because" });
         let gap = json!({ "length_ms": 10, "reason": "because" });
         let answers = [
-            market.app.get(who, "/admin/v1/trading/market").await,
+            market.app.get(who, "/platform/v1/trading/market").await,
             market.send(Method::PATCH, who, "market", set).await,
             market.post(who, "market/gap", gap).await,
             market.post(who, "symbols/AAPL/halt", why.clone()).await,
