@@ -49,7 +49,11 @@ impl Service {
     /// The one whose turn it is.
     fn app(&self, tenant: &Tenant) -> &App {
         let [first, second] = &self.instances;
-        if tenant.events % 2 == 0 { first } else { second }
+        if tenant.events.is_multiple_of(2) {
+            first
+        } else {
+            second
+        }
     }
 
     pub(crate) async fn tenant(&self) -> Tenant {

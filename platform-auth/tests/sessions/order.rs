@@ -49,9 +49,12 @@ async fn however_many_end_the_same_sessions_at_the_same_time_all_are_answered() 
             let again = app.sign_in(&place, &ada.email, PASSWORD).await;
             tokens.push(again.token());
         }
-        let mut ending = Vec::new();
+        let mut requests = Vec::new();
         for token in &tokens {
-            let ctx = context(&app.auth, token).await.unwrap();
+            requests.push(context(&app.auth, token).await.unwrap());
+        }
+        let mut ending = Vec::new();
+        for ctx in requests {
             let session = SessionId::from_stored(ctx.session().unwrap());
             let (auth, job, of) = (app.auth.clone(), job.clone(), ada.id);
             ending.push(tokio::spawn(async move {

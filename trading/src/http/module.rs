@@ -16,7 +16,7 @@ use super::StreamConfig;
 use super::stream::{self, Streams};
 use crate::{
     ADJUST, AlertWorker, BarWorker, ClosingWorker, HousekeepingWorker, MANAGE, MARKET, MIGRATIONS,
-    MarketFeed, MarketMetrics, MarketStateWorker, MarketWorker, MatchingWorker, TRADE, Trading, VIEW,
+    MarketFeed, MarketMetrics, MarketStateWorker, MatchingWorker, TRADE, Trading, VIEW,
 };
 
 /// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that

@@ -281,7 +281,7 @@ impl Trading {
         ctx.require(MARKET)?;
         match self.inner.config.market_tenant {
             Some(tenant) if tenant == ctx.tenant() => Ok(()),
-            _ => Err(Forbidden(MARKET)),
+            _ => Err(Forbidden::new(MARKET)),
         }
     }
 
