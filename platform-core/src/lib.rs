@@ -18,7 +18,7 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check |
+//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check; [`lease`]: one holder at a time |
 //! | `http` | [`http`]: problem documents, extractors, pages, middleware |
 //! | `metrics` | [`metrics`]: a Prometheus registry with bounded labels |
 //! | `embedded` | [`embedded`]: a private PostgreSQL cluster under an own supervisor |
@@ -55,6 +55,8 @@ pub mod embedded;
 pub mod http;
 #[cfg(feature = "hub")]
 pub mod hub;
+#[cfg(feature = "pg")]
+pub mod lease;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "pg")]

@@ -4,8 +4,8 @@
 //! cargo bench -p trading --bench protected
 //! ```
 //!
-//! Market orders of one account after the other, filled at once: an order, a fill, a position, an account and two to three transfers,
-//! so that six or seven rows are looked at when the transaction commits. The two sides take turns in blocks, so that whatever else the
+//! Market orders of one account after the other, filled at once: an order, a fill, a position, an account, two events and two to three transfers,
+//! so that eight or nine rows are looked at when the transaction commits. The two sides take turns in blocks, so that whatever else the
 //! machine does falls on both; what is printed are medians of the orders' times. The database of the tests has `fsync` off, which makes
 //! the share of the triggers larger than it is on a disk. `BENCH_BLOCKS` sets how often the sides take turns (20).
 #![allow(
@@ -32,7 +32,7 @@ const WARM_UP: usize = 300;
 /// Every account starts with 10,000.00; an order costs 10.01.
 const ORDERS_OF_AN_ACCOUNT: usize = 500;
 
-const TABLES: [&str; 5] = ["account", "execution", "orders", "position", "transfer"];
+const TABLES: [&str; 6] = ["account", "event", "execution", "orders", "position", "transfer"];
 
 #[tokio::main]
 async fn main() {

@@ -7,6 +7,7 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 use crate::OrderStatus;
@@ -49,8 +50,12 @@ pub struct TradingMetrics {
     pub idempotency_hits: Counter,
     /// From the begin of the transaction to its commit.
     pub order_execution_duration_seconds: Durations,
+    /// Commits of transactions that placed orders; several orders may share one.
+    pub order_commits: Counter,
     /// Orders the matcher knows.
     pub orders_open: OrdersOpen,
+    /// Orders of which the matcher had known something else than the rows say, when the two were last compared. Stays 0.
+    pub trigger_index_drift: Gauge,
 }
 
 impl TradingMetrics {
@@ -62,7 +67,9 @@ impl TradingMetrics {
             orders_rejected: Family::default(),
             idempotency_hits: Counter::default(),
             order_execution_duration_seconds: Family::new_with_constructor(histogram),
+            order_commits: Counter::default(),
             orders_open: OrdersOpen(open_orders.clone()),
+            trigger_index_drift: Gauge::default(),
         }
     }
 
@@ -140,6 +147,16 @@ impl TradingMetrics {
             "order_execution_duration_seconds",
             "From the begin of an order's transaction to its commit",
             self.order_execution_duration_seconds.clone(),
+        );
+        metrics.register(
+            "order_commits",
+            "Commits of transactions that placed orders",
+            self.order_commits.clone(),
+        );
+        metrics.register(
+            "trigger_index_drift",
+            "Orders of which the matcher had known something else than the rows say",
+            self.trigger_index_drift.clone(),
         );
         metrics.register(
             "orders_open",

@@ -211,6 +211,8 @@ impl Database {
         let config = DbConfig {
             url: self.application_url.clone(),
             max_connections: settings.database.max_connections,
+            // Orders are placed and filled however many requests wait for a connection.
+            reserved_connections: 1,
             acquire_timeout: settings.database.acquire_timeout,
             statement_timeout: settings.database.statement_timeout,
             application_name: "trading-server".to_owned(),

@@ -23,3 +23,4 @@ pub mod sequencing;
 pub mod telemetry;
 pub mod tenants;
 pub mod trail;
+pub mod verify;

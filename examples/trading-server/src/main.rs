@@ -54,6 +54,7 @@ async fn run() -> Exit {
         Command::Tenant { task } => commands::tenant(&settings, path, &task).await,
         Command::Keys { task } => commands::keys(&settings, path, &task).await,
         Command::Audit { task } => trading_server::audit::run(&settings, path, &task).await,
+        Command::Verify(books) => trading_server::verify::run(&settings, path, &books).await,
         Command::Openapi => commands::openapi(&settings),
     };
     let exit = done.unwrap_or_else(|refusal| {

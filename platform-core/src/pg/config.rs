@@ -20,6 +20,9 @@ pub struct DbConfig {
     pub max_connections: u32,
     /// Connections that a single tenant may hold at a time, three quarters of the pool unless told otherwise.
     pub tenant_connections: Option<u32>,
+    /// Connections that no request gets, only [group transactions](crate::pg::GroupTx): none unless told otherwise. However many requests
+    /// wait, what the program does for all of them then goes on. At least one connection is left to the others.
+    pub reserved_connections: u32,
     /// How long a transaction waits for a connection before it fails with [`DbError::Timeout`](crate::pg::DbError::Timeout): 5 s.
     pub acquire_timeout: Duration,
     /// When the server cancels a statement: 15 s.
@@ -37,6 +40,7 @@ impl DbConfig {
             url: SecretString::from(url.into()),
             max_connections: 16,
             tenant_connections: None,
+            reserved_connections: 0,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(15),
             idle_in_transaction_timeout: Duration::from_secs(10),
@@ -56,6 +60,12 @@ impl DbConfig {
         self.tenant_connections
             .unwrap_or(three_quarters)
             .clamp(1, self.max_connections.max(1))
+    }
+
+    /// The connections that are not set aside; `None` where none are.
+    pub(super) fn ordinary_connections(&self) -> Option<u32> {
+        let left = self.max_connections.saturating_sub(self.reserved_connections);
+        (self.reserved_connections > 0).then_some(left.max(1))
     }
 
     pub(super) fn connect_options(&self) -> Result<PgConnectOptions, sqlx::Error> {

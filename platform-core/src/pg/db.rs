@@ -11,17 +11,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::{RequestContext, Sources, TenantId};
 
-use super::fairness::Shares;
+use super::fairness::{Places, Shares};
 use super::login::{LoginKeeper, is_refusal};
 use super::open::Open;
 use super::scope::Scope;
 use super::shield::Shield;
 use super::tx::{GlobalTx, ProbeTx, RoleTx, SubtreeRead, TenantRead, TenantTx};
-use super::{DbConfig, DbError, GroupRole, LoginSource, LoginSourceError, Logins, Subtree};
+use super::{DbConfig, DbError, GroupRole, GroupTx, LoginSource, LoginSourceError, Logins, Subtree};
 
 /// The handle to the database: the only way to a connection. Cheap to clone.
 ///
-/// The pool inside cannot be reached; [`Db::begin`], [`Db::read`], [`Db::read_subtree`] and [`Db::begin_as`] are the ways to a
+/// The pool inside cannot be reached; [`Db::begin`], [`Db::read`], [`Db::read_subtree`], [`Db::begin_group`] and [`Db::begin_as`] are the ways to a
 /// transaction.
 #[derive(Clone)]
 pub struct Db {
@@ -35,6 +35,16 @@ struct Inner {
     sources: Sources,
     acquire_timeout: Duration,
     tasks: TaskTracker,
+}
+
+/// Which connections a transaction may have.
+enum Wanted {
+    /// One out of the tenant's share, of those that are not set aside.
+    TenantsShare(TenantId),
+    /// One of those that are not set aside.
+    Ordinary,
+    /// Any.
+    Any,
 }
 
 /// Why no connection could be made at start-up.
@@ -121,7 +131,7 @@ impl Db {
         let inner = Inner {
             pool,
             logins,
-            shares: Shares::new(config.tenant_share()),
+            shares: Shares::new(config.tenant_share(), config.ordinary_connections()),
             sources,
             acquire_timeout: config.acquire_timeout,
             tasks: TaskTracker::new(),
@@ -143,7 +153,7 @@ impl Db {
         let inner = Inner {
             pool,
             logins: LoginKeeper::new(&DbConfig::new(""), None),
-            shares: Shares::new(1),
+            shares: Shares::new(1, None),
             sources,
             acquire_timeout: Duration::ZERO,
             tasks: TaskTracker::new(),
@@ -179,7 +189,11 @@ impl Db {
     pub async fn begin(&self, ctx: &RequestContext) -> Result<TenantTx, DbError> {
         let tenant = ctx.tenant();
         let open = self
-            .open(Scope::Tenant(tenant), Some(tenant), self.patience(ctx))
+            .open(
+                Scope::Tenant(tenant),
+                Wanted::TenantsShare(tenant),
+                self.patience(ctx),
+            )
             .await?;
         Ok(TenantTx::new(open, tenant))
     }
@@ -191,7 +205,11 @@ impl Db {
     pub async fn read(&self, ctx: &RequestContext) -> Result<TenantRead, DbError> {
         let tenant = ctx.tenant();
         let open = self
-            .open(Scope::TenantRead(tenant), Some(tenant), self.patience(ctx))
+            .open(
+                Scope::TenantRead(tenant),
+                Wanted::TenantsShare(tenant),
+                self.patience(ctx),
+            )
             .await?;
         Ok(TenantRead::new(open, tenant))
     }
@@ -208,11 +226,27 @@ impl Db {
         let open = self
             .open(
                 Scope::SubtreeRead(tenants),
-                Some(ctx.tenant()),
+                Wanted::TenantsShare(ctx.tenant()),
                 self.patience(ctx),
             )
             .await?;
         Ok(SubtreeRead::new(open))
+    }
+
+    /// Begins a transaction that goes from the rows of one tenant to those of the next and commits once; it begins with the context's
+    /// tenant.
+    ///
+    /// It waits for a connection no longer than the configured limit, in no tenant's share and also among those that are
+    /// [set aside](DbConfig::reserved_connections). Runs to its end like [`Db::begin`].
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn begin_group(&self, first: &RequestContext) -> Result<GroupTx, DbError> {
+        let tenant = first.tenant();
+        let open = self
+            .open(Scope::Tenant(tenant), Wanted::Any, self.inner.acquire_timeout)
+            .await?;
+        Ok(GroupTx::new(TenantTx::new(open, tenant)))
     }
 
     /// Begins a transaction of a job over all tenants, under a group role of a crate's own and without a tenant.
@@ -227,7 +261,7 @@ impl Db {
     /// when the role does not exist or the login is no member of it: run the migrations.
     pub async fn begin_as(&self, role: &GroupRole) -> Result<RoleTx, DbError> {
         let open = self
-            .open(Scope::Role(*role), None, self.inner.acquire_timeout)
+            .open(Scope::Role(*role), Wanted::Ordinary, self.inner.acquire_timeout)
             .await?;
         Ok(RoleTx::new(open))
     }
@@ -283,7 +317,15 @@ impl Db {
 
     pub(super) async fn global_read(&self) -> Result<GlobalTx, DbError> {
         let open = self
-            .open(Scope::GlobalRead, None, self.inner.acquire_timeout)
+            .open(Scope::GlobalRead, Wanted::Ordinary, self.inner.acquire_timeout)
+            .await?;
+        Ok(GlobalTx::new(open))
+    }
+
+    /// A writing transaction over the tables that belong to no tenant.
+    pub(crate) async fn global_write(&self) -> Result<GlobalTx, DbError> {
+        let open = self
+            .open(Scope::GlobalWrite, None, self.inner.acquire_timeout)
             .await?;
         Ok(GlobalTx::new(open))
     }
@@ -291,7 +333,11 @@ impl Db {
     /// A writing transaction of the self-check, outside every tenant's share.
     pub(super) async fn probe(&self, tenant: TenantId) -> Result<ProbeTx, DbError> {
         let open = self
-            .open(Scope::Tenant(tenant), None, self.inner.acquire_timeout)
+            .open(
+                Scope::Tenant(tenant),
+                Wanted::Ordinary,
+                self.inner.acquire_timeout,
+            )
             .await?;
         Ok(ProbeTx::new(open))
     }
@@ -306,20 +352,18 @@ impl Db {
         Duration::try_from(left).unwrap_or(Duration::ZERO).min(limit)
     }
 
-    async fn open(
-        &self,
-        scope: Scope,
-        tenant: Option<TenantId>,
-        patience: Duration,
-    ) -> Result<Open, DbError> {
+    async fn open(&self, scope: Scope, wanted: Wanted, patience: Duration) -> Result<Open, DbError> {
         let inner = Arc::clone(&self.inner);
         let opening = async move {
-            let share = match tenant {
-                Some(tenant) => inner.shares.acquire(tenant, inner.acquire_timeout).await?,
-                None => None,
+            let places = match wanted {
+                Wanted::TenantsShare(tenant) => {
+                    inner.shares.acquire(Some(tenant), inner.acquire_timeout).await?
+                }
+                Wanted::Ordinary => inner.shares.acquire(None, inner.acquire_timeout).await?,
+                Wanted::Any => Places::default(),
             };
             let transaction = inner.begin(&scope).await?;
-            Ok(Open::new(transaction, inner.tasks.clone(), share))
+            Ok(Open::new(transaction, inner.tasks.clone(), places))
         };
         // sqlx 0.9.0 leaks the scope of a transaction whose `begin` is dropped half-way to the connection's next user. Nobody
         // drops this one: when its caller has gone, or has lost its patience, it goes on in a task of its own, and the finished

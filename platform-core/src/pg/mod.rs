@@ -70,6 +70,7 @@ mod db;
 mod ending;
 mod error;
 mod fairness;
+mod group;
 mod lifecycle;
 mod listen;
 mod login;
@@ -92,6 +93,7 @@ pub use config::DbConfig;
 pub use db::{ConnectError, Db, PoolUse};
 pub use ending::TxEnd;
 pub use error::DbError;
+pub use group::GroupTx;
 pub use lifecycle::{TenantVerb, TransitionError};
 pub use listen::{Heard, Listener};
 pub use login::{Login, LoginSource, LoginSourceError, Logins};
@@ -103,4 +105,5 @@ pub use statement::ForbiddenStatement;
 pub use tenants::{
     InvalidSlug, NewTenant, Slug, Subtree, SubtreeTooLarge, Tenant, TenantError, TenantStatus, Tenants,
 };
+pub(crate) use tx::GlobalTx;
 pub use tx::{RoleTx, SubtreeRead, TenantRead, TenantTx};

@@ -9,12 +9,13 @@ use futures::{FutureExt, StreamExt};
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{AssertSqlSafe, SqlStr};
 use sqlx::{Describe, Either, Execute, Executor, Postgres, Transaction};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
 use crate::TenantId;
 
 use super::ending::{Ending, TxEnd};
+use super::fairness::Places;
+use super::scope::Scope;
 use super::shield::Shield;
 use super::statement::{self, Checked};
 use super::{DbError, ForbiddenStatement};
@@ -25,7 +26,7 @@ pub(super) struct Open {
     /// Did a statement fail? PostgreSQL then answers COMMIT by rolling back, without an error.
     failed: Arc<AtomicBool>,
     tasks: TaskTracker,
-    share: Option<OwnedSemaphorePermit>,
+    places: Places,
     /// The last field, dropped last: callbacks hold nothing up but themselves.
     ending: Ending,
 }
@@ -34,13 +35,13 @@ impl Open {
     pub(super) fn new(
         transaction: Transaction<'static, Postgres>,
         tasks: TaskTracker,
-        share: Option<OwnedSemaphorePermit>,
+        places: Places,
     ) -> Self {
         Self {
             transaction,
             failed: Arc::default(),
             tasks,
-            share,
+            places,
             ending: Ending::new(),
         }
     }
@@ -69,13 +70,13 @@ impl Open {
         }
         let Self {
             transaction,
-            share,
+            places,
             mut ending,
             ..
         } = self;
         ending.committing();
         let committed = transaction.commit().await;
-        drop(share);
+        drop(places);
         ending.answered(&committed);
         Ok(committed?)
     }
@@ -87,14 +88,19 @@ impl Open {
     async fn rollback_here(self) -> Result<(), DbError> {
         let Self {
             transaction,
-            share,
+            places,
             ending,
             ..
         } = self;
         let rolled_back = transaction.rollback().await;
-        drop(share);
+        drop(places);
         drop(ending);
         Ok(rolled_back?)
+    }
+
+    /// As if a statement had failed.
+    pub(super) fn refuse_commit(&self) {
+        self.failed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn on_end(&mut self, notify: impl FnOnce(TxEnd) + Send + 'static) {
@@ -104,6 +110,15 @@ impl Open {
     /// Goes on under other settings, made of constants and typed UUIDs.
     pub(super) async fn set(&mut self, settings: String) -> Result<(), DbError> {
         (&mut *self.transaction).execute(AssertSqlSafe(settings)).await?;
+        Ok(())
+    }
+
+    /// Goes on under another scope. Until the database has taken it nobody knows whose rows a statement would touch, so a change of
+    /// scope that is not seen to its end leaves a transaction that cannot be committed.
+    pub(super) async fn rescope(&mut self, scope: &Scope) -> Result<(), DbError> {
+        let failed = self.failed.swap(true, Ordering::Relaxed);
+        self.set(scope.settings()).await?;
+        self.failed.store(failed, Ordering::Relaxed);
         Ok(())
     }
 

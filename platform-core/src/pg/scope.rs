@@ -17,6 +17,8 @@ pub(super) enum Scope {
     SubtreeRead(Vec<TenantId>),
     /// Tables that belong to no tenant, no writes.
     GlobalRead,
+    /// Tables that belong to no tenant.
+    GlobalWrite,
     /// What a group role of a crate's own may touch.
     Role(GroupRole),
 }
@@ -26,7 +28,7 @@ impl Scope {
     pub(super) fn begin_statement(&self) -> String {
         let settings = self.settings();
         match self {
-            Self::Tenant(_) => format!("BEGIN; {settings}"),
+            Self::Tenant(_) | Self::GlobalWrite => format!("BEGIN; {settings}"),
             Self::TenantRead(_) | Self::SubtreeRead(_) | Self::GlobalRead => {
                 format!("BEGIN READ ONLY; {settings}")
             }
@@ -55,7 +57,7 @@ impl Scope {
                 settings.push('\'');
                 settings
             }
-            Self::GlobalRead => format!("SET LOCAL ROLE {APP_ROLE}"),
+            Self::GlobalRead | Self::GlobalWrite => format!("SET LOCAL ROLE {APP_ROLE}"),
             Self::Role(role) => format!("SET LOCAL ROLE {}", role.name()),
         }
     }

@@ -87,6 +87,13 @@ impl TenantTx {
         self.1
     }
 
+    /// Goes on with the rows of another tenant.
+    pub(super) async fn rescope(&mut self, tenant: TenantId) -> Result<(), DbError> {
+        self.0.rescope(&Scope::Tenant(tenant)).await?;
+        self.1 = tenant;
+        Ok(())
+    }
+
     /// Makes the changes durable.
     ///
     /// Once this has been called the commit runs to its end even when the returned future is dropped.
@@ -135,6 +142,11 @@ impl TenantTx {
     /// [`DbError::Unavailable`] when the connection broke; the database then rolls back by itself.
     pub async fn rollback(self) -> Result<(), DbError> {
         self.0.rollback().await
+    }
+
+    /// From now on it can only be rolled back; `commit` answers [`DbError::Aborted`].
+    pub(crate) fn refuse_commit(&self) {
+        self.0.refuse_commit();
     }
 }
 
@@ -210,16 +222,26 @@ impl RoleTx {
     pub async fn rollback(self) -> Result<(), DbError> {
         self.0.rollback().await
     }
+
+    /// From now on it can only be rolled back; `commit` answers [`DbError::Aborted`].
+    pub(crate) fn refuse_commit(&self) {
+        self.0.refuse_commit();
+    }
 }
 
 /// A transaction over the tables that belong to no tenant; inside this crate only.
-pub(super) struct GlobalTx(Open);
+pub(crate) struct GlobalTx(Open);
 
 execute_through!(GlobalTx);
 
 impl GlobalTx {
     pub(super) fn new(open: Open) -> Self {
         Self(open)
+    }
+
+    /// Makes the changes durable; runs to its end like [`TenantTx::commit`].
+    pub(crate) async fn commit(self) -> Result<(), DbError> {
+        self.0.commit(None).await
     }
 
     pub(super) async fn finish(self) -> Result<(), DbError> {

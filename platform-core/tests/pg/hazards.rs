@@ -316,6 +316,7 @@ async fn a_migrated_database_holds_nothing_but_what_the_core_allows() {
     assert_eq!(
         allowed,
         [
+            "platform_core.platform_lease",
             "platform_core.schema_state",
             "platform_core.tenant",
             "platform_core.tenant_closure",

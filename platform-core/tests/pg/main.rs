@@ -3,6 +3,7 @@
 
 mod catalog;
 mod ending;
+mod group;
 mod hazards;
 mod hazards_of_roles;
 mod isolation;

@@ -30,7 +30,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
         (status = 200, description = "The client had placed it before under the same `client_order_id`.", body = PlaceOutcome),
         (status = 403, description = "`forbidden`, `account_suspended`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_order` with every field to correct, a rejection such as `insufficient_funds` with the rejected order, `idempotency_key_reused`, `client_order_id_taken`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`stale_quote`, `unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`stale_quote`, `busy`, `unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]

@@ -19,6 +19,9 @@ impl From<TradingError> for Problem {
                 "no_account",
                 "only a signed-in principal has an account",
             ),
+            TradingError::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()).retry_after(RETRY_AFTER)
+            }
             TradingError::Db(error) => error.into(),
             TradingError::Audit(error) => error.into(),
             TradingError::Inconsistent(_) | TradingError::Unproven(_) => {

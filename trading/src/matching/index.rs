@@ -1,8 +1,10 @@
 //! The open orders of this process, by symbol.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use platform_core::uuid::Uuid;
 use platform_core::{TenantId, Timestamp};
 use tokio::sync::Notify;
 
@@ -28,6 +30,23 @@ pub(crate) struct OpenOrder {
 /// the time of acceptance.
 type Place = (i64, OrderId);
 
+impl OpenOrder {
+    pub(crate) fn of(tenant: TenantId, row: &OrderRow) -> Self {
+        let order = &row.order;
+        Self {
+            tenant,
+            account: row.account_id,
+            id: order.intake.order_id,
+            symbol: order.terms().symbol(),
+            side: order.terms().side(),
+            worst_price: order.intake.worst_price,
+            leaves: order.leaves(),
+            last_quote_seq: order.last_quote_seq,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
 /// Open orders by symbol and eagerness. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOrders {
@@ -44,6 +63,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Index {
     orders: HashMap<OrderId, OpenOrder>,
+    of_tenants: BTreeSet<(TenantId, OrderId)>,
     buys: HashMap<Symbol, BTreeSet<Place>>,
     sells: HashMap<Symbol, BTreeSet<Place>>,
     endings: BTreeMap<Timestamp, BTreeSet<OrderId>>,
@@ -68,17 +88,7 @@ impl OpenOrders {
         if order.status.is_terminal() {
             return self.forget(order.intake.order_id);
         }
-        let open = OpenOrder {
-            tenant,
-            account: row.account_id,
-            id: order.intake.order_id,
-            symbol: order.terms().symbol(),
-            side: order.terms().side(),
-            worst_price: order.intake.worst_price,
-            leaves: order.leaves(),
-            last_quote_seq: order.last_quote_seq,
-            expires_at: row.expires_at,
-        };
+        let open = OpenOrder::of(tenant, row);
         let mut index = self.lock();
         index.remove(open.id);
         if index.orders.len() >= self.inner.max {
@@ -92,6 +102,43 @@ impl OpenOrders {
     /// Forgets an order.
     pub(crate) fn forget(&self, id: OrderId) {
         self.lock().remove(id);
+    }
+
+    /// What is known of a tenant's orders in the order of their ids, at most `limit` after `after`.
+    pub(crate) fn of_tenant(
+        &self,
+        tenant: TenantId,
+        (after, limit): (Option<OrderId>, usize),
+    ) -> Vec<OpenOrder> {
+        let index = self.lock();
+        let from = match after {
+            Some(id) => Bound::Excluded((tenant, id)),
+            None => Bound::Included((tenant, OrderId::from_stored(Uuid::nil()))),
+        };
+        let known = index.of_tenants.range((from, Bound::Unbounded));
+        let known = known.take_while(|(of, _)| *of == tenant).take(limit);
+        known
+            .filter_map(|(_, id)| index.orders.get(id))
+            .copied()
+            .collect()
+    }
+
+    /// Puts what the rows say in the place of what was known, `None` for an order that is not open, unless something else is known by
+    /// now. Tells whether it did.
+    pub(crate) fn correct(&self, id: OrderId, known: Option<OpenOrder>, is: Option<OpenOrder>) -> bool {
+        let mut index = self.lock();
+        if index.orders.get(&id).copied() != known {
+            return false;
+        }
+        index.remove(id);
+        if let Some(open) = is
+            && index.orders.len() < self.inner.max
+        {
+            index.insert(open);
+            drop(index);
+            self.inner.changed.notify_one();
+        }
+        true
     }
 
     /// Is there a place for one more order?
@@ -153,6 +200,7 @@ impl Index {
         if let Some(end) = open.expires_at {
             self.endings.entry(end).or_default().insert(open.id);
         }
+        self.of_tenants.insert((open.tenant, open.id));
         self.orders.insert(open.id, open);
     }
 
@@ -160,6 +208,7 @@ impl Index {
         let Some(open) = self.orders.remove(&id) else {
             return;
         };
+        self.of_tenants.remove(&(open.tenant, id));
         if let Some(places) = self.side(open.side).get_mut(&open.symbol) {
             places.remove(&place(&open));
         }

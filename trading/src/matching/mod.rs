@@ -1,5 +1,6 @@
 //! Matching orders that rest: an index in memory says what is worth trying, the rows decide.
 
+mod drift;
 mod index;
 mod worker;
 

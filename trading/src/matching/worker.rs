@@ -2,28 +2,27 @@
 
 use std::time::Duration;
 
-use platform_core::{RequestContext, TenantId, error_chain};
+use platform_core::error_chain;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::OpenOrder;
-use crate::service::{Trading, TradingError, Tried};
-use crate::store;
-use crate::{OrderId, PublishedQuote, Symbol};
+use crate::service::{Attempt, Trading, TradingError, Tried};
+use crate::{PublishedQuote, Symbol};
 
 /// Orders of one symbol and side that are tried on one quote; the rest waits for the next.
 const TRIES_PER_QUOTE: usize = 1_000;
 /// Orders that are ended in one round.
 const ENDINGS_PER_ROUND: usize = 1_000;
-/// Orders that are loaded at a time at the start.
-const LOAD_PAGE: u32 = 1_000;
+/// Orders that are tried in one transaction.
+const ORDERS_PER_TRANSACTION: usize = 256;
 /// How often the rows are read anew, for orders of other processes.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 
 /// Fills resting orders as quotes come, and ends those whose time is over.
 #[derive(Debug, Clone)]
 pub struct MatchingWorker {
-    trading: Trading,
+    pub(super) trading: Trading,
 }
 
 impl MatchingWorker {
@@ -36,8 +35,8 @@ impl MatchingWorker {
 
     /// Works until `stop` is cancelled. Loads the open orders first.
     ///
-    /// Cancel-safe: every fill is a transaction of its own, which is rolled back where it is dropped and runs to its end where its
-    /// commit has begun.
+    /// Cancel-safe: fills are carried out in transactions, each of which is rolled back where it is dropped and runs to its end where
+    /// its commit has begun.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails; start it again, it loads the open orders anew.
@@ -48,12 +47,17 @@ impl MatchingWorker {
     async fn work(&self) -> Result<(), TradingError> {
         let open_orders = &self.trading.inner.open_orders;
         let mut quotes = self.trading.board().subscribe_all();
+        let mut loaded = false;
         let mut reconcile = interval(RECONCILE_EVERY);
         reconcile.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = reconcile.tick() => {
-                    self.load().await?;
+                    if std::mem::replace(&mut loaded, true) {
+                        self.reconcile().await?;
+                    } else {
+                        self.load().await?;
+                    }
                     // Also where no quote comes any more.
                     self.end_orders().await?;
                 }
@@ -86,17 +90,19 @@ impl MatchingWorker {
     }
 
     async fn match_quote(&self, quote: &PublishedQuote) -> Result<usize, TradingError> {
-        let marketable =
-            self.trading
-                .inner
-                .open_orders
-                .marketable(quote.symbol, quote.bid, quote.ask, TRIES_PER_QUOTE);
-        let mut tried = 0;
-        for open in marketable.iter().filter(|open| open.last_quote_seq < quote.seq) {
-            self.try_order(open).await?;
-            tried += 1;
+        let first = self.marketable(quote);
+        if self.try_orders(&first).await? {
+            // What a stale entry had been granted went back to the quote, and others may have it.
+            self.try_orders(&self.marketable(quote)).await?;
         }
-        Ok(tried)
+        Ok(first.len())
+    }
+
+    fn marketable(&self, quote: &PublishedQuote) -> Vec<OpenOrder> {
+        let open_orders = &self.trading.inner.open_orders;
+        let mut marketable = open_orders.marketable(quote.symbol, quote.bid, quote.ask, TRIES_PER_QUOTE);
+        marketable.retain(|open| open.last_quote_seq < quote.seq);
+        marketable
     }
 
     /// Ends the orders whose time is over. Tells how many it tried.
@@ -109,16 +115,46 @@ impl MatchingWorker {
             .inner
             .open_orders
             .ended(self.trading.now(), ENDINGS_PER_ROUND);
-        for open in &ended {
-            self.try_order(open).await?;
-        }
+        self.try_orders(&ended).await?;
         Ok(ended.len())
     }
 
-    async fn try_order(&self, open: &OpenOrder) -> Result<(), TradingError> {
+    /// Tries orders, the first first, many in a transaction. Tells whether shares that were set aside for some were not needed.
+    async fn try_orders(&self, orders: &[OpenOrder]) -> Result<bool, TradingError> {
+        let mut unneeded = false;
+        for orders in orders.chunks(ORDERS_PER_TRANSACTION) {
+            let attempts = orders.iter().filter_map(|open| self.trading.attempt(open));
+            let mut attempts: Vec<Attempt> = attempts.collect();
+            let tried = self.trading.try_together(&mut attempts).await;
+            unneeded |= attempts.iter().any(Attempt::left_something);
+            let orders: Vec<OpenOrder> = attempts.iter().map(|attempt| attempt.open).collect();
+            // What was set aside for them is free again before each is tried by itself.
+            drop(attempts);
+            match tried {
+                Ok(tried) => self.conclude(&orders, &tried).await?,
+                Err(error) if error.is_unavailable() => return Err(error),
+                // One of them keeps all of them from being carried out.
+                Err(_) => self.conclude(&orders, &vec![Tried::Alone; orders.len()]).await?,
+            }
+        }
+        Ok(unneeded)
+    }
+
+    async fn conclude(&self, orders: &[OpenOrder], tried: &[Tried]) -> Result<(), TradingError> {
+        for (open, tried) in orders.iter().zip(tried) {
+            match tried {
+                Tried::Rests => {}
+                Tried::Done => self.trading.inner.open_orders.forget(open.id),
+                Tried::Alone => self.try_alone(open).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_alone(&self, open: &OpenOrder) -> Result<(), TradingError> {
         match self.trading.try_order(open).await {
             Ok(Tried::Rests) => return Ok(()),
-            Ok(Tried::Done) => {}
+            Ok(Tried::Done | Tried::Alone) => {}
             Err(error) if error.is_unavailable() => return Err(error),
             // The market goes on for everybody else. The order comes back with the next reading of the rows.
             Err(error) => tracing::error!(
@@ -126,44 +162,6 @@ impl MatchingWorker {
             ),
         }
         self.trading.inner.open_orders.forget(open.id);
-        Ok(())
-    }
-
-    /// Reads the open orders of every tenant into memory. A tenant whose rows are damaged is logged and left out.
-    ///
-    /// # Errors
-    /// [`TradingError`] when the database fails.
-    pub async fn load(&self) -> Result<(), TradingError> {
-        let mut after: Option<TenantId> = None;
-        loop {
-            let tenants = self.trading.inner.tenants.list(after, LOAD_PAGE).await?;
-            let Some(last) = tenants.last() else { return Ok(()) };
-            after = Some(last.id);
-            for tenant in &tenants {
-                match self.load_tenant(tenant.id).await {
-                    Err(error) if !error.is_unavailable() => tracing::error!(
-                        tenant.id = %tenant.id, error = error_chain(&error), "a tenant's open orders could not be loaded"
-                    ),
-                    loaded => loaded?,
-                }
-            }
-        }
-    }
-
-    async fn load_tenant(&self, tenant: TenantId) -> Result<(), TradingError> {
-        let inner = &self.trading.inner;
-        let ctx = RequestContext::system(tenant, "load open orders", self.trading.sources());
-        let mut after: Option<OrderId> = None;
-        while inner.open_orders.has_room() {
-            let mut read = inner.db.read(&ctx).await?;
-            let rows = store::open_orders(&mut read, (after, LOAD_PAGE)).await?;
-            drop(read);
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = Some(last.order.intake.order_id);
-            for row in &rows {
-                inner.open_orders.track(tenant, row);
-            }
-        }
         Ok(())
     }
 }

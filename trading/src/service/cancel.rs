@@ -3,10 +3,10 @@
 use platform_core::RequestContext;
 
 use super::accounts::owner;
-use super::place::settle;
+use super::draft::settle;
 use super::trail::{self, Done};
 use super::{CancelError, OrderView, Trading, TradingError};
-use crate::store::{self, Change, OrderRow};
+use crate::store::{self, Change, Changes, OrderRow};
 use crate::{AccountState, Command, Invalid, OrderId, decide};
 
 impl Trading {
@@ -32,7 +32,7 @@ impl Trading {
     async fn withdraw(&self, ctx: &RequestContext, order: OrderId) -> Result<OrderView, CancelError> {
         let owner = owner(ctx)?;
         let mut tx = self.inner.db.begin(ctx).await?;
-        let account = store::lock_account_of(&mut tx, owner)
+        let mut account = store::lock_account_of(&mut tx, owner)
             .await?
             .ok_or(CancelError::NotFound)?;
         let row = store::load_order(&mut tx, account.id, order)
@@ -52,14 +52,15 @@ impl Trading {
         let row = changed(&row, &after, now).ok_or(CancelError::NotFound)?;
 
         let change = Change {
-            account: &account,
             before: &before,
             after: &after,
             order: &row,
             events: &events,
             key: None,
         };
-        store::write_change(&mut tx, &change).await?;
+        let mut changes = Changes::at(now);
+        changes.add(&mut account, change)?;
+        changes.write(&mut tx).await?;
         let done = Done {
             order,
             account: account.id,

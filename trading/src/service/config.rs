@@ -30,6 +30,12 @@ pub struct TradingConfig {
     pub market_gaps: bool,
     /// Alerts that the worker keeps in memory: 1,000,000. Alerts beyond wait for a place.
     pub alerts_max: usize,
+    /// Orders that share a commit at most: 64.
+    pub orders_per_commit: usize,
+    /// Transactions in which this process places orders at a time: 2. With more, orders share fewer commits.
+    pub commits_at_once: usize,
+    /// Orders of one tenant that may wait to be placed: 1,024. Further ones are answered [`TradingError::Busy`](crate::TradingError).
+    pub waiting_orders_max: usize,
 }
 
 impl Default for TradingConfig {
@@ -45,6 +51,9 @@ impl Default for TradingConfig {
             market_tenant: None,
             market_gaps: false,
             alerts_max: 1_000_000,
+            orders_per_commit: 64,
+            commits_at_once: 2,
+            waiting_orders_max: 1_024,
         }
     }
 }

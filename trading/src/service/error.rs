@@ -17,6 +17,9 @@ pub enum TradingError {
     /// The caller is nobody who could own an account.
     #[error("only a signed-in principal has an account")]
     NoPrincipal,
+    /// Too many orders of the tenant wait to be placed. Nothing was done; try again in a moment.
+    #[error("too many orders wait to be placed")]
+    Busy,
     /// The database failed.
     #[error("the rows could not be read or written")]
     Db(#[from] DbError),

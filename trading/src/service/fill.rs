@@ -1,16 +1,20 @@
-//! What the market does to an order that rests: it fills, or its time ends.
+//! What the market does to orders that rest: they fill, or their time ends.
+
+use std::collections::{HashMap, HashSet};
 
 use platform_audit::Event as AuditEvent;
 use platform_core::pg::TenantTx;
-use platform_core::{RequestContext, TenantId};
+use platform_core::{RequestContext, TenantId, Timestamp};
 
 use super::cancel::changed;
-use super::place::{settle, spend, view};
+use super::draft::{settle, spend, view};
 use super::trail::{self, Done};
 use super::{AccountId, Trading, TradingError};
 use crate::matching::OpenOrder;
-use crate::store::{self, AccountRow, Change, OrderRow};
-use crate::{AccountState, Command, Event, Invalid, Position, TakeRequest, decide};
+use crate::store::{self, AccountRow, Change, Changes, OrderRow};
+use crate::{
+    AccountState, Command, Event, Invalid, OrderId, Position, Reservation, Symbol, TakeRequest, decide,
+};
 
 /// What became of an order that the matcher tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,23 +23,57 @@ pub(crate) enum Tried {
     Rests,
     /// It is final, or not there.
     Done,
+    /// Nothing was done: it has to be tried in a transaction of its own.
+    Alone,
 }
 
-/// The rows of one order under the lock of its account.
-struct Locked {
-    account: AccountRow,
+/// What is to happen to an order, with the shares of the quote that are set aside for it.
+pub(crate) struct Attempt {
+    pub(crate) open: OpenOrder,
+    command: Command,
+    reservation: Option<Reservation>,
+}
+
+impl Attempt {
+    /// Whether shares are still set aside for it: it did not trade.
+    pub(crate) fn left_something(&self) -> bool {
+        self.reservation.is_some()
+    }
+
+    fn audited(&self) -> fn(&Done<'_>) -> AuditEvent {
+        match self.command {
+            Command::Expire => trail::expired,
+            _ => trail::filled,
+        }
+    }
+}
+
+/// An order as it has been written, before that is committed.
+struct Written {
+    tenant: TenantId,
     row: OrderRow,
-    position: Position,
+    events: Vec<Event>,
+    reservation: Option<Reservation>,
+}
+
+/// The rows of a tenant's orders under the locks of their accounts.
+struct Locked {
+    accounts: HashMap<AccountId, AccountRow>,
+    orders: HashMap<OrderId, OrderRow>,
+    positions: HashMap<(AccountId, Symbol), Position>,
 }
 
 impl Trading {
-    /// Fills a resting order on the current quote as far as the quote allows, or ends it when its time has come.
-    ///
-    /// The rows decide, not the matcher's memory: an entry that is stale or doubled does nothing.
-    pub(crate) async fn try_order(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
+    /// What the market does to an order now; `None` when nothing. Shares that it may take are set aside until the attempt is dropped, so
+    /// who is asked about first comes first.
+    pub(crate) fn attempt(&self, open: &OpenOrder) -> Option<Attempt> {
         let now = self.now();
         if open.expires_at.is_some_and(|end| end <= now) {
-            return self.end(open).await;
+            return Some(Attempt {
+                open: *open,
+                command: Command::Expire,
+                reservation: None,
+            });
         }
         let request = TakeRequest {
             symbol: open.symbol,
@@ -46,130 +84,226 @@ impl Trading {
             newer_than: Some(open.last_quote_seq),
             now,
         };
-        let Ok(reservation) = self.inner.board.take(&request) else {
-            return Ok(Tried::Rests);
-        };
+        let reservation = self.inner.board.take(&request).ok()?;
         if reservation.granted().is_zero() {
-            return Ok(Tried::Rests);
+            return None;
         }
-        let fill = Command::Fill {
-            quote: view(reservation.quote()),
-            offered: reservation.granted(),
-        };
-        let ctx = system(open.tenant, "fill resting orders", self);
-        let mut tx = self.inner.db.begin(&ctx).await?;
-        let Some(locked) = lock(&mut tx, open).await? else {
-            return Ok(Tried::Done);
-        };
-        let Some((after, events)) = self.decide(&locked, &fill)? else {
-            return Ok(tried(&locked.row));
-        };
-        let row = self
-            .write(&mut tx, &ctx, &locked, (&after, &events), trail::filled)
-            .await?;
-        // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
-        spend(Some(reservation), &events);
-        tx.commit().await?;
-        self.inner.open_orders.track(open.tenant, &row);
-        self.inner.metrics.filled_resting(row.order.status);
-        Ok(tried(&row))
+        Some(Attempt {
+            open: *open,
+            command: Command::Fill {
+                quote: view(reservation.quote()),
+                offered: reservation.granted(),
+            },
+            reservation: Some(reservation),
+        })
     }
 
-    async fn end(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
-        let ctx = system(open.tenant, "expire orders", self);
+    /// Carries out attempts, of any tenants, in one transaction, in their order. Tells what became of each.
+    ///
+    /// The rows decide, not the matcher's memory: an entry that is stale or doubled does nothing.
+    ///
+    /// # Errors
+    /// Nothing was done when a statement failed; when the commit did, all of it may have been.
+    pub(crate) async fn try_together(&self, attempts: &mut [Attempt]) -> Result<Vec<Tried>, TradingError> {
+        attempts.sort_by_key(|attempt| attempt.open.tenant);
+        let Some(first) = attempts.first() else {
+            return Ok(Vec::new());
+        };
+        let mut group = self
+            .inner
+            .db
+            .begin_group(&self.matcher(first.open.tenant))
+            .await?;
+        let now = self.now();
+        let mut tried = Vec::with_capacity(attempts.len());
+        let mut written = Vec::new();
+        for attempts in attempts.chunk_by_mut(|one, other| one.open.tenant == other.open.tenant) {
+            let Some(first) = attempts.first() else { continue };
+            let ctx = self.matcher(first.open.tenant);
+            let tx = group.of(&ctx).await?;
+            let locked = lock_free(tx, attempts).await?;
+            let of_tenant = self.carry_out(tx, (&ctx, now), locked, attempts, &mut tried);
+            written.extend(of_tenant.await?);
+        }
+        self.finish(group.commit(), written).await?;
+        Ok(tried)
+    }
+
+    /// Tries one order in a transaction of its own, which waits for the account.
+    pub(crate) async fn try_order(&self, open: &OpenOrder) -> Result<Tried, TradingError> {
+        let Some(attempt) = self.attempt(open) else {
+            return Ok(Tried::Rests);
+        };
+        let ctx = self.matcher(open.tenant);
         let mut tx = self.inner.db.begin(&ctx).await?;
         let Some(locked) = lock(&mut tx, open).await? else {
             return Ok(Tried::Done);
         };
-        let Some((after, events)) = self.decide(&locked, &Command::Expire)? else {
-            return Ok(Tried::Done);
-        };
-        self.write(&mut tx, &ctx, &locked, (&after, &events), trail::expired)
+        let mut tried = Vec::with_capacity(1);
+        let written = self
+            .carry_out(&mut tx, (&ctx, self.now()), locked, &mut [attempt], &mut tried)
             .await?;
-        tx.commit().await?;
-        Ok(Tried::Done)
+        self.finish(tx.commit(), written).await?;
+        Ok(tried.first().copied().unwrap_or(Tried::Done))
+    }
+
+    /// Decides and writes the attempts of one tenant. Answers what was written.
+    async fn carry_out(
+        &self,
+        tx: &mut TenantTx,
+        (ctx, now): (&RequestContext, Timestamp),
+        mut locked: Locked,
+        attempts: &mut [Attempt],
+        tried: &mut Vec<Tried>,
+    ) -> Result<Vec<Written>, TradingError> {
+        let mut changes = Changes::at(now);
+        let (mut audited, mut written) = (Vec::new(), Vec::new());
+        for attempt in &mut *attempts {
+            let Locked {
+                accounts,
+                orders,
+                positions,
+            } = &mut locked;
+            let Some(account) = accounts.get_mut(&attempt.open.account) else {
+                tried.push(Tried::Alone);
+                continue;
+            };
+            let Some(row) = orders
+                .get(&attempt.open.id)
+                .filter(|row| row.account_id == account.id)
+            else {
+                tried.push(Tried::Done);
+                continue;
+            };
+            let place = (account.id, row.order.terms().symbol());
+            let position = positions.get(&place).copied().unwrap_or(Position::flat(place.1));
+            let before = AccountState::with_order(account.cash(), position, row.order);
+            let Some((after, events)) = self.decide_on(&before, &attempt.command)? else {
+                // The matcher remembered something else.
+                self.inner.open_orders.track(ctx.tenant(), row);
+                tried.push(of(row));
+                continue;
+            };
+            let row = changed(row, &after, now).ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
+            let change = Change {
+                before: &before,
+                after: &after,
+                order: &row,
+                events: &events,
+                key: None,
+            };
+            changes.add(account, change)?;
+            positions.insert(place, after.position);
+            let done = Done {
+                order: row.order.intake.order_id,
+                account: row.account_id,
+                before: &before,
+                after: &after,
+                events: &events,
+            };
+            audited.push((ctx, attempt.audited()(&done)));
+            tried.push(of(&row));
+            written.push(Written {
+                tenant: ctx.tenant(),
+                row,
+                events,
+                reservation: attempt.reservation.take(),
+            });
+        }
+        if written.is_empty() {
+            return Ok(written);
+        }
+        changes.write(tx).await?;
+        self.inner.audit.record_each(tx, audited).await?;
+        Ok(written)
+    }
+
+    async fn finish(
+        &self,
+        commit: impl Future<Output = Result<(), platform_core::pg::DbError>>,
+        mut written: Vec<Written>,
+    ) -> Result<(), TradingError> {
+        // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
+        for one in &mut written {
+            spend(one.reservation.take(), &one.events);
+        }
+        commit.await?;
+        for Written { tenant, row, .. } in &written {
+            self.inner.open_orders.track(*tenant, row);
+            self.inner.metrics.filled_resting(row.order.status);
+        }
+        Ok(())
     }
 
     /// What the command does to the loaded rows; `None` when it does nothing.
-    fn decide(
+    fn decide_on(
         &self,
-        locked: &Locked,
+        before: &AccountState,
         command: &Command,
     ) -> Result<Option<(AccountState, Vec<Event>)>, TradingError> {
-        let before = locked.state();
-        let events = match decide(&self.inner.config.rules, &before, command) {
+        let events = match decide(&self.inner.config.rules, before, command) {
             Ok(events) if events.is_empty() => return Ok(None),
             Ok(events) => events,
             Err(Invalid::OrderClosed { .. }) => return Ok(None),
             Err(invalid) => return Err(TradingError::Inconsistent(invalid)),
         };
-        let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
+        let after = settle(before, &events).map_err(TradingError::Inconsistent)?;
         Ok(Some((after, events)))
     }
 
-    async fn write(
-        &self,
-        tx: &mut TenantTx,
-        ctx: &RequestContext,
-        locked: &Locked,
-        (after, events): (&AccountState, &[Event]),
-        audited: fn(&Done<'_>) -> AuditEvent,
-    ) -> Result<OrderRow, TradingError> {
-        let now = self.now();
-        let row =
-            changed(&locked.row, after, now).ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
-        let before = locked.state();
-        let change = Change {
-            account: &locked.account,
-            before: &before,
-            after,
-            order: &row,
-            events,
-            key: None,
-        };
-        store::write_change(tx, &change).await?;
-        let done = Done {
-            order: row.order.intake.order_id,
-            account: locked.account.id,
-            before: &before,
-            after,
-            events,
-        };
-        self.inner.audit.record(tx, ctx, audited(&done)).await?;
-        Ok(row)
+    fn matcher(&self, tenant: TenantId) -> RequestContext {
+        RequestContext::system(tenant, "fill and expire resting orders", self.sources())
     }
 }
 
-impl Locked {
-    fn state(&self) -> AccountState {
-        AccountState::with_order(self.account.cash(), self.position, self.row.order)
-    }
+/// Locks what nobody else has locked, accounts in the order of their ids, and loads it: three statements, however many orders there are.
+async fn lock_free(tx: &mut TenantTx, attempts: &[Attempt]) -> Result<Locked, TradingError> {
+    let ids: HashSet<_> = attempts.iter().map(|attempt| attempt.open.account).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    let accounts = store::lock_free_accounts(tx, &ids).await?;
+    let theirs = attempts
+        .iter()
+        .filter(|attempt| accounts.contains_key(&attempt.open.account));
+    let wanted: Vec<_> = theirs.map(|attempt| attempt.open.id).collect();
+    let orders = store::load_orders(tx, &wanted).await?;
+    let places: HashSet<_> = orders
+        .iter()
+        .map(|row| (row.account_id, row.order.terms().symbol()))
+        .collect();
+    let places: Vec<_> = places.into_iter().collect();
+    let positions = store::load_positions(tx, &places).await?;
+    let orders = orders
+        .into_iter()
+        .map(|row| (row.order.intake.order_id, row))
+        .collect();
+    Ok(Locked {
+        accounts,
+        orders,
+        positions,
+    })
 }
 
+/// Waits for the account of one order; `None` when there is no such order.
 async fn lock(tx: &mut TenantTx, open: &OpenOrder) -> Result<Option<Locked>, TradingError> {
-    let account: AccountId = open.account;
-    let Some(account) = store::lock_account_by_id(tx, account).await? else {
+    let Some(account) = store::lock_account_by_id(tx, open.account).await? else {
         return Ok(None);
     };
     let Some(row) = store::load_order(tx, account.id, open.id).await? else {
         return Ok(None);
     };
-    let position = store::load_position(tx, account.id, row.order.terms().symbol()).await?;
+    let symbol = row.order.terms().symbol();
+    let position = store::load_position(tx, account.id, symbol).await?;
     Ok(Some(Locked {
-        account,
-        row,
-        position,
+        positions: HashMap::from([((account.id, symbol), position)]),
+        orders: HashMap::from([(open.id, row)]),
+        accounts: HashMap::from([(account.id, account)]),
     }))
 }
 
-fn tried(row: &OrderRow) -> Tried {
+fn of(row: &OrderRow) -> Tried {
     if row.order.status.is_terminal() {
         Tried::Done
     } else {
         Tried::Rests
     }
-}
-
-fn system(tenant: TenantId, reason: &'static str, trading: &Trading) -> RequestContext {
-    RequestContext::system(tenant, reason, trading.sources())
 }

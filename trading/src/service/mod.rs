@@ -11,6 +11,7 @@ mod bars;
 mod cancel;
 mod closing_worker;
 mod config;
+mod draft;
 mod error;
 mod export;
 mod fill;
@@ -22,19 +23,24 @@ mod place;
 mod portfolio;
 mod proof;
 mod queries;
+mod queue;
 mod reconcile;
 mod snapshots;
 mod statements;
 mod sweep;
+mod together;
 mod trail;
+mod verify;
 mod view;
 mod watchlists;
+mod waiting;
 
 use std::sync::{Arc, Mutex};
 
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Permission, Sources, Timestamp};
+use tokio_util::task::TaskTracker;
 
 use crate::market::MarketControl;
 use crate::matching::OpenOrders;
@@ -58,7 +64,7 @@ pub use closing_worker::ClosingWorker;
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
 pub use export::{OrderExport, OrderExportFormat};
-pub(crate) use fill::Tried;
+pub(crate) use fill::{Tried, Attempt};
 pub use history::{ClosingView, DayResult, HistoryPeriod, SymbolResult};
 pub use market_admin::{MARKET, MarketChange, MarketError};
 pub use market_state::{HaltedSymbol, MarketState, MarketStateWorker};
@@ -69,6 +75,7 @@ pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
 pub(crate) use snapshots::ClosingPrice;
 pub use statements::{STATEMENT_ROWS_MAX, Statement, StatementBalance, StatementPosition};
+pub use verify::{Verification, VerifyFinding, VerifyProgress};
 pub use view::ListedAccount;
 pub use watchlists::{
     WATCHLIST_NAME_CHARS_MAX, WATCHLIST_SYMBOLS_MAX, WATCHLISTS_MAX, Watched, Watchlist, WatchlistError,
@@ -91,6 +98,8 @@ pub const MANAGE: Permission = Permission::new("trading:manage");
 
 /// May pay cash into accounts of others and out of them, and decide about what others asked for. Needs [`VIEW`] beside it.
 pub const ADJUST: Permission = Permission::new("trading:adjust");
+/// So many tenants may have as many orders waiting as one may at most; beyond, nobody's more are taken.
+const WAITING_TENANTS: usize = 16;
 
 /// The kind of resource that an account is, for grants on one of them: its id is the account's.
 pub const ACCOUNT: &str = "account";
@@ -115,6 +124,9 @@ pub(crate) struct Inner {
     pub(crate) market: MarketControl,
     /// The number of the newest thing an operator did to the market that is done here.
     followed: Mutex<i64>,
+    pub(crate) placements: waiting::Placements,
+    /// Those that place orders. Each ends when no order waits any more.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Trading {
@@ -135,6 +147,14 @@ impl Trading {
             followed: Mutex::default(),
             alerts: AlertIndex::new(config.alerts_max),
             fired_alerts: broadcast::Sender::new(FIRED_ALERTS_WAITING_MAX),
+            placements: waiting::Placements::new(
+                (
+                    config.waiting_orders_max,
+                    config.waiting_orders_max.saturating_mul(WAITING_TENANTS),
+                ),
+                config.commits_at_once,
+            ),
+            tasks: TaskTracker::new(),
             config,
         };
         Self {

@@ -1,5 +1,7 @@
 //! The table `trading.account`.
 
+use std::collections::HashMap;
+
 use platform_core::pg::{DbError, TenantRead, TenantTx};
 use platform_core::{PrincipalId, Timestamp};
 use sqlx::postgres::PgRow;
@@ -69,6 +71,44 @@ pub(crate) async fn lock_account_by_id(
     Ok(row)
 }
 
+#[derive(FromRow)]
+struct OwnedRow {
+    owner_id: PrincipalId,
+    #[sqlx(flatten)]
+    account: AccountRow,
+}
+
+/// Locks those accounts of these principals that nobody else has locked, in the order of their ids, and waits for none of them.
+pub(crate) async fn lock_free_accounts_of(
+    tx: &mut TenantTx,
+    owners: &[PrincipalId],
+) -> Result<HashMap<PrincipalId, AccountRow>, DbError> {
+    let rows: Vec<OwnedRow> = sqlx::query_as(
+        "select owner_id, id, status, available_cents, held_cents, last_seq, event_seq, opened_at from trading.account
+         where tenant_id = $1 and owner_id = any ($2) order by id for update skip locked",
+    )
+    .bind(tx.tenant())
+    .bind(owners)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.owner_id, row.account)).collect())
+}
+
+/// The same by the accounts' ids.
+pub(crate) async fn lock_free_accounts(
+    tx: &mut TenantTx,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, AccountRow>, DbError> {
+    let rows: Vec<AccountRow> = sqlx::query_as(select_account!(
+        "where tenant_id = $1 and id = any ($2) order by id for update skip locked"
+    ))
+    .bind(tx.tenant())
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|account| (account.id, account)).collect())
+}
+
 /// The account of a principal, unlocked.
 pub(crate) async fn read_account_of(
     read: &mut TenantRead,
@@ -135,6 +175,15 @@ fn holdings(rows: &[PgRow]) -> Result<Option<(AccountRow, Vec<Position>)>, sqlx:
         }
     }
     Ok(Some((account, positions)))
+}
+
+/// How many accounts the tenant has.
+pub(crate) async fn count_accounts(read: &mut TenantRead) -> Result<u64, DbError> {
+    let count: i64 = sqlx::query_scalar("select count(*) from trading.account where tenant_id = $1")
+        .bind(read.tenant())
+        .fetch_one(read)
+        .await?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Accounts in the order in which they were opened.

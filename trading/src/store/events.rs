@@ -16,12 +16,11 @@ pub(crate) async fn append_events(
     events: &[AccountEvent],
     now: Timestamp,
 ) -> Result<i64, DbError> {
-    let mut logged = Logged {
-        last_seq: last,
-        ..Logged::default()
-    };
+    let mut logged = Logged::default();
+    let mut newest = last;
     for event in events {
-        logged.push(event)?;
+        newest += 1;
+        logged.push(account, newest, event)?;
     }
     let touched = sqlx::query(
         "with v as (
@@ -38,40 +37,33 @@ pub(crate) async fn append_events(
     .bind(logged.kind)
     .bind(logged.order_id)
     .bind(logged.payload)
-    .bind(logged.last_seq)
+    .bind(newest)
     .execute(tx)
     .await?;
     match touched.rows_affected() {
-        1 => Ok(logged.last_seq),
+        1 => Ok(newest),
         _ => Err(DbError::from(sqlx::Error::RowNotFound)),
     }
 }
 
-/// The columns of some events.
+/// The columns of events.
 #[derive(Default)]
 pub(super) struct Logged {
+    pub(super) account_id: Vec<AccountId>,
     pub(super) seq: Vec<i64>,
     pub(super) kind: Vec<&'static str>,
     pub(super) order_id: Vec<Option<OrderId>>,
     pub(super) payload: Vec<String>,
-    pub(super) last_seq: i64,
 }
 
 impl Logged {
-    pub(super) fn of(events: &[Event], last_seq: i64) -> Result<Self, DbError> {
-        let mut columns = Self {
-            last_seq,
-            ..Self::default()
-        };
-        for event in events {
-            columns.push(&AccountEvent::Order(event.clone()))?;
-        }
-        Ok(columns)
+    pub(super) fn push_of(&mut self, account: AccountId, seq: i64, event: &Event) -> Result<(), DbError> {
+        self.push(account, seq, &AccountEvent::Order(event.clone()))
     }
 
-    fn push(&mut self, event: &AccountEvent) -> Result<(), DbError> {
-        self.last_seq += 1;
-        self.seq.push(self.last_seq);
+    fn push(&mut self, account: AccountId, seq: i64, event: &AccountEvent) -> Result<(), DbError> {
+        self.account_id.push(account);
+        self.seq.push(seq);
         self.kind.push(event.kind());
         self.order_id.push(event.order_id());
         self.payload.push(payload(event)?);

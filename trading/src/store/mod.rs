@@ -6,31 +6,31 @@ mod activities;
 mod adjustments;
 mod alerts;
 mod bars;
+mod changes;
+mod columns;
 mod events;
 mod history;
 mod idempotency;
 mod market_state;
 mod orders;
+mod placement;
 mod positions;
 mod snapshots;
 mod statements;
 mod watchlists;
 mod write;
+mod whole;
 
 pub(crate) use account_admin::{has_shares_or_orders, open_orders_of, set_account_status};
 pub(crate) use accounts::{
-    AccountRow, accounts_page, holdings_in, holdings_of, lock_account_by_id, lock_account_of, open_account,
-    read_account_of,
+    AccountRow, accounts_page, count_accounts, holdings_in, holdings_of, lock_account_by_id, lock_account_of,
+    lock_free_accounts, lock_free_accounts_of, open_account, read_account_of,
 };
 pub(crate) use activities::{ActivityPage, ActivityRow, activities_page};
-pub(crate) use adjustments::{
-    adjustment_by_key, adjustments_page, decide_adjustment, insert_adjustment, load_adjustment, move_cash,
-    read_adjustment,
-};
-pub(crate) use alerts::{
-    active_alerts, alerts_page, count_active_alerts, delete_alert, fire_alerts, insert_alert,
-};
+pub(crate) use adjustments::{adjustment_by_key, adjustments_page, decide_adjustment, insert_adjustment, load_adjustment, move_cash, read_adjustment};
+pub(crate) use alerts::{active_alerts, alerts_page, count_active_alerts, delete_alert, fire_alerts, insert_alert};
 pub(crate) use bars::{StoredBars, bars, forget_minutes, store_minutes};
+pub(crate) use changes::{Change, Changes, NewKey};
 pub(crate) use events::{append_events, events_of_order};
 pub(crate) use history::{Closing, ClosingPosition, Flow, closing_before, closings_page, flow, positions_at};
 pub(crate) use idempotency::{Remembered, forget_before, remember};
@@ -38,16 +38,13 @@ pub(crate) use market_state::{
     MarketEventRow, MarketSetting, add_market_events, market_events, market_events_after,
 };
 pub(crate) use orders::{
-    OrderFilter, OrderRow, executions_in, executions_of, load_order, open_orders, order_by_client_id,
-    orders_page,
+    OrderFilter, OrderRow, executions_in, executions_of, load_order, load_orders, open_orders,
+    order_by_client_id, orders_page,
 };
-pub(crate) use positions::load_position;
-pub(crate) use snapshots::{
-    ClosedAccount, Valued, at_close, keep_closing_prices, keep_closings, lock_unclosed,
-};
+pub(crate) use positions::{load_position, load_positions};
+pub(crate) use snapshots::{ClosedAccount, Valued, at_close, keep_closing_prices, keep_closings, lock_unclosed};
 pub(crate) use statements::orders_moved;
-pub(crate) use watchlists::{
-    delete_watched, delete_watchlist, insert_watched, insert_watchlist, load_watchlist, watchlist_names,
-    watchlists_of,
-};
+pub(crate) use watchlists::{delete_watched, delete_watchlist, insert_watched, insert_watchlist, load_watchlist, watchlist_names, watchlists_of};
 pub(crate) use write::{Change, NewKey, load_by_client_id, load_placement, write_change};
+pub(crate) use placement::{Placement, PlacementNames, load_by_client_id, load_placements};
+pub(crate) use whole::{StoredEvent, WholeAccount, events_of_account, load_whole};

@@ -121,6 +121,18 @@ pub(crate) async fn load_order(
     row.map(StoredOrder::into_row).transpose()
 }
 
+/// Orders by their ids, in that order; those that are not there are left out. The caller holds their accounts' locks.
+pub(crate) async fn load_orders(tx: &mut TenantTx, ids: &[OrderId]) -> Result<Vec<OrderRow>, DbError> {
+    let rows: Vec<StoredOrder> = sqlx::query_as(select_orders!(
+        "where tenant_id = $1 and id = any ($2) order by id"
+    ))
+    .bind(tx.tenant())
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter().map(StoredOrder::into_row).collect()
+}
+
 /// The order to which a client gave this name.
 pub(crate) async fn order_by_client_id(
     read: &mut TenantRead,

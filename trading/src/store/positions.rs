@@ -1,5 +1,7 @@
 //! The table `trading.position`.
 
+use std::collections::HashMap;
+
 use platform_core::pg::{DbError, TenantTx};
 use sqlx::FromRow;
 
@@ -43,4 +45,34 @@ pub(crate) async fn load_position(
     .fetch_optional(tx)
     .await?;
     Ok(row.map_or(Position::flat(symbol), PositionRow::into_position))
+}
+
+#[derive(FromRow)]
+struct OwnedPosition {
+    account_id: AccountId,
+    #[sqlx(flatten)]
+    position: PositionRow,
+}
+
+/// Positions of accounts in symbols, those that have a row. The caller holds the accounts' locks.
+pub(crate) async fn load_positions(
+    tx: &mut TenantTx,
+    wanted: &[(AccountId, Symbol)],
+) -> Result<HashMap<(AccountId, Symbol), Position>, DbError> {
+    let (accounts, symbols): (Vec<AccountId>, Vec<Symbol>) = wanted.iter().copied().unzip();
+    let rows: Vec<OwnedPosition> = sqlx::query_as(
+        "select p.account_id, p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents
+         from unnest($2::uuid[], $3::text[]) as x (account_id, symbol)
+         join trading.position p on p.tenant_id = $1 and p.account_id = x.account_id and p.symbol = x.symbol",
+    )
+    .bind(tx.tenant())
+    .bind(accounts)
+    .bind(symbols)
+    .fetch_all(tx)
+    .await?;
+    let positions = rows.into_iter().map(|row| {
+        let position = row.position.into_position();
+        ((row.account_id, position.symbol), position)
+    });
+    Ok(positions.collect())
 }

@@ -8,7 +8,7 @@ mod findings;
 mod hold;
 mod key;
 mod offline;
-mod progress;
+pub(crate) mod progress;
 mod prune;
 mod report;
 mod verdict;

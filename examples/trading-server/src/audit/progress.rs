@@ -9,7 +9,7 @@ const WIDTH: u64 = 40;
 const EVERY: Duration = Duration::from_millis(100);
 
 /// A line on standard error that is written over and over, where that is a terminal.
-pub(super) struct Bar {
+pub(crate) struct Bar {
     label: String,
     shown_at: Option<Instant>,
     is_shown: bool,
@@ -17,7 +17,7 @@ pub(super) struct Bar {
 
 impl Bar {
     /// A bar for something of this name; nothing is shown unless `wanted`.
-    pub(super) fn new(label: &str, wanted: bool) -> Self {
+    pub(crate) fn new(label: &str, wanted: bool) -> Self {
         Self {
             label: label.to_owned(),
             shown_at: None,
@@ -26,7 +26,7 @@ impl Bar {
     }
 
     /// Shows how far it is, ten times a second at most.
-    pub(super) fn tell(&mut self, done: u64, total: u64) {
+    pub(crate) fn tell(&mut self, done: u64, total: u64) {
         let now = Instant::now();
         let is_due = self.shown_at.is_none_or(|at| now - at >= EVERY) || done >= total;
         if !self.is_shown || !is_due {

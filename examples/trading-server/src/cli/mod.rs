@@ -3,6 +3,7 @@
 mod audit;
 mod keys;
 mod tenants;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -14,6 +15,7 @@ use crate::telemetry::redact;
 pub use audit::{AuditHoldTask, AuditTask, ExportForm, ReportForm, Verification};
 pub use keys::{HoldTask, KeyPurpose, KeysTask, OfTenant};
 pub use tenants::{NamedTenant, TenantTask};
+pub use verify::VerifyBooks;
 
 /// A multi-tenant brokerage with simulated and replayed markets.
 ///
@@ -84,18 +86,21 @@ pub enum Command {
         #[command(subcommand)]
         task: AuditTask,
     },
+    /// Prove that every balance, position and order is what its account's events come to
+    Verify(VerifyBooks),
     /// Print the OpenAPI document
     Openapi,
 }
 
 impl Command {
-    /// How the process ends that could not even begin. Of `audit verify` a program is to tell apart a trail that is not sound and one
-    /// that could not be looked at.
+    /// How the process ends that could not even begin. Of `audit verify` and `verify` a program is to tell apart what is not sound and what
+    /// could not be looked at.
     pub fn could_not(&self, exit: Exit) -> Exit {
         match self {
             Self::Audit {
                 task: AuditTask::Verify(_),
-            } => Exit::Usage,
+            }
+            | Self::Verify(_) => Exit::Usage,
             _ => exit,
         }
     }

@@ -141,7 +141,7 @@ fn needs_the_trail(command: &Command) -> bool {
         Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Tenant { .. } => true,
         Command::Keys { task } => !matches!(task, KeysTask::NewRoot { .. }),
         Command::Audit { task } => task.needs_the_trail(),
-        Command::Migrate | Command::Openapi => false,
+        Command::Migrate | Command::Verify(_) | Command::Openapi => false,
     }
 }
 

@@ -304,6 +304,7 @@ fn database_contradictions(reader: &mut Reader, settings: &Settings, command: &C
         | Command::Check
         | Command::CreateTenant(_)
         | Command::Tenant { .. }
+        | Command::Verify(_)
         | Command::Keys { .. } => true,
         Command::Audit { task } => !task.is_offline(),
         Command::Migrate | Command::Openapi => false,

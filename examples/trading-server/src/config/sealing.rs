@@ -176,7 +176,7 @@ fn needs_keys(command: &Command) -> bool {
     !new_root
         && !matches!(
             command,
-            Command::Migrate | Command::Openapi | Command::Audit { .. }
+            Command::Migrate | Command::Verify(_) | Command::Openapi | Command::Audit { .. }
         )
 }
 

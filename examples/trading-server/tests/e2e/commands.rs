@@ -36,6 +36,9 @@ async fn commands_work_on_a_folder_whether_a_server_runs_or_not() {
     assert!(postmaster.is_some() && data.postmaster() == postmaster);
     server.api().get("/readyz").await.expect(200);
 
+    let beside = Launch::on(&data).arg("verify").run().await;
+    beside.expect(0, &["acme: ", " accounts, ", " 0 findings"]);
+
     // A second server is another matter.
     let second = Launch::on(&data).run().await;
     second.expect(69, &["is in use by process", &server.pid().to_string()]);
@@ -69,7 +72,7 @@ fn below(folder: &Path) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_looks_makes_neither_a_database_nor_a_key_nor_a_folder() {
-    let looks: [&[&str]; 3] = [&["check"], &["audit", "key"], &["audit", "verify"]];
+    let looks: [&[&str]; 4] = [&["check"], &["audit", "key"], &["audit", "verify"], &["verify"]];
     let look = |data: &DataDir, words: &[&str]| {
         let launch = Launch::on(data);
         words.iter().fold(launch, |launch, word| launch.arg(*word)).run()
@@ -96,6 +99,7 @@ async fn what_only_looks_makes_neither_a_database_nor_a_key_nor_a_folder() {
         .expect(0, &["audit: the server makes the key at its first start"]);
     look(&data, &["audit", "key"]).await.expect(66, &[]);
     look(&data, &["audit", "verify"]).await.expect(2, &[]);
+    look(&data, &["verify"]).await.expect(0, &[]);
     assert_eq!(below(data.path()), before);
 
     // Where there is everything.

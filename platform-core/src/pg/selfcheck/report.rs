@@ -100,6 +100,10 @@ impl AllowList {
                 "the hierarchy of the tenants; holds ids only",
             ),
             global(
+                "platform_core.platform_lease",
+                "who does the work of which one process is in charge; nobody's data, and proven by transactions of every tenant",
+            ),
+            global(
                 "platform_core.schema_state",
                 "how far the migrations are; nobody's data",
             ),

@@ -7,12 +7,13 @@ use super::app::{App, order, request};
 const NOBODYS: &str = "018f2b6e-7c1a-7d3e-9b1a-2f4e6d8c0a12";
 
 /// A method, a path below the base, and the status and code that alice gets.
-const PATHS: [(&str, &str, u16, &str); 31] = [
+const PATHS: [(&str, &str, u16, &str); 32] = [
     ("GET", "/orders/nonsense", 400, "invalid_path"),
     ("GET", "/orders/00000000", 400, "invalid_path"),
     ("GET", "/orders/%00", 400, "invalid_path"),
     ("DELETE", "/orders/nonsense", 400, "invalid_path"),
     ("GET", "/orders/nonsense/executions", 400, "invalid_path"),
+    ("GET", "/orders/nonsense/events", 400, "invalid_path"),
     ("GET", "/orders?status=nonsense", 422, "invalid_status"),
     ("GET", "/orders?status=", 422, "invalid_status"),
     ("GET", "/orders?status=OPEN", 422, "invalid_status"),
@@ -69,11 +70,12 @@ async fn each_malformed_path_and_query_is_a_problem() {
 }
 
 /// The routes that are somebody's own.
-const OWN: [(&str, &str); 9] = [
+const OWN: [(&str, &str); 10] = [
     ("POST", "/orders"),
     ("GET", "/orders"),
     ("GET", "/orders/{id}"),
     ("GET", "/orders/{id}/executions"),
+    ("GET", "/orders/{id}/events"),
     ("GET", "/orders/by-client-id/mine"),
     ("DELETE", "/orders/{id}"),
     ("GET", "/account"),

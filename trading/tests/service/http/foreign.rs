@@ -19,6 +19,7 @@ async fn another_customers_order_is_not_found() {
         for path in [
             format!("/api/v1/orders/{id}"),
             format!("/api/v1/orders/{id}/executions"),
+            format!("/api/v1/orders/{id}/events"),
             "/api/v1/orders/by-client-id/mine".to_owned(),
         ] {
             let answer = app.get(who, &path).await;

@@ -31,6 +31,18 @@ async fn an_order_is_placed_seen_listed_and_found_by_its_name() {
         .await
         .ok();
     assert_eq!(fills["data"], placed["executions"]);
+    let events = app
+        .get("alice", &format!("/api/v1/orders/{id}/events"))
+        .await
+        .ok();
+    let kinds: Vec<&str> = events["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["accepted", "filled"]);
+    assert_eq!(events["data"][1]["payload"]["execution"]["quantity"], "4");
 }
 
 #[tokio::test]
