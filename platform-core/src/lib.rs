@@ -23,6 +23,7 @@
 //! | `metrics` | [`metrics`]: a Prometheus registry with bounded labels |
 //! | `embedded` | [`embedded`]: a private PostgreSQL cluster under an own supervisor |
 //! | `runtime` | [`runtime`]: modules, workers, health, two-phase shutdown |
+//! | `resilience` | [`resilience`]: policies of dependencies: deadline, bulkhead, breaker, retries |
 //! | `testing` | [`testing`]: databases for tests |
 //! | `conformance` | [`conformance`]: suites that a backend has to pass |
 
@@ -55,6 +56,8 @@ pub mod lease;
 pub mod metrics;
 #[cfg(feature = "pg")]
 pub mod pg;
+#[cfg(feature = "resilience")]
+pub mod resilience;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 #[cfg(feature = "testing")]

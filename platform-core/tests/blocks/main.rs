@@ -1,5 +1,6 @@
-//! Behaviour of the building blocks: leases.
+//! Behaviour of the building blocks: leases, policies of dependencies.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod lease;
+mod resilience;
 mod support;
