@@ -18,7 +18,7 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check; [`lease`]: one holder at a time |
+//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check; [`lease`]: one holder at a time; [`idempotency`]: operations that happen once |
 //! | `http` | [`http`]: problem documents, extractors, pages, middleware |
 //! | `metrics` | [`metrics`]: a Prometheus registry with bounded labels |
 //! | `embedded` | [`embedded`]: a private PostgreSQL cluster under an own supervisor |
@@ -50,6 +50,8 @@ pub mod conformance;
 pub mod embedded;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "pg")]
+pub mod idempotency;
 #[cfg(feature = "pg")]
 pub mod lease;
 #[cfg(feature = "metrics")]
