@@ -41,6 +41,7 @@ TRIGGER_FUNCTIONS = {
     "platform_audit.require_announcement": "looks for the event that announces the row's deletion, and raises an error without",
     "platform_audit.enqueue": "puts the event of the same row on the work list, under its tenant",
     "platform_audit.require_audit": "looks for an event of the row's tenant in the same transaction, and raises an error without",
+    "platform_core.require_answer": "looks whether the row has its answer at the end of the transaction, and raises an error without",
     "platform_auth.announce_session": "sends the id of the session's user with NOTIFY",
     "platform_auth.announce_subject": "sends the id of the row, a user's or a tenant's, with NOTIFY",
     "platform_auth.announce_tenant": "sends the id of the row's tenant with NOTIFY",

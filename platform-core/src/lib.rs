@@ -18,7 +18,7 @@
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check; [`lease`]: one holder at a time |
+//! | `pg` | [`pg`]: `Db`, `TenantTx`, migrations, the start-up self-check; [`lease`]: one holder at a time; [`idempotency`]: operations that happen once |
 //! | `http` | [`http`]: problem documents, extractors, pages, middleware |
 //! | `metrics` | [`metrics`]: a Prometheus registry with bounded labels |
 //! | `embedded` | [`embedded`]: a private PostgreSQL cluster under an own supervisor |
@@ -26,6 +26,7 @@
 //! | `hub` | [`bus`]: notices, at most once; [`hub`]: WebSockets, tickets, presence |
 //! | `redis` | the same across processes |
 //! | `conformance` | [`conformance`]: what a backend must do, as scenarios for its tests |
+//! | `resilience` | [`resilience`]: policies of dependencies: deadline, bulkhead, breaker, retries |
 //! | `testing` | [`testing`]: databases for tests |
 
 extern crate self as platform_core;
@@ -56,11 +57,15 @@ pub mod http;
 #[cfg(feature = "hub")]
 pub mod hub;
 #[cfg(feature = "pg")]
+pub mod idempotency;
+#[cfg(feature = "pg")]
 pub mod lease;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "pg")]
 pub mod pg;
+#[cfg(feature = "resilience")]
+pub mod resilience;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 #[cfg(feature = "testing")]

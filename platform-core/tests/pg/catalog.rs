@@ -36,6 +36,7 @@ async fn every_tenant_table_keeps_its_rows_from_another_tenant() {
         tables.untried,
         [
             "platform_core.canary",
+            "platform_core.idempotency_key",
             "platform_core.lease",
             "shop.entry_even",
             "shop.entry_odd"

