@@ -134,9 +134,9 @@ fn compare(account: &Account, naive: &Naive) {
 fn sessions_reach_every_event_and_every_refusal() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..500 {
+    for round in 0..500 {
         let ops = ops(FINE).new_tree(&mut runner).unwrap().current();
-        let mut session = Session::new(cents("10000.00"), Rules::default(), FINE);
+        let mut session = Session::new(deposit(round % 2 == 0), Rules::default(), FINE);
         for op in &ops {
             session.run(op);
             seen.extend(session.refused);
@@ -146,11 +146,19 @@ fn sessions_reach_every_event_and_every_refusal() {
             seen.insert(event.kind());
             seen.extend(waited(event).then_some("held back"));
             if let Event::Replaced { keeps_priority, .. } = event {
-                seen.insert(if *keeps_priority { "kept its place" } else { "lost its place" });
+                seen.insert(if *keeps_priority {
+                    "kept its place"
+                } else {
+                    "lost its place"
+                });
             }
         }
         for order in session.account.orders.values() {
-            seen.extend(order.elected_quote_seq.map(|_| order.terms().pricing().order_type().as_str()));
+            seen.extend(
+                order
+                    .elected_quote_seq
+                    .map(|_| order.terms().pricing().order_type().as_str()),
+            );
             seen.insert(order.status.as_str());
         }
     }
