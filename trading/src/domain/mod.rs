@@ -11,6 +11,8 @@
 //!   what a better price saves comes back at once. An accepted sell sets its shares aside.
 //! - **Cash of executions** is rounded over the whole order, so it does not depend on how the order is cut into executions.
 //! - **Orders** move through the states of [`transition`], and no others.
+//! - **Stops** wait until a quote elects them ([`Trigger`]), and then take their turn among the others ([`Priority`]).
+//! - **Changes** of an open order ([`Replacement`]) keep its id; what it holds follows by the difference.
 //! - **Positions** keep their total cost; the average is only for display.
 
 mod account;

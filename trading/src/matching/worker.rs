@@ -60,14 +60,14 @@ impl MatchingWorker {
                     }
                     // Also where no quote comes any more.
                     self.end_orders().await?;
-                    self.open_orders().await?;
+                    self.activate_orders().await?;
                 }
                 batch = quotes.next() => {
                     let Some(batch) = batch else { return Ok(()) };
                     // What the session begins and ends comes before the quotes, as of their time: one from before the close still fills.
                     if let Some(at) = batch.quotes().iter().map(|quote| quote.at).max() {
                         self.end_orders_at(at).await?;
-                        self.open_orders_at(at).await?;
+                        self.activate_orders_at(at).await?;
                     }
                     for quote in batch.quotes() {
                         self.match_quote(quote).await?;
@@ -158,11 +158,11 @@ impl MatchingWorker {
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
-    pub async fn open_orders(&self) -> Result<usize, TradingError> {
-        self.open_orders_at(self.trading.now()).await
+    pub async fn activate_orders(&self) -> Result<usize, TradingError> {
+        self.activate_orders_at(self.trading.now()).await
     }
 
-    async fn open_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
+    async fn activate_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
         let opened = self.trading.inner.open_orders.opened(at, ENDINGS_PER_ROUND);
         self.carry_out(&opened, |open| Some(self.trading.to_open(open)))
             .await?;

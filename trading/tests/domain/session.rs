@@ -242,7 +242,7 @@ impl Session {
     fn take(&mut self, symbol: usize, does: impl FnOnce(&mut Self)) {
         let before = self.account.executions.len();
         does(self);
-        for execution in self.account.executions[before..].to_vec() {
+        for execution in &self.account.executions[before..] {
             assert_eq!(
                 execution.id.quote_seq, self.quotes[symbol].seq,
                 "an earlier quote"

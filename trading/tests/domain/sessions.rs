@@ -134,9 +134,9 @@ fn compare(account: &Account, naive: &Naive) {
 fn sessions_reach_every_event_and_every_refusal() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..500 {
+    for round in 0..500 {
         let ops = ops(FINE).new_tree(&mut runner).unwrap().current();
-        let mut session = Session::new(cents("10000.00"), Rules::default(), FINE);
+        let mut session = Session::new(deposit(round % 2 == 0), Rules::default(), FINE);
         for op in &ops {
             session.run(op);
             seen.extend(session.refused);

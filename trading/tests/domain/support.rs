@@ -226,7 +226,7 @@ fn assert_allowed(before: &AccountState, after: &AccountState, event: &Event) {
         ],
         "cancelled" => &["pending cancelled", "submitted cancelled", "partial cancelled"],
         "expired" => &["pending expired", "submitted expired", "partial expired"],
-        other => panic!("{other}"),
+        other => unreachable!("{other}"),
     };
     assert!(
         steps.contains(&format!("{from} {to}").as_str()),

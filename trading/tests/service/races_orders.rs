@@ -201,11 +201,11 @@ async fn a_market_order_queued_overnight_opens_above_its_collar() {
     // Nothing fills it, or lets it work, before its session begins.
     next.quote("9.00", "9.00", "100");
     next.match_aapl().await;
-    assert_eq!(next.matcher.open_orders().await.unwrap(), 0);
+    assert_eq!(next.matcher.activate_orders().await.unwrap(), 0);
     assert_eq!(trader.order(id).await.status, OrderStatus::Pending);
     world.clock.set(open);
-    assert_eq!(next.matcher.open_orders().await.unwrap(), 1);
-    assert_eq!(next.matcher.open_orders().await.unwrap(), 0);
+    assert_eq!(next.matcher.activate_orders().await.unwrap(), 1);
+    assert_eq!(next.matcher.activate_orders().await.unwrap(), 0);
     next.quote("10.51", "10.51", "100");
     next.match_aapl().await;
     let opened = trader.order(id).await;
