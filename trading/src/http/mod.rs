@@ -98,6 +98,13 @@ impl Trading {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(account::list))
+            .routes(routes!(account_admin::suspend))
+            .routes(routes!(account_admin::resume))
+            .routes(routes!(account_admin::close))
+            .routes(routes!(adjustments::adjust))
+            .routes(routes!(adjustments::list))
+            .routes(routes!(adjustments::approve))
+            .routes(routes!(adjustments::refuse))
             .with_state(self.clone())
     }
 
@@ -109,13 +116,6 @@ impl Trading {
             .routes(routes!(market_admin::gap))
             .routes(routes!(market_admin::halt))
             .routes(routes!(market_admin::resume))
-            .routes(routes!(account_admin::suspend))
-            .routes(routes!(account_admin::resume))
-            .routes(routes!(account_admin::close))
-            .routes(routes!(adjustments::adjust))
-            .routes(routes!(adjustments::list))
-            .routes(routes!(adjustments::approve))
-            .routes(routes!(adjustments::refuse))
             .with_state(self.clone())
     }
 }

@@ -54,7 +54,7 @@ async fn no_order_fills_while_the_market_is_closed_however_fresh_the_quote_is() 
     for time_in_force in ["ioc", "fok"] {
         let refused = trader.try_place(&buy("1").until(time_in_force)).await;
         assert!(
-            matches!(refused, Err(PlaceError::Invalid(Invalid::NoUsableQuote))),
+            matches!(refused, Err(PlaceError::Invalid(Invalid::MarketClosed))),
             "{refused:?}"
         );
     }
@@ -74,6 +74,7 @@ async fn an_order_of_the_weekend_of_the_change_of_clocks_fills_from_the_hour_of_
 
     world.clock.set(SUMMER_OPEN);
     world.quote("9.00", "9.01", "100");
+    assert_eq!(world.matcher.open_orders().await.unwrap(), 1);
     world.match_aapl().await;
 
     assert_eq!(trader.order(placed.id).await.status, OrderStatus::Filled);
