@@ -1,4 +1,4 @@
-//! The command `verify`: what is stored of the accounts against what happened to them.
+//! The command `verify`: nothing was lost, doubled or altered, neither in the accounts nor in the audit trail.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use trading::{BoardConfig, QuoteBoard, Trading, Verification, VerifyFinding};
 
+use crate::audit::Trails;
 use crate::audit::progress::Bar;
 use crate::cli::VerifyBooks;
 use crate::commands::say;
@@ -26,18 +27,27 @@ use crate::refusal::{OrRefuse, Refusal};
 /// [`Exit::Usage`] when it could not be looked at, for whatever reason.
 pub async fn run(settings: &Settings, path: Option<OsString>, books: &VerifyBooks) -> Result<Exit, Refusal> {
     let verified = verify(settings, path, books).await;
-    let verified = verified.map_err(|refusal| refusal.ends(Exit::Usage))?;
+    let (verified, trails) = verified.map_err(|refusal| refusal.ends(Exit::Usage))?;
     let clean = verified.iter().all(|(_, verification)| verification.is_clean());
     match books.json {
         true => {
             let tenants: Vec<_> = verified.iter().map(|(slug, one)| as_json(slug, one)).collect();
-            say(&format!("{}\n", json!({ "clean": clean, "tenants": tenants })));
+            let told = json!({
+                "clean": clean && trails.is_clean,
+                "tenants": tenants,
+                "trails": trails.trails,
+                "not_verified": trails.not_verified,
+            });
+            say(&format!("{told}\n"));
         }
-        false => verified.iter().for_each(|(slug, one)| say(&as_text(slug, one))),
+        false => {
+            verified.iter().for_each(|(slug, one)| say(&as_text(slug, one)));
+            say(&trails.text);
+        }
     }
-    Ok(match clean {
-        true => Exit::Clean,
-        false => Exit::Findings,
+    Ok(match trails.exit() {
+        Exit::Clean if !clean => Exit::Findings,
+        exit => exit,
     })
 }
 
@@ -45,13 +55,19 @@ async fn verify(
     settings: &Settings,
     path: Option<OsString>,
     books: &VerifyBooks,
-) -> Result<Vec<(String, Verification)>, Refusal> {
+) -> Result<(Vec<(String, Verification)>, Trails), Refusal> {
     let database = Database::for_looking(settings, path).await?;
     let verified = async {
         let db = database.connect(settings, Sources::system()).await?;
         let verified = verify_in(&db, settings, books).await;
         db.close().await;
-        verified
+        let of_trails = crate::cli::Verification {
+            tenants: books.tenants.clone(),
+            json: books.json,
+            ..crate::cli::Verification::default()
+        };
+        let trails = Trails::verify(&database, settings, &of_trails).await?;
+        Ok((verified?, trails))
     }
     .await;
     database.stop().await;
@@ -74,7 +90,7 @@ async fn verify_in(
     // Nothing is quoted: nobody trades here.
     let board = QuoteBoard::new(Vec::new(), BoardConfig::default());
     let log = AuditLog::new(db.sources().clone());
-    let trading = Trading::new(db, &log, &board, market::trading_config(settings));
+    let trading = Trading::new(db, &log, &board, market::trading_config(settings, None));
     let stop = CancellationToken::new();
     let verified = each(&trading, db, (&tenants, books.json), &stop);
     tokio::pin!(verified);
@@ -154,6 +170,15 @@ fn in_words(finding: &VerifyFinding) -> String {
         VerifyFinding::Position { account, symbol, .. } => {
             format!("the position of account {account} in {symbol} is not what its events come to")
         }
+        VerifyFinding::Ledger {
+            account,
+            seq,
+            expected,
+            found,
+        } => {
+            let [expected, found] = [expected, found].map(|side| side.as_deref().unwrap_or("nothing"));
+            format!("row {seq} of the ledger of account {account} is {found}; its events moved {expected}")
+        }
         VerifyFinding::Order { account, order, .. } => {
             format!("order {order} of account {account} is not what its events come to")
         }
@@ -168,6 +193,7 @@ fn as_json(slug: &str, verification: &Verification) -> Value {
             VerifyFinding::Log { account, seq, .. } => ("log", format!("{account} {seq}")),
             VerifyFinding::Cash { account, .. } => ("cash", account.to_string()),
             VerifyFinding::Position { account, symbol, .. } => ("position", format!("{account} {symbol}")),
+            VerifyFinding::Ledger { account, seq, .. } => ("ledger", format!("{account} {seq}")),
             VerifyFinding::Order { order, .. } => ("order", order.to_string()),
             _ => ("other", String::new()),
         };

@@ -6,7 +6,7 @@ use platform_core::{RequestContext, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::{AccountId, Discrepancy, Trading, TradingError};
-use crate::store::{self, StoredEvent, WholeAccount};
+use crate::store::{self, AccountRow, LedgerRow, StoredEvent, WholeAccount};
 use crate::{AccountBooks, AccountEvent, Cash, Order, OrderId, Position, Symbol};
 
 /// Accounts that are listed at a time.
@@ -50,6 +50,17 @@ pub enum VerifyFinding {
         expected: Option<Position>,
         /// What is stored.
         found: Option<Position>,
+    },
+    /// A row of the ledger is not what the events moved.
+    Ledger {
+        /// The account.
+        account: AccountId,
+        /// The number of the row.
+        seq: i64,
+        /// What the events moved, in words; `None` for nothing.
+        expected: Option<String>,
+        /// What is stored; `None` for no row.
+        found: Option<String>,
     },
     /// An order is not what the events come to.
     Order {
@@ -106,7 +117,7 @@ impl Trading {
     /// Verifies that everything the tenant's tables hold follows from what happened.
     ///
     /// Adds up as [`Trading::reconcile`] does, and replays the events of every account: they have to be numbered without a gap and to come
-    /// to exactly the cash, positions and orders that are stored. Orders that were final before their account had a log are taken as they
+    /// to exactly the cash, positions, orders and ledger rows that are stored. Orders that were final before their account had a log are taken as they
     /// are. Trading goes on meanwhile: an account is locked while its rows are read. Accounts are read one after the other, so memory does
     /// not grow with them; `progress` is told after each. Ends early, and says so, when `stop` is cancelled.
     ///
@@ -189,6 +200,55 @@ impl Trading {
             }
         }
         replayed.compare(account, &stored, verification);
+        self.verify_ledger(ctx, &stored.account, &replayed, verification)
+            .await
+    }
+
+    /// Compares the ledger with what the events moved. Of what was before the log there are rows and no events.
+    async fn verify_ledger(
+        &self,
+        ctx: &RequestContext,
+        account: &AccountRow,
+        replayed: &Replayed,
+        verification: &mut Verification,
+    ) -> Result<(), TradingError> {
+        let moved = i64::try_from(replayed.ledger.len()).unwrap_or(i64::MAX);
+        let mut after = match replayed.opened_late {
+            Some(_) => account.last_seq.saturating_sub(moved),
+            None => 0,
+        };
+        let mut expected = replayed.ledger.iter();
+        while after < account.last_seq {
+            let mut read = self.inner.db.read(ctx).await?;
+            let rows =
+                store::ledger_page(&mut read, account.id, (after, account.last_seq), EVENTS_PAGE).await?;
+            read.finish().await?;
+            if rows.is_empty() {
+                break;
+            }
+            for (seq, found) in rows {
+                let wanted = expected.next();
+                if wanted != Some(&found) {
+                    // What follows is shifted as well.
+                    verification.add(VerifyFinding::Ledger {
+                        account: account.id,
+                        seq,
+                        expected: wanted.map(ToString::to_string),
+                        found: Some(found.to_string()),
+                    });
+                    return Ok(());
+                }
+                after = seq;
+            }
+        }
+        if let Some(missing) = expected.next() {
+            verification.add(VerifyFinding::Ledger {
+                account: account.id,
+                seq: after + 1,
+                expected: Some(missing.to_string()),
+                found: None,
+            });
+        }
         Ok(())
     }
 }
@@ -198,6 +258,8 @@ impl Trading {
 struct Replayed {
     books: AccountBooks,
     opened_late: Option<Timestamp>,
+    /// What the events moved, in their order.
+    ledger: Vec<LedgerRow>,
 }
 
 impl Replayed {
@@ -207,9 +269,14 @@ impl Replayed {
         if matches!(event, AccountEvent::Opening(_)) {
             self.opened_late = Some(stored.at);
         }
+        if event.order_id() != stored.order_id {
+            return Err("it is filed under another order".to_owned());
+        }
         self.books
             .carry_out(stored.seq, &event)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        self.ledger.extend(LedgerRow::of_event(&event));
+        Ok(())
     }
 
     fn compare(&self, account: AccountId, stored: &WholeAccount, verification: &mut Verification) {

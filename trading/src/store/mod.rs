@@ -11,6 +11,7 @@ mod columns;
 mod events;
 mod history;
 mod idempotency;
+mod ledger;
 mod market_state;
 mod orders;
 mod placement;
@@ -38,6 +39,7 @@ pub(crate) use changes::{Change, Changes, NewKey};
 pub(crate) use events::{append_events, events_of_order};
 pub(crate) use history::{Closing, ClosingPosition, Flow, closing_before, closings_page, flow, positions_at};
 pub(crate) use idempotency::{Remembered, forget_before, remember};
+pub(crate) use ledger::{LedgerRow, ledger_page};
 pub(crate) use market_state::{
     MarketEventRow, MarketSetting, add_market_events, market_events, market_events_after,
 };

@@ -8,8 +8,8 @@ use sqlx::FromRow;
 use super::orders::{StoredOrder, select_orders};
 use super::positions::PositionRow;
 use super::{AccountRow, OrderRow, lock_account_by_id};
-use crate::Position;
 use crate::service::AccountId;
+use crate::{OrderId, Position};
 
 /// An account with its positions and orders, of one moment.
 pub(crate) struct WholeAccount {
@@ -53,6 +53,7 @@ pub(crate) async fn load_whole(
 pub(crate) struct StoredEvent {
     pub(crate) seq: i64,
     pub(crate) kind: String,
+    pub(crate) order_id: Option<OrderId>,
     pub(crate) at: Timestamp,
     pub(crate) payload: Value,
 }
@@ -61,6 +62,7 @@ pub(crate) struct StoredEvent {
 struct EventRow {
     seq: i64,
     kind: String,
+    order_id: Option<OrderId>,
     at: Timestamp,
     payload: String,
 }
@@ -73,7 +75,7 @@ pub(crate) async fn events_of_account(
     limit: u32,
 ) -> Result<Vec<StoredEvent>, DbError> {
     let rows: Vec<EventRow> = sqlx::query_as(
-        "select seq, kind, at, payload::text as payload from trading.event
+        "select seq, kind, order_id, at, payload::text as payload from trading.event
          where tenant_id = $1 and account_id = $2 and seq > $3 and seq <= $4 order by seq limit $5",
     )
     .bind(read.tenant())
@@ -89,6 +91,7 @@ pub(crate) async fn events_of_account(
         Ok(StoredEvent {
             seq: row.seq,
             kind: row.kind,
+            order_id: row.order_id,
             at: row.at,
             payload,
         })

@@ -74,7 +74,7 @@ async fn an_order_of_the_weekend_of_the_change_of_clocks_fills_from_the_hour_of_
 
     world.clock.set(SUMMER_OPEN);
     world.quote("9.00", "9.01", "100");
-    assert_eq!(world.matcher.open_orders().await.unwrap(), 1);
+    assert_eq!(world.matcher.activate_orders().await.unwrap(), 1);
     world.match_aapl().await;
 
     assert_eq!(trader.order(placed.id).await.status, OrderStatus::Filled);

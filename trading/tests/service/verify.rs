@@ -58,7 +58,7 @@ async fn what_follows_from_what_happened_is_clean() {
 }
 
 /// What is done to the rows, and how the finding begins.
-const DAMAGE: [(&str, &str); 7] = [
+const DAMAGE: [(&str, &str); 11] = [
     (
         "update trading.account set available_cents = available_cents + 1 where held_cents > 0",
         "Cash {",
@@ -83,6 +83,23 @@ const DAMAGE: [(&str, &str); 7] = [
     (
         "update trading.transfer set amount = amount + 5 where code = 'deposit'",
         "Sum(",
+    ),
+    // The sums stay what they are.
+    (
+        "update trading.transfer set order_id = (select min(id::text)::uuid from trading.orders) where code = 'deposit'",
+        "Ledger {",
+    ),
+    (
+        "update trading.event set payload = jsonb_set(payload, '{transfer,amount}', '1000001') where kind = 'opened'",
+        "Ledger {",
+    ),
+    (
+        "update trading.event set order_id = (select min(id::text)::uuid from trading.orders) where kind = 'cancelled'",
+        "Log {",
+    ),
+    (
+        "delete from trading.event where seq = (select max(seq) from trading.event)",
+        "Log {",
     ),
 ];
 

@@ -20,7 +20,7 @@ use std::ffi::OsString;
 use anyhow::anyhow;
 use platform_core::pg::Db;
 use platform_core::{RequestContext, Sources};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::export::Wanted;
 use self::verdict::Verdict;
@@ -108,34 +108,69 @@ async fn verify(
             verified?
         }
     };
-    let is_clean = failed.is_empty() && verdicts.iter().all(Verdict::is_clean);
+    let told = Trails::of(verdicts, &failed);
     if verification.json {
-        let trails: Vec<_> = verdicts.iter().map(Verdict::json).collect();
-        let failed: Vec<_> = failed
-            .iter()
-            .map(|(name, refusal)| json!({ "name": name, "error": refusal.to_string() }))
-            .collect();
-        say(&format!(
-            "{}\n",
-            json!({ "clean": is_clean, "trails": trails, "not_verified": failed })
-        ));
+        say(&format!("{}\n", told.json()));
     } else {
-        say(&verdicts.iter().map(Verdict::text).collect::<String>());
-        for (name, _) in &failed {
-            say(&format!(
+        say(&told.text);
+    }
+    Ok(told.exit())
+}
+
+/// What is known of the trails that were looked at.
+pub(crate) struct Trails {
+    pub(crate) is_clean: bool,
+    /// Whether nothing is known of some of them.
+    pub(crate) has_failed: bool,
+    pub(crate) trails: Vec<Value>,
+    pub(crate) not_verified: Vec<Value>,
+    /// For people.
+    pub(crate) text: String,
+}
+
+impl Trails {
+    /// Verifies the trails that the database has.
+    pub(crate) async fn verify(
+        database: &Database,
+        settings: &Settings,
+        verification: &Verification,
+    ) -> Result<Self, Refusal> {
+        let Verified { verdicts, failed } = verify::stored(database, settings, verification).await?;
+        Ok(Self::of(verdicts, &failed))
+    }
+
+    fn of(verdicts: Vec<Verdict>, failed: &[(String, Refusal)]) -> Self {
+        let mut text: String = verdicts.iter().map(Verdict::text).collect();
+        for (name, refusal) in failed {
+            text.push_str(&format!(
                 "{name}\n  NOT VERIFIED, nothing is known of this trail\n"
             ));
+            tracing::error!("the trail of {name} could not be verified: {refusal}");
+        }
+        let not_verified = failed
+            .iter()
+            .map(|(name, refusal)| json!({ "name": name, "error": refusal.to_string() }));
+        Self {
+            is_clean: failed.is_empty() && verdicts.iter().all(Verdict::is_clean),
+            has_failed: !failed.is_empty(),
+            trails: verdicts.iter().map(Verdict::json).collect(),
+            not_verified: not_verified.collect(),
+            text,
         }
     }
-    for (name, refusal) in &failed {
-        tracing::error!("the trail of {name} could not be verified: {refusal}");
+
+    fn json(&self) -> Value {
+        json!({ "clean": self.is_clean, "trails": self.trails, "not_verified": self.not_verified })
     }
-    Ok(match (is_clean, failed.is_empty()) {
-        (true, _) => Exit::Clean,
-        (false, true) => Exit::Findings,
-        // Whoever asks whether the trail is sound is told that nobody knows of all.
-        (false, false) => Exit::Usage,
-    })
+
+    /// Whoever asks whether the trails are sound is told so, or that they are not, or that nobody knows of all.
+    pub(crate) const fn exit(&self) -> Exit {
+        match (self.is_clean, self.has_failed) {
+            (true, _) => Exit::Clean,
+            (false, false) => Exit::Findings,
+            (false, true) => Exit::Usage,
+        }
+    }
 }
 
 /// What the tasks work on.

@@ -138,10 +138,14 @@ const SPOOL_EXPECTED: &str = "a folder of this instance's own";
 /// Whatever records an event seals it, and the sequencer takes no event without a seal.
 fn needs_the_trail(command: &Command) -> bool {
     match command {
-        Command::Serve | Command::Check | Command::CreateTenant(_) | Command::Tenant { .. } => true,
+        Command::Serve
+        | Command::Check
+        | Command::CreateTenant(_)
+        | Command::Tenant { .. }
+        | Command::Verify(_) => true,
         Command::Keys { task } => !matches!(task, KeysTask::NewRoot { .. }),
         Command::Audit { task } => task.needs_the_trail(),
-        Command::Migrate | Command::Verify(_) | Command::Openapi => false,
+        Command::Migrate | Command::Openapi => false,
     }
 }
 

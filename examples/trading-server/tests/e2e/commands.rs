@@ -99,7 +99,7 @@ async fn what_only_looks_makes_neither_a_database_nor_a_key_nor_a_folder() {
         .expect(0, &["audit: the server makes the key at its first start"]);
     look(&data, &["audit", "key"]).await.expect(66, &[]);
     look(&data, &["audit", "verify"]).await.expect(2, &[]);
-    look(&data, &["verify"]).await.expect(0, &[]);
+    look(&data, &["verify"]).await.expect(2, &[]);
     assert_eq!(below(data.path()), before);
 
     // Where there is everything.

@@ -29,3 +29,4 @@ mod vault;
 #[path = "../../../../platform-crypto/tests/vault_double/mod.rs"]
 #[allow(dead_code, reason = "other tests want more of it")]
 mod vault_double;
+mod verify;
