@@ -281,8 +281,8 @@ async fn verify() {
     }
     let ctx = RequestContext::system(desk.tenant, "verify", desk.db.sources());
     let began = Instant::now();
-    let verification = desk.trading.verify(&ctx, &CancellationToken::new(), |_| {});
-    let verification = verification.await.unwrap();
+    let stop = CancellationToken::new();
+    let verification = desk.trading.verify(&ctx, &stop, |_| {}).await.unwrap();
     let took = began.elapsed();
     assert!(verification.is_clean(), "{verification:?}");
     let events = verification.verified.events;

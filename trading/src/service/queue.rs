@@ -90,7 +90,6 @@ impl<T> FairQueue<T> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
