@@ -29,7 +29,7 @@ impl Ttl {
     /// # Errors
     /// [`InvalidTtl`] outside 100 ms to one hour, or with a fraction of a millisecond.
     pub fn new(lasts: Duration) -> Result<Self, InvalidTtl> {
-        let is_whole = lasts.subsec_nanos() % 1_000_000 == 0;
+        let is_whole = lasts.subsec_nanos().is_multiple_of(1_000_000);
         if !is_whole || !(TTL_MIN..=TTL_MAX).contains(&lasts) {
             return Err(InvalidTtl);
         }

@@ -480,8 +480,10 @@ fn limits_that_cannot_be_are_refused_by_their_names() {
     all.breaker.failure_percent = 101;
     let mut upside_down = PolicyConfig::default();
     upside_down.retry.wait_max = Duration::ZERO;
-    let mut never = PolicyConfig::default();
-    never.timeout = Duration::ZERO;
+    let never = PolicyConfig {
+        timeout: Duration::ZERO,
+        ..PolicyConfig::default()
+    };
 
     for (config, limit) in [
         (none, "breaker.probes"),

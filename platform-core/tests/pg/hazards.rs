@@ -251,7 +251,11 @@ hazards! {
     a_published_tenant_table_is_found: "create publication feed for table shop.item"
         => ["PUBLICATION_LEAK" on "shop.item.feed"];
     a_published_schema_is_found: "create publication feed for tables in schema platform_core"
-        => ["PUBLICATION_LEAK" on "platform_core.canary.feed"];
+        => [
+            "PUBLICATION_LEAK" on "platform_core.canary.feed",
+            "PUBLICATION_LEAK" on "platform_core.idempotency_key.feed",
+            "PUBLICATION_LEAK" on "platform_core.lease.feed"
+        ];
 
     a_shared_table_without_a_reason_is_found:
         "create table shop.rate (currency text primary key); grant select on shop.rate to platform_app"
