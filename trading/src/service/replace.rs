@@ -109,11 +109,17 @@ impl Trading {
         self.inner.audit.record(&mut tx, ctx, event).await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(reservation, &events);
-        let _known = KnownOnDrop {
+        let known = KnownOnDrop {
             trading: self,
             rows: vec![(ctx.tenant(), row_after.clone())],
         };
-        tx.commit().await?;
+        let committed = tx.commit().await;
+        drop(known);
+        if let Err(error) = committed {
+            // Most likely the order is as it was. Where it is not, the next reading of the rows finds that.
+            self.inner.open_orders.track(ctx.tenant(), &row);
+            return Err(error.into());
+        }
         self.inner.metrics.filled_resting(row_after.order.status);
         Ok(outcome(&row_after, &after, (&events, now)))
     }

@@ -51,6 +51,29 @@ fn a_reservation_names_its_price_and_its_quote() {
 }
 
 #[test]
+fn looking_tells_what_taking_would_grant_and_sets_nothing_aside() {
+    let board = quoted();
+    let all_or_none = TakeRequest {
+        all_or_none: true,
+        ..buy(501)
+    };
+    let looked = |request: &TakeRequest| board.look(request).map(|(_, granted)| granted);
+
+    assert_eq!(looked(&buy(600)), Ok(shares(500)));
+    assert_eq!(looked(&all_or_none), Ok(shares(0)));
+    assert_eq!(granted(&board, &buy(600)), Ok(shares(500)));
+    assert_eq!(looked(&buy(1)), Ok(shares(0)));
+    assert_eq!(looked(&sell(400)), Ok(shares(300)));
+
+    let (quote, _) = board.look(&buy(1)).unwrap();
+    let newer = TakeRequest {
+        newer_than: Some(quote.seq),
+        ..buy(1)
+    };
+    assert_eq!(looked(&newer), Err(NotTaken::NotNewer));
+}
+
+#[test]
 fn a_new_quote_offers_its_sizes_anew() {
     let board = quoted();
     granted(&board, &buy(500)).unwrap();

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::support::{With, World, buy};
+use crate::support::{With, World, buy, change, limit_to};
 use platform_core::{Random, SeededRandom};
 use trading::{OrderStatus, OrderStatusFilter, PlaceOutcome, Placed, Ticket};
 
@@ -158,5 +158,43 @@ async fn a_cancel_that_nobody_waits_for_happens_or_does_not() {
         "{happened} happened, {did_not} did not"
     );
     assert_eq!(trader.cash().await, ("10000.00".into(), "0.00".into()));
+    world.sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_nobody_waits_for_happens_or_does_not() {
+    let world = World::new().await;
+    world.quote("10.00", "10.00", "1000000");
+    let trader = world.trader();
+    let ctx = trader.ctx();
+    let (mut happened, mut did_not, mut orders) = (0, 0, Vec::new());
+
+    for times in (0..14).cycle().take(56) {
+        let id = trader.place(&buy("1").limit("8.00")).await.order.id;
+        let dearer = limit_to("9.00");
+        let answer = poll_times(times, world.trading.replace(&ctx, id, &dearer, None)).await;
+        // Waits for the account's lock, so that what the dropped call began has ended.
+        let order = trader.replace(id, &change()).await.unwrap().order;
+        match (answer, order.version) {
+            (Some(Ok(_)), 2) => {}
+            (None, 1) => did_not += 1,
+            (None, 2) => happened += 1,
+            other => panic!("{other:?}"),
+        }
+        orders.push(order);
+    }
+    assert!(
+        happened > 0 && did_not > 0,
+        "{happened} happened, {did_not} did not"
+    );
+
+    // The matcher knows every order as it is, also where nobody heard of it.
+    world.quote("9.00", "9.00", "1000000");
+    world.match_aapl().await;
+    for order in orders {
+        let fills = order.limit_price.unwrap().to_string() == "9.00";
+        let status = trader.order(order.id).await.status;
+        assert_eq!(status == OrderStatus::Filled, fills, "{order:?}");
+    }
     world.sound().await;
 }
