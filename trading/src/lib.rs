@@ -66,7 +66,8 @@ pub use service::{
     ACCOUNT, AccountId, AccountStatus, AccountView, BarQuery, BarWorker, CancelError, Discrepancy,
     ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError, MarketState,
     MarketStateWorker, OrderEventView, OrderProof, OrderStatusFilter, OrderView, PlaceError, PlaceOutcome,
-    Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding, VerifyProgress,
+    Placed, Portfolio, PositionView, Reconciliation, TRADE, Trading, TradingConfig, TradingError, VIEW,
+    Verification, VerifyFinding, VerifyProgress,
 };
 pub use service::{
     ADJUST, ALERTS_MAX, AccountAdminError, ActivityFilter, ActivityOrder, ActivityView, Adjusted,

@@ -32,8 +32,8 @@ mod together;
 mod trail;
 mod verify;
 mod view;
-mod watchlists;
 mod waiting;
+mod watchlists;
 
 use std::sync::{Arc, Mutex};
 
@@ -64,7 +64,7 @@ pub use closing_worker::ClosingWorker;
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, TradingError};
 pub use export::{OrderExport, OrderExportFormat};
-pub(crate) use fill::{Tried, Attempt};
+pub(crate) use fill::{Attempt, Tried};
 pub use history::{ClosingView, DayResult, HistoryPeriod, SymbolResult};
 pub use market_admin::{MARKET, MarketChange, MarketError};
 pub use market_state::{HaltedSymbol, MarketState, MarketStateWorker};

@@ -18,7 +18,6 @@ mod positions;
 mod snapshots;
 mod statements;
 mod watchlists;
-mod write;
 mod whole;
 
 pub(crate) use account_admin::{has_shares_or_orders, open_orders_of, set_account_status};
@@ -27,8 +26,13 @@ pub(crate) use accounts::{
     lock_free_accounts, lock_free_accounts_of, open_account, read_account_of,
 };
 pub(crate) use activities::{ActivityPage, ActivityRow, activities_page};
-pub(crate) use adjustments::{adjustment_by_key, adjustments_page, decide_adjustment, insert_adjustment, load_adjustment, move_cash, read_adjustment};
-pub(crate) use alerts::{active_alerts, alerts_page, count_active_alerts, delete_alert, fire_alerts, insert_alert};
+pub(crate) use adjustments::{
+    adjustment_by_key, adjustments_page, decide_adjustment, insert_adjustment, load_adjustment, move_cash,
+    read_adjustment,
+};
+pub(crate) use alerts::{
+    active_alerts, alerts_page, count_active_alerts, delete_alert, fire_alerts, insert_alert,
+};
 pub(crate) use bars::{StoredBars, bars, forget_minutes, store_minutes};
 pub(crate) use changes::{Change, Changes, NewKey};
 pub(crate) use events::{append_events, events_of_order};
@@ -41,10 +45,14 @@ pub(crate) use orders::{
     OrderFilter, OrderRow, executions_in, executions_of, load_order, load_orders, open_orders,
     order_by_client_id, orders_page,
 };
-pub(crate) use positions::{load_position, load_positions};
-pub(crate) use snapshots::{ClosedAccount, Valued, at_close, keep_closing_prices, keep_closings, lock_unclosed};
-pub(crate) use statements::orders_moved;
-pub(crate) use watchlists::{delete_watched, delete_watchlist, insert_watched, insert_watchlist, load_watchlist, watchlist_names, watchlists_of};
-pub(crate) use write::{Change, NewKey, load_by_client_id, load_placement, write_change};
 pub(crate) use placement::{Placement, PlacementNames, load_by_client_id, load_placements};
+pub(crate) use positions::{load_position, load_positions};
+pub(crate) use snapshots::{
+    ClosedAccount, Valued, at_close, keep_closing_prices, keep_closings, lock_unclosed,
+};
+pub(crate) use statements::orders_moved;
+pub(crate) use watchlists::{
+    delete_watched, delete_watchlist, insert_watched, insert_watchlist, load_watchlist, watchlist_names,
+    watchlists_of,
+};
 pub(crate) use whole::{StoredEvent, WholeAccount, events_of_account, load_whole};
