@@ -13,7 +13,7 @@ use super::draft::settle;
 use super::error::through_trading;
 use super::trail::{self, Done};
 use super::{ACCOUNT, AccountId, AccountStatus, AccountView, MANAGE, Trading, TradingError, VIEW};
-use crate::store::{self, AccountRow, Change, Changes};
+use crate::store::{self, AccountRow, Change};
 use crate::{AccountState, Command, OrderId, Position, Symbol, decide};
 
 /// Orders that are withdrawn in one transaction.
@@ -279,7 +279,7 @@ impl Trading {
         let wanted: Vec<_> = symbols.iter().map(|symbol| (account.id, *symbol)).collect();
         let mut positions = store::load_positions(tx, &wanted).await?;
         let now = self.now();
-        let mut changes = Changes::at(now);
+        let mut changes = store::Changes::at(now);
         let (mut cancelled, mut events) = (Vec::new(), Vec::new());
         for row in rows {
             let (order, symbol) = (row.order.intake.order_id, row.order.terms().symbol());
