@@ -1,5 +1,7 @@
 //! Suspending, resuming and closing accounts of others.
 
+use std::collections::BTreeSet;
+
 use platform_audit::{Action, Activity, AuditError, Changes, Event as AuditEvent, Outcome, Severity};
 use platform_core::pg::{DbError, TenantTx};
 use platform_core::{Authorized, Denied, Forbidden, Needs, Permission, RequestContext, Resource};
@@ -12,7 +14,7 @@ use super::error::through_trading;
 use super::trail::{self, Done};
 use super::{ACCOUNT, AccountId, AccountStatus, AccountView, MANAGE, Trading, TradingError, VIEW};
 use crate::store::{self, AccountRow, Change};
-use crate::{AccountState, Command, OrderId, decide};
+use crate::{AccountState, Command, OrderId, Position, Symbol, decide};
 
 /// Orders that are withdrawn in one transaction.
 const CANCELLED_AT_ONCE: u32 = 500;
@@ -269,18 +271,30 @@ impl Trading {
         ctx: &RequestContext,
         account: &mut AccountRow,
     ) -> Result<Vec<OrderId>, TradingError> {
-        let mut cancelled = Vec::new();
-        let mut events = Vec::new();
-        for row in store::open_orders_of(tx, account.id, CANCELLED_AT_ONCE).await? {
-            let order = row.order.intake.order_id;
-            let position = store::load_position(tx, account.id, row.order.terms().symbol()).await?;
+        let rows = store::open_orders_of(tx, account.id, CANCELLED_AT_ONCE).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let symbols: BTreeSet<Symbol> = rows.iter().map(|row| row.order.terms().symbol()).collect();
+        let wanted: Vec<_> = symbols.iter().map(|symbol| (account.id, *symbol)).collect();
+        let mut positions = store::load_positions(tx, &wanted).await?;
+        let now = self.now();
+        let mut changes = store::Changes::at(now);
+        let (mut cancelled, mut events) = (Vec::new(), Vec::new());
+        for row in rows {
+            let (order, symbol) = (row.order.intake.order_id, row.order.terms().symbol());
+            // Each one begins with the balances that the one before has left.
+            let position = positions
+                .get(&(account.id, symbol))
+                .copied()
+                .unwrap_or(Position::flat(symbol));
             let before = AccountState::with_order(account.cash(), position, row.order);
             let decided = decide(&self.inner.config.rules, &before, &Command::Cancel);
             let decided = decided.map_err(TradingError::Inconsistent)?;
             let after = settle(&before, &decided).map_err(TradingError::Inconsistent)?;
-            let now = self.now();
             let row = changed(&row, &after, now);
             let row = row.ok_or(TradingError::Db(sqlx::Error::RowNotFound.into()))?;
+            positions.insert((account.id, symbol), after.position);
             let change = Change {
                 before: &before,
                 after: &after,
@@ -288,9 +302,7 @@ impl Trading {
                 events: &decided,
                 key: None,
             };
-            let mut changes = store::Changes::at(now);
             changes.add(account, change)?;
-            changes.write(tx).await?;
             events.push(trail::cancelled(&Done {
                 order,
                 account: account.id,
@@ -300,6 +312,7 @@ impl Trading {
             }));
             cancelled.push(order);
         }
+        changes.write(tx).await?;
         self.inner.audit.record_all(tx, ctx, events).await?;
         Ok(cancelled)
     }
