@@ -1,25 +1,24 @@
 //! The module that a service composes.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use platform_core::PermissionInfo;
 use platform_core::pg::Migrations;
 use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
-use prometheus_client::metrics::gauge::Gauge;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::StreamConfig;
 use super::stream::{self, Streams};
+use super::{StreamBackends, StreamConfig};
 use crate::{
     HousekeepingWorker, MIGRATIONS, MarketFeed, MarketMetrics, MarketWorker, MatchingWorker, TRADE, Trading,
     VIEW,
 };
 
-/// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that
+/// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, its
+/// tickets, and the workers that
 /// move the market, fill resting orders and forget old keys. Offers the handle [`Trading`].
 #[derive(Debug)]
 pub struct TradingModule {
@@ -28,6 +27,7 @@ pub struct TradingModule {
     feed: Mutex<Option<MarketFeed>>,
     tick: Duration,
     stream: StreamConfig,
+    backends: StreamBackends,
 }
 
 impl TradingModule {
@@ -38,6 +38,7 @@ impl TradingModule {
             feed: Mutex::new(Some(feed)),
             tick: Duration::from_millis(250),
             stream: StreamConfig::default(),
+            backends: StreamBackends::default(),
         }
     }
 
@@ -55,18 +56,25 @@ impl TradingModule {
         self
     }
 
+    /// The same with what the stream works with: who verifies tokens, who knows whether sessions go on, what instances share.
+    #[must_use]
+    pub fn stream_with(mut self, backends: StreamBackends) -> Self {
+        self.backends = backends;
+        self
+    }
+
     fn workers(&self, cx: &BuildCx<'_>) -> Result<Vec<Worker>, ModuleError> {
         let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
         let feed =
             feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
         let market =
             MarketWorker::new(feed, self.trading.board().clone(), cx.sources().clone()).every(self.tick);
-        let market = std::sync::Arc::new(tokio::sync::Mutex::new(market));
+        let market = Arc::new(tokio::sync::Mutex::new(market));
         let matching = MatchingWorker::new(&self.trading);
         let housekeeping = HousekeepingWorker::new(&self.trading);
         Ok(vec![
             Worker::new("trading.market", move |stop| {
-                let market = std::sync::Arc::clone(&market);
+                let market = Arc::clone(&market);
                 async move {
                     market.lock().await.run(stop).await;
                     Ok(())
@@ -83,14 +91,60 @@ impl TradingModule {
         ])
     }
 
+    /// What keeps the stream up to date.
+    fn stream_workers(&self, streams: &Streams) -> Vec<Worker> {
+        let (hub, trading, every) = (
+            streams.hub().clone(),
+            self.trading.clone(),
+            self.stream.accounts_every,
+        );
+        let mut workers = vec![Worker::new("trading.stream_accounts", move |stop| {
+            let (hub, trading) = (hub.clone(), trading.clone());
+            async move { Ok(stream::follow_accounts(&trading, &hub, every, stop).await?) }
+        })];
+        if self.backends.bus.is_some() {
+            let hub = streams.hub().clone();
+            workers.push(Worker::new("trading.stream_relay", move |stop| {
+                let hub = hub.clone();
+                async move {
+                    hub.relay(stop).await;
+                    Ok(())
+                }
+            }));
+        }
+        if let Some(liveness) = &self.backends.liveness {
+            let (hub, liveness, watch) = (streams.hub().clone(), Arc::clone(liveness), self.stream.watch);
+            workers.push(Worker::new("trading.stream_sessions", move |stop| {
+                let (hub, liveness) = (hub.clone(), Arc::clone(&liveness));
+                async move {
+                    hub.watch_sessions(&*liveness, watch, stop).await;
+                    Ok(())
+                }
+            }));
+        }
+        if let Some(presence) = &self.backends.presence {
+            let presence = presence.clone();
+            workers.push(Worker::new("trading.stream_presence", move |stop| {
+                let presence = presence.clone();
+                async move {
+                    presence.renew(stop).await;
+                    Ok(())
+                }
+            }));
+        }
+        workers
+    }
+
     fn routes(&self, streams: Streams) -> OpenApiRouter {
         let api = self.trading.api_routes();
         let stream = OpenApiRouter::default()
             .routes(routes!(stream::open))
+            .routes(routes!(stream::issue_ticket))
             .with_state(streams.clone());
         // The same stream at the root, which the document does not repeat.
         let alias = Router::new()
             .route("/ws", axum::routing::get(stream::open))
+            .route("/ws/ticket", axum::routing::post(stream::issue_ticket))
             .with_state(streams);
         OpenApiRouter::from(alias)
             .nest("/api/v1", api.merge(stream))
@@ -124,9 +178,13 @@ impl Module for TradingModule {
         let market = MarketMetrics::new(self.trading.board(), cx.sources().clone());
         metrics.register("quote_updates", "Quotes published", market.quote_updates);
         metrics.register("quote_age_seconds", "Age of the newest quote", market.quote_age);
-        let open: Gauge = Gauge::default();
-        metrics.register("websocket_connections", "Open streams of quotes", open.clone());
-        let streams = Streams::new(&self.trading, self.stream, cx.shutdown().token(), open);
+        let streams = Streams::new(
+            &self.trading,
+            (self.stream, &self.backends),
+            (metrics, cx.sources(), &cx.shutdown().token()),
+        );
+        let mut workers = self.workers(cx)?;
+        workers.extend(self.stream_workers(&streams));
         let (board, sources) = (self.trading.board().clone(), cx.sources().clone());
         let fresh = Check::soft("quotes", move || {
             let newest = board.all().iter().map(|quote| quote.at).max();
@@ -141,7 +199,7 @@ impl Module for TradingModule {
         });
         Ok(Parts {
             routes: Some(self.routes(streams)),
-            workers: self.workers(cx)?,
+            workers,
             health: vec![fresh],
             ..Parts::default()
         })

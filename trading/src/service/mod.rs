@@ -20,6 +20,7 @@ use std::sync::Arc;
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Permission, Sources, Timestamp};
+use tokio::sync::Notify;
 
 use crate::matching::OpenOrders;
 use crate::{QuoteBoard, TradingMetrics};
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) config: TradingConfig,
     pub(crate) open_orders: OpenOrders,
     pub(crate) metrics: TradingMetrics,
+    /// Told when accounts have changed; whoever follows them looks then.
+    accounts_changed: Notify,
 }
 
 impl Trading {
@@ -77,6 +80,7 @@ impl Trading {
             metrics: TradingMetrics::new(&open_orders),
             open_orders,
             config,
+            accounts_changed: Notify::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -91,6 +95,18 @@ impl Trading {
     /// What operators see of it.
     pub fn metrics(&self) -> &TradingMetrics {
         &self.inner.metrics
+    }
+
+    /// Accounts have changed: who follows them over the stream is told at once instead of at the next look. To be called when a change is
+    /// committed; it costs nothing, and many calls together cost one look.
+    pub fn accounts_changed(&self) {
+        self.inner.accounts_changed.notify_one();
+    }
+
+    /// Completes when accounts have changed since the last time.
+    #[cfg(feature = "http")]
+    pub(crate) async fn until_accounts_change(&self) {
+        self.inner.accounts_changed.notified().await;
     }
 
     pub(crate) fn sources(&self) -> &Sources {

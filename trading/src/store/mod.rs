@@ -5,6 +5,8 @@ mod events;
 mod idempotency;
 mod orders;
 mod positions;
+#[cfg(feature = "http")]
+mod stream;
 mod write;
 
 pub(crate) use accounts::{
@@ -18,4 +20,6 @@ pub(crate) use orders::{
     orders_page,
 };
 pub(crate) use positions::load_position;
+#[cfg(feature = "http")]
+pub(crate) use stream::{StreamedEvent, events_of_owner, last_event_seqs};
 pub(crate) use write::{Change, NewKey, load_by_client_id, load_placement, write_change};

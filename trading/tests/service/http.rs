@@ -7,5 +7,6 @@ mod foreign;
 mod routes;
 mod snapshots;
 pub(crate) mod stream;
+mod stream_account;
 mod stream_limits;
 mod stream_messages;
