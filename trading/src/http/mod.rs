@@ -6,7 +6,8 @@
 //! | `GET /quotes/stocks` | anybody | what is traded |
 //! | `GET /bars/{symbol}?timeframe=&start=&end=` | anybody | what a symbol cost over time |
 //! | `GET /clock`, `/calendar?start=&end=` | anybody | whether the market is open; its sessions |
-//! | `GET /ws` | anybody | a WebSocket with the quotes as they come |
+//! | `GET /ws` | anybody | a WebSocket with the quotes as they come and, signed in, what happens to the own account |
+//! | `POST /ws/ticket` | who has signed in | 201, a ticket for the WebSocket |
 //! | `POST /orders` | who may trade | 201, the order, its fills, the buying power |
 //! | `GET /orders`, `/orders/{id}`, `/orders/{id}/executions`, `/orders/{id}/events`, `/orders/by-client-id/{client_order_id}` | who may trade | its own orders |
 //! | `GET /orders/{id}/proof` | who may trade | what the audit trail says of its own order, with proofs |
@@ -50,7 +51,7 @@ use utoipa_axum::routes;
 
 use crate::Trading;
 pub use module::TradingModule;
-pub use stream::StreamConfig;
+pub use stream::{StreamBackends, StreamConfig};
 
 impl Trading {
     /// The routes below a base such as `/api/v1`, with their part of the OpenAPI document; without the stream of quotes, which

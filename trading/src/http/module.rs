@@ -1,27 +1,25 @@
 //! The module that a service composes.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use platform_core::PermissionInfo;
 use platform_core::pg::Migrations;
 use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::StreamConfig;
 use super::stream::{self, Streams};
+use super::{StreamBackends, StreamConfig};
 use crate::{
     ADJUST, AlertWorker, BarWorker, ClosingWorker, HousekeepingWorker, MANAGE, MARKET, MIGRATIONS,
     MarketFeed, MarketMetrics, MarketStateWorker, MatchingWorker, TRADE, Trading, VIEW,
 };
 
-/// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, and the workers that
-/// move the market, fill resting orders, fire alerts, close sessions and forget old keys. Offers the handle [`Trading`].
+/// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, its tickets, and the workers
+/// that move the market, fill resting orders, fire alerts, close sessions and forget old keys. Offers the handle [`Trading`].
 #[derive(Debug)]
 pub struct TradingModule {
     trading: Trading,
@@ -30,6 +28,7 @@ pub struct TradingModule {
     tick: Duration,
     stream: StreamConfig,
     leading: Option<watch::Receiver<bool>>,
+    backends: StreamBackends,
 }
 
 impl TradingModule {
@@ -41,6 +40,7 @@ impl TradingModule {
             tick: Duration::from_millis(250),
             stream: StreamConfig::default(),
             leading: None,
+            backends: StreamBackends::default(),
         }
     }
 
@@ -66,6 +66,13 @@ impl TradingModule {
         self
     }
 
+    /// The same with what the stream works with: who verifies tokens, who knows whether sessions go on, what instances share.
+    #[must_use]
+    pub fn stream_with(mut self, backends: StreamBackends) -> Self {
+        self.backends = backends;
+        self
+    }
+
     fn workers(&self) -> Result<Vec<Worker>, ModuleError> {
         let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
         let feed =
@@ -86,7 +93,7 @@ impl TradingModule {
         let alerts = AlertWorker::new(&self.trading);
         let mut workers = vec![
             Worker::new("trading.market", move |stop| {
-                let market = std::sync::Arc::clone(&market);
+                let market = Arc::clone(&market);
                 async move {
                     market.lock().await.run(stop).await;
                     Ok(())
@@ -122,14 +129,60 @@ impl TradingModule {
         Ok(workers)
     }
 
+    /// What keeps the stream up to date.
+    fn stream_workers(&self, streams: &Streams) -> Vec<Worker> {
+        let (hub, trading, every) = (
+            streams.hub().clone(),
+            self.trading.clone(),
+            self.stream.accounts_every,
+        );
+        let mut workers = vec![Worker::new("trading.stream_accounts", move |stop| {
+            let (hub, trading) = (hub.clone(), trading.clone());
+            async move { Ok(stream::follow_accounts(&trading, &hub, every, stop).await?) }
+        })];
+        if self.backends.bus.is_some() {
+            let hub = streams.hub().clone();
+            workers.push(Worker::new("trading.stream_relay", move |stop| {
+                let hub = hub.clone();
+                async move {
+                    hub.relay(stop).await;
+                    Ok(())
+                }
+            }));
+        }
+        if let Some(liveness) = &self.backends.liveness {
+            let (hub, liveness, watch) = (streams.hub().clone(), Arc::clone(liveness), self.stream.watch);
+            workers.push(Worker::new("trading.stream_sessions", move |stop| {
+                let (hub, liveness) = (hub.clone(), Arc::clone(&liveness));
+                async move {
+                    hub.watch_sessions(&*liveness, watch, stop).await;
+                    Ok(())
+                }
+            }));
+        }
+        if let Some(presence) = &self.backends.presence {
+            let presence = presence.clone();
+            workers.push(Worker::new("trading.stream_presence", move |stop| {
+                let presence = presence.clone();
+                async move {
+                    presence.renew(stop).await;
+                    Ok(())
+                }
+            }));
+        }
+        workers
+    }
+
     fn routes(&self, streams: Streams) -> OpenApiRouter {
         let api = self.trading.api_routes();
         let stream = OpenApiRouter::default()
             .routes(routes!(stream::open))
+            .routes(routes!(stream::issue_ticket))
             .with_state(streams.clone());
         // The same stream at the root, which the document does not repeat.
         let alias = Router::new()
             .route("/ws", axum::routing::get(stream::open))
+            .route("/ws/ticket", axum::routing::post(stream::issue_ticket))
             .with_state(streams);
         OpenApiRouter::from(alias)
             .nest("/api/v1", api.merge(stream))
@@ -182,9 +235,13 @@ impl Module for TradingModule {
         );
         metrics.register("bars_lost", "Bars that were never stored", market.bars_lost);
         metrics.register("quote_age_seconds", "Age of the newest quote", market.quote_age);
-        let open: Gauge = Gauge::default();
-        metrics.register("websocket_connections", "Open streams of quotes", open.clone());
-        let streams = Streams::new(&self.trading, self.stream, cx.shutdown().token(), open);
+        let streams = Streams::new(
+            &self.trading,
+            (self.stream, &self.backends),
+            (metrics, cx.sources(), &cx.shutdown().token()),
+        );
+        let mut workers = self.workers()?;
+        workers.extend(self.stream_workers(&streams));
         let (board, sources) = (self.trading.board().clone(), cx.sources().clone());
         let fresh = Check::soft("quotes", move || {
             let newest = board.all().iter().map(|quote| quote.at).max();
@@ -201,7 +258,7 @@ impl Module for TradingModule {
         });
         Ok(Parts {
             routes: Some(self.routes(streams)),
-            workers: self.workers()?,
+            workers,
             health: vec![fresh],
             ..Parts::default()
         })

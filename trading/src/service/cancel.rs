@@ -75,6 +75,7 @@ impl Trading {
         tx.commit().await?;
         self.inner.open_orders.forget(order);
         self.inner.metrics.cancelled();
+        self.accounts_changed();
         Ok(OrderView::from(&row))
     }
 }

@@ -269,6 +269,7 @@ impl Trading {
             self.inner.open_orders.track(*tenant, row);
             self.inner.metrics.filled_resting(row.order.status);
         }
+        self.accounts_changed();
         Ok(())
     }
 

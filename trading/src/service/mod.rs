@@ -44,6 +44,7 @@ use std::sync::{Arc, Mutex};
 use platform_audit::AuditLog;
 use platform_core::pg::{Db, Tenants};
 use platform_core::{Permission, Sources, Timestamp};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::market::MarketControl;
@@ -134,6 +135,8 @@ pub(crate) struct Inner {
     pub(crate) placements: waiting::Placements,
     /// Those that place orders. Each ends when no order waits any more.
     pub(crate) tasks: TaskTracker,
+    /// Told when accounts have changed; whoever follows them looks then.
+    accounts_changed: Notify,
 }
 
 impl Trading {
@@ -163,6 +166,7 @@ impl Trading {
             ),
             tasks: TaskTracker::new(),
             config,
+            accounts_changed: Notify::new(),
         };
         Self {
             inner: Arc::new(inner),
@@ -177,6 +181,18 @@ impl Trading {
     /// What operators see of it.
     pub fn metrics(&self) -> &TradingMetrics {
         &self.inner.metrics
+    }
+
+    /// Accounts have changed: who follows them over the stream is told at once instead of at the next look. To be called when a change is
+    /// committed; it costs nothing, and many calls together cost one look.
+    pub fn accounts_changed(&self) {
+        self.inner.accounts_changed.notify_one();
+    }
+
+    /// Completes when accounts have changed since the last time.
+    #[cfg(feature = "http")]
+    pub(crate) async fn until_accounts_change(&self) {
+        self.inner.accounts_changed.notified().await;
     }
 
     pub(crate) fn sources(&self) -> &Sources {

@@ -151,5 +151,6 @@ impl Drop for KnownOnDrop<'_> {
         for (tenant, row) in &self.rows {
             self.trading.inner.open_orders.track(*tenant, row);
         }
+        self.trading.accounts_changed();
     }
 }

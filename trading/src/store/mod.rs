@@ -18,6 +18,8 @@ mod placement;
 mod positions;
 mod snapshots;
 mod statements;
+#[cfg(feature = "http")]
+mod stream;
 mod watchlists;
 mod whole;
 
@@ -53,6 +55,8 @@ pub(crate) use snapshots::{
     ClosedAccount, Valued, at_close, keep_closing_prices, keep_closings, lock_unclosed,
 };
 pub(crate) use statements::orders_moved;
+#[cfg(feature = "http")]
+pub(crate) use stream::{StreamedEvent, events_of_owner, last_event_seqs};
 pub(crate) use watchlists::{
     delete_watched, delete_watchlist, insert_watched, insert_watchlist, load_watchlist, watchlist_names,
     watchlists_of,

@@ -12,5 +12,6 @@ mod market_admin;
 mod routes;
 mod snapshots;
 pub(crate) mod stream;
+mod stream_account;
 mod stream_limits;
 mod stream_messages;

@@ -56,7 +56,7 @@ async fn orders_are_counted_by_what_became_of_them() {
         ),
         ("orders_open", "0"),
         ("quote_updates_total", "2"),
-        ("websocket_connections", "0"),
+        (r#"websocket_connections{authenticated="false"}"#, "0"),
     ] {
         assert_eq!(value(&metrics, series), expected, "{series}");
     }

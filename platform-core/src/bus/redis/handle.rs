@@ -46,6 +46,8 @@ pub struct InvalidRedisUrl;
 
 /// A Redis that is asked over one shared connection, made when it is first needed and again when it was lost. Cheap to clone.
 ///
+/// For TLS the application installs a provider of cryptography for `rustls`, as for everything else.
+///
 /// ```
 /// use platform_core::bus::{Bus, Redis, RedisBus, RedisConfig};
 ///

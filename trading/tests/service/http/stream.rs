@@ -7,32 +7,44 @@ use axum::Router;
 use futures::{SinkExt, StreamExt};
 use platform_core::http::HttpConfig;
 use platform_core::metrics::Metrics;
-use platform_core::runtime::Platform;
+use platform_core::runtime::{Platform, PlatformBuilder};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use trading::http::{StreamConfig, TradingModule};
+use trading::http::{StreamBackends, StreamConfig, TradingModule};
 use trading::{MarketFeed, SimulatorConfig};
 
 use crate::support::World;
 
 /// The module in a platform whose workers do not run: quotes only come by hand.
 pub(crate) fn platform(world: &World, stream: StreamConfig, metrics: &Metrics) -> Platform {
+    platform_of(world, (stream, StreamBackends::default()), metrics, |builder| {
+        builder
+    })
+}
+
+/// The same with backends of the stream, and more of the platform.
+pub(crate) fn platform_of(
+    world: &World,
+    (stream, backends): (StreamConfig, StreamBackends),
+    metrics: &Metrics,
+    more: impl FnOnce(PlatformBuilder) -> PlatformBuilder,
+) -> Platform {
     let feed = MarketFeed::simulated(SimulatorConfig::default());
     let module = TradingModule::new(&world.trading, feed)
         .tick(Duration::from_secs(3_600))
-        .stream(stream);
+        .stream(stream)
+        .stream_with(backends);
     let config = HttpConfig {
         rate_limit: None,
         ..HttpConfig::default()
     };
-    Platform::builder(world.db.clone(), world.sources.clone(), metrics.clone())
+    let builder = Platform::builder(world.db.clone(), world.sources.clone(), metrics.clone())
         .http(config)
-        .module(module)
-        .build()
-        .unwrap()
+        .module(module);
+    more(builder).build().unwrap()
 }
 
 /// A served stream; it ends with the test's runtime.
@@ -58,12 +70,12 @@ impl Served {
         Client::connect(self.address, "/ws").await
     }
 
-    /// The number of open streams that the metrics show.
+    /// The number of open streams of nobody who has signed in that the metrics show.
     pub(crate) fn open(&self) -> String {
         let page = self.metrics.encode();
         let line = page
             .lines()
-            .find_map(|line| line.strip_prefix("websocket_connections "));
+            .find_map(|line| line.strip_prefix("websocket_connections{authenticated=\"false\"} "));
         line.unwrap().to_owned()
     }
 }

@@ -57,10 +57,8 @@ async fn a_message_of_a_megabyte_closes_it() {
 
 #[tokio::test]
 async fn one_more_than_may_be_open_is_answered_503() {
-    let config = StreamConfig {
-        connections_max: 2,
-        ..StreamConfig::default()
-    };
+    let mut config = StreamConfig::default();
+    config.hub.connections_max = 2;
     let served = Served::new(config).await;
     let (first, mut second) = (served.connect().await, served.connect().await);
     assert_eq!(served.open(), "2");
