@@ -23,7 +23,7 @@ use trading_server::database::MIGRATIONS;
 const TESTED: Action = Action::new("test.change");
 
 /// Every protected table with a change that the application has the grants for, of a row that is there.
-const PROTECTED: [(&str, &str); 38] = [
+const PROTECTED: [(&str, &str); 39] = [
     ("platform_auth.subject", "update platform_auth.subject set role = 'admin' where tenant_id = $1"),
     (
         "platform_auth.password_credential",
