@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 use trading::{
     BoardConfig, MarketChange, MarketError, MarketFeed, MarketSpeed, MarketWorker, QuoteBoard,
     SimulatorConfig, TradingConfig,
@@ -217,8 +218,8 @@ proptest! {
     #[test]
     fn a_text_that_is_no_speed_is_refused(text in "-?[0-9]{0,4}\\.?[0-9]{0,4}e?") {
         if let Ok(speed) = text.parse::<MarketSpeed>() {
-            let value: f64 = text.parse().unwrap();
-            prop_assert!((value * 1_000.0 - f64::from(speed.thousandths())).abs() < 0.001);
+            let value: Decimal = text.parse().unwrap();
+            prop_assert_eq!(value * Decimal::from(1_000), Decimal::from(speed.thousandths()));
         }
     }
 }
