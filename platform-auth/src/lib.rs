@@ -78,6 +78,7 @@ mod authz;
 mod change;
 mod clear;
 mod config;
+mod connected;
 mod credential_cache;
 mod email;
 mod erasure;
@@ -132,6 +133,7 @@ pub use authz::{SESSIONS_MANAGE, Standing};
 pub use change::PasswordChange;
 pub use clear::SealClearError;
 pub use config::{AuthConfig, PasswordConfig, SessionConfig};
+pub use connected::Connected;
 pub use email::{EmailAddress, InvalidEmail};
 pub use erasure::{EraseUserError, Erasure, HoldUserError};
 pub use error::{

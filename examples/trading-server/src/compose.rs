@@ -22,7 +22,7 @@ use crate::config::{self, Settings};
 use crate::exit::Exit;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::trail::Trail;
-use crate::{docs, market, sequencing};
+use crate::{docs, market, sequencing, streaming};
 
 /// The name of the API in its document.
 const TITLE: &str = "Trading server";
@@ -159,7 +159,11 @@ pub fn platform(
         .module(audit)
         .module(handles.keyring.clone())
         .module(handles.auth.clone())
-        .module(TradingModule::new(&handles.trading, feed).tick(settings.market.tick))
+        .module(
+            TradingModule::new(&handles.trading, feed)
+                .tick(settings.market.tick)
+                .stream_with(streaming::backends(&handles.auth)),
+        )
         .parts(own)
         .routes(docs::routes())
         .routes(unversioned(handles))

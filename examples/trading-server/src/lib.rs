@@ -20,6 +20,7 @@ pub mod market;
 pub mod ready;
 pub mod refusal;
 pub mod sequencing;
+mod streaming;
 pub mod telemetry;
 pub mod tenants;
 pub mod trail;

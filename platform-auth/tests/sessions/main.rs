@@ -5,6 +5,7 @@
 #[path = "../it/authenticator.rs"]
 #[allow(dead_code, reason = "the other tests want more of it")]
 mod authenticator;
+mod connected;
 mod cookie;
 #[path = "../it/counted.rs"]
 mod counted;
