@@ -102,7 +102,9 @@ impl Inner {
             rows.into_iter().partition(|row| row.session_id.is_some());
         match found.into_iter().find_map(Found::of) {
             Some(found) => {
-                let found = found.under(&self.required_of(key.tenant).await?);
+                // On the heap, so that requests whose session is remembered do not carry it along.
+                let required = Box::pin(self.required_of(key.tenant)).await?;
+                let found = found.under(&required);
                 self.judged(key, found, granted, before.as_deref())
             }
             None => Ok(None),

@@ -206,7 +206,7 @@ impl Trading {
         (amount, reason): (Cents, &AdminReason),
     ) -> Result<Adjusted, AdjustmentError> {
         // Before anything is said of the request: whoever may not is told so and nothing more.
-        self.authorize_account(ctx, ADJUST, account)?;
+        let _allowed = self.authorize_account(ctx, ADJUST, account)?;
         let requested_by = ctx.principal().id().ok_or(TradingError::NoPrincipal)?;
         let key = ctx.meta().idempotency_key.as_ref();
         let key = key.ok_or(AdjustmentError::KeyMissing)?.as_str();
