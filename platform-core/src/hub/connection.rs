@@ -79,12 +79,16 @@ impl Connection {
         self.link.close(reason);
         let Self {
             hub,
-            socket,
+            mut socket,
             link,
             is_present,
             ..
         } = self;
-        if reason != CloseReason::ClientLeft {
+        if reason == CloseReason::ClientLeft {
+            // The answer to a client's close waits in the socket and goes out when it is read again; without it the client sees a failure.
+            let left = async { while let Some(Ok(_)) = socket.next().await {} };
+            let _ = timeout(hub.config.farewell_max, left).await;
+        } else {
             let word = match reason {
                 CloseReason::Restart => hub.retry_advice(),
                 other => other.as_str().to_owned(),
@@ -160,14 +164,19 @@ impl Connection {
 
     /// Sends everything that waits.
     async fn tell(&mut self) -> Result<(), CloseReason> {
-        let mut has_fed = false;
+        let (mut has_fed, mut has_told_boards) = (false, false);
         loop {
             if let Some(reason) = self.link.mailbox().closing() {
                 return Err(reason);
             }
+            if self.hub.stop.is_cancelled() {
+                return Err(CloseReason::Restart);
+            }
             if let Some((frame, kind)) = self.link.mailbox().pop() {
                 self.feed(&frame, kind).await?;
-            } else if self.link.mailbox().take_boards_changed() {
+            } else if !has_told_boards && self.link.mailbox().take_boards_changed() {
+                // Once: a client that is slower than the boards change is still to be heard.
+                has_told_boards = true;
                 for news in self.link.news() {
                     self.hub.metrics.conflated(news.conflated);
                     for frame in news.frames.iter() {

@@ -1,6 +1,6 @@
 //! Whether those who are connected may stay.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,43 +68,67 @@ impl Hub {
     ) {
         let mut ticks = interval(config.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut judged_at = Instant::now();
+        // Since when nobody could say whether they may stay.
+        let mut unverified: HashMap<Arc<Identity>, Instant> = HashMap::new();
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let began = Instant::now();
-            match stop.run_until_cancelled(self.judge_all(liveness, config)).await {
-                None => return,
-                Some(Ok(())) => judged_at = began,
-                Some(Err(error)) => {
-                    tracing::error!(error = %error, "it cannot be found out whether sessions go on");
-                    if judged_at.elapsed() >= config.unverified_max {
-                        self.end(CloseReason::SessionUnverified, |_| true);
-                    }
-                }
+            let Some(failed) = stop.run_until_cancelled(self.judge_all(liveness, config)).await else {
+                return;
+            };
+            unverified.retain(|identity, _| failed.contains(identity));
+            for identity in failed {
+                unverified.entry(identity).or_insert(began);
+            }
+            let is_over = |identity: &Identity| {
+                let since = unverified.get(identity);
+                since.is_some_and(|since| since.elapsed() >= config.unverified_max)
+            };
+            if unverified.keys().any(|identity| is_over(identity)) {
+                self.end(CloseReason::SessionUnverified, is_over);
             }
         }
     }
 
-    async fn judge_all(&self, liveness: &dyn Liveness, config: WatchConfig) -> Result<(), String> {
+    /// Ends the connections of those who may not stay, and tells of whom it could not be found out.
+    async fn judge_all(&self, liveness: &dyn Liveness, config: WatchConfig) -> HashSet<Arc<Identity>> {
         let mut connections: HashMap<Arc<Identity>, Vec<Arc<Mailbox>>> = HashMap::new();
         for (identity, mailbox) in self.inner().registry.authenticated() {
             connections.entry(identity).or_default().push(mailbox);
         }
-        let identities: Vec<Arc<Identity>> = connections.keys().cloned().collect();
+        let mut identities: Vec<Arc<Identity>> = connections.keys().cloned().collect();
+        // Those of a tenant together, so that a batch is about few tenants.
+        identities.sort_by_key(|identity| identity.tenant);
+        let mut failed = HashSet::new();
         for batch in identities.chunks(config.batch.max(1)) {
-            let judged = timeout(config.judge_timeout, liveness.judge(batch)).await;
-            let judged = judged.map_err(|_| "no answer in time".to_owned())?;
-            let verdicts = judged.map_err(|error| crate::error_chain(error.as_ref()))?;
-            if verdicts.len() != batch.len() {
-                return Err(format!("{} verdicts on {} sessions", verdicts.len(), batch.len()));
-            }
-            for (identity, verdict) in batch.iter().zip(verdicts) {
-                if verdict == Verdict::Ended {
-                    for mailbox in connections.get(identity).into_iter().flatten() {
-                        mailbox.close(CloseReason::SessionEnded);
+            match judged(liveness, batch, config).await {
+                Ok(verdicts) => {
+                    let ended = batch.iter().zip(verdicts);
+                    for (identity, _) in ended.filter(|(_, verdict)| *verdict == Verdict::Ended) {
+                        for mailbox in connections.get(identity).into_iter().flatten() {
+                            mailbox.close(CloseReason::SessionEnded);
+                        }
                     }
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "it cannot be found out whether sessions go on");
+                    failed.extend(batch.iter().cloned());
                 }
             }
         }
-        Ok(())
+        failed
+    }
+}
+
+async fn judged(
+    liveness: &dyn Liveness,
+    batch: &[Arc<Identity>],
+    config: WatchConfig,
+) -> Result<Vec<Verdict>, String> {
+    let judged = timeout(config.judge_timeout, liveness.judge(batch)).await;
+    let judged = judged.map_err(|_| "no answer in time".to_owned())?;
+    let verdicts = judged.map_err(|error| crate::error_chain(error.as_ref()))?;
+    match verdicts.len() == batch.len() {
+        true => Ok(verdicts),
+        false => Err(format!("{} verdicts on {} sessions", verdicts.len(), batch.len())),
     }
 }

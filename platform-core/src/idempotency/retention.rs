@@ -73,19 +73,24 @@ impl IdempotencyKeys {
     /// Forgets the answers of every tenant whose days are over, in transactions of bounded size. Tells how many.
     ///
     /// # Errors
-    /// [`DbError`] when the database fails; what was forgotten before stays forgotten.
+    /// The first [`DbError`]; what was forgotten stays forgotten, also of tenants that come after the one that failed.
     pub async fn forget_old(&self, log: &dyn RetentionLog) -> Result<u64, DbError> {
         let tenants = Tenants::new(&self.db);
         let mut forgotten = 0;
+        let mut failed = None;
         let mut after: Option<TenantId> = None;
         loop {
             let page = tenants.list(after, PAGE).await?;
             let Some(last) = page.last() else {
-                return Ok(forgotten);
+                return failed.map_or(Ok(forgotten), Err);
             };
             after = Some(last.id);
             for tenant in &page {
-                forgotten += self.forget_of(tenant.id, log).await?;
+                match self.forget_of(tenant.id, log).await {
+                    Ok(of_tenant) => forgotten += of_tenant,
+                    // One tenant's trouble is no reason to keep the answers of all others.
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
         }
     }

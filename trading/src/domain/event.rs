@@ -37,6 +37,7 @@ pub enum Event {
         /// The order.
         order_id: OrderId,
         /// The quote that elected it.
+        #[serde(deserialize_with = "super::money::exact_integer")]
         quote_seq: u64,
     },
     /// The market opened for an order that had waited for it.
@@ -53,6 +54,7 @@ pub enum Event {
         /// The worst price it may execute at now.
         worst_price: Option<Price>,
         /// The first quote that can elect or fill the order as it is now.
+        #[serde(deserialize_with = "super::money::exact_integer")]
         from_quote_seq: u64,
         /// Whether the order keeps its place among those with the same price.
         keeps_priority: bool,

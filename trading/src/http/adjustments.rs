@@ -54,7 +54,7 @@ pub(super) struct AdjustmentsQuery {
         (status = 201, description = "The cash has moved.", body = AdjustmentView),
         (status = 202, description = "Another administrator has to approve it.", body = AdjustmentView),
         (status = 400, description = "`idempotency_key_required`", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: needs `trading:adjust`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: needs `trading:adjust`; `own_account`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`account_closed`: it is only paid out", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`invalid_amount`, `invalid_reason`, `insufficient_funds`, `balance_too_large`, `idempotency_key_reused`", body = Problem, content_type = "application/problem+json"),
@@ -133,7 +133,7 @@ pub(super) async fn list(
     params(("id" = AdjustmentId, Path)),
     responses(
         (status = 200, description = "The cash has moved.", body = AdjustmentView),
-        (status = 403, description = "`forbidden`: needs `trading:adjust`; `own_request`: another administrator has to decide", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: needs `trading:adjust`; `own_request`: another administrator has to decide; `own_account`; `person_required`: a service does not decide", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`adjustment_applied`, `adjustment_refused`, `adjustment_expired` with the adjustment as it is; `account_closed`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`insufficient_funds`, `balance_too_large`: it can be approved later", body = Problem, content_type = "application/problem+json"),
@@ -157,7 +157,7 @@ pub(super) async fn approve(
     params(("id" = AdjustmentId, Path)),
     responses(
         (status = 200, description = "It will not be carried out.", body = AdjustmentView),
-        (status = 403, description = "`forbidden`: needs `trading:adjust`; `own_request`: another administrator has to decide", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: needs `trading:adjust`; `own_request`: another administrator has to decide; `own_account`; `person_required`: a service does not decide", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`adjustment_applied`, `adjustment_refused`, `adjustment_expired` with the adjustment as it is", body = Problem, content_type = "application/problem+json"),
     ),
@@ -196,6 +196,8 @@ impl From<AdjustmentError> for Problem {
             AdjustmentError::TooMuch => (StatusCode::UNPROCESSABLE_ENTITY, "balance_too_large"),
             AdjustmentError::Closed => (StatusCode::CONFLICT, "account_closed"),
             AdjustmentError::OwnRequest => (StatusCode::FORBIDDEN, "own_request"),
+            AdjustmentError::OwnAccount => (StatusCode::FORBIDDEN, "own_account"),
+            AdjustmentError::NotAPerson => (StatusCode::FORBIDDEN, "person_required"),
         };
         Self::new(status, code, text)
     }

@@ -138,7 +138,10 @@ impl TradingModule {
         );
         let mut workers = vec![Worker::new("trading.stream_accounts", move |stop| {
             let (hub, trading) = (hub.clone(), trading.clone());
-            async move { Ok(stream::follow_accounts(&trading, &hub, every, stop).await?) }
+            async move {
+                stream::follow_accounts(&trading, &hub, every, stop).await;
+                Ok(())
+            }
         })];
         if self.backends.bus.is_some() {
             let hub = streams.hub().clone();

@@ -62,7 +62,7 @@ impl MatchingWorker {
             for tenant in &tenants {
                 match self.compare_tenant(tenant.id).await {
                     Ok(found) => drift += found,
-                    Err(error) if error.is_unavailable() => return Err(error),
+                    Err(error) if error.is_away() => return Err(error),
                     Err(error) => tracing::error!(
                         tenant.id = %tenant.id, error = error_chain(&error), "a tenant's open orders could not be loaded"
                     ),

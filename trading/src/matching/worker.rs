@@ -150,7 +150,8 @@ impl MatchingWorker {
 
     async fn end_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
         let ended = self.trading.inner.open_orders.ended(at, ENDINGS_PER_ROUND);
-        self.carry_out(&ended, |open| Some(Attempt::to_end(open))).await?;
+        self.carry_out(&ended, |open| Some(Attempt::to_end(open, at)))
+            .await?;
         Ok(ended.len())
     }
 
@@ -191,7 +192,14 @@ impl MatchingWorker {
             drop(attempts);
             let tried = match tried {
                 Ok(tried) => tried,
-                Err(error) if error.is_unavailable() => return Err(error),
+                Err(error) if error.is_away() => return Err(error),
+                Err(error) if error.is_unavailable() => {
+                    tracing::warn!(
+                        error = error_chain(&error),
+                        "orders have to wait for a connection"
+                    );
+                    continue;
+                }
                 // One of them keeps all of them from being carried out.
                 Err(_) => vec![Tried::Alone; orders.len()],
             };
@@ -217,7 +225,14 @@ impl MatchingWorker {
         match self.trading.try_alone(attempt).await {
             Ok(Tried::Rests) => return Ok(()),
             Ok(Tried::Done | Tried::Alone) => {}
-            Err(error) if error.is_unavailable() => return Err(error),
+            Err(error) if error.is_away() => return Err(error),
+            // Somebody keeps its account busy. The next quote tries again.
+            Err(error) if error.is_unavailable() => {
+                tracing::warn!(
+                    tenant.id = %open.tenant, order.id = %open.id, error = error_chain(&error), "an order has to wait"
+                );
+                return Ok(());
+            }
             // The market goes on for everybody else. The order comes back with the next reading of the rows.
             Err(error) => tracing::error!(
                 tenant.id = %open.tenant, order.id = %open.id, error = error_chain(&error), "an order could not be tried"

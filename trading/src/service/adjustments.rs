@@ -4,7 +4,7 @@ use platform_audit::{
     Action, Activity, AuditError, Changes, Event as AuditEvent, Outcome, Retention, Severity,
 };
 use platform_core::pg::{DbError, TenantTx};
-use platform_core::{Forbidden, PrincipalId, RequestContext, Timestamp};
+use platform_core::{Forbidden, PrincipalId, PrincipalKind, RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -147,6 +147,12 @@ pub enum AdjustmentError {
     /// Who asked for it cannot decide about it.
     #[error("another administrator has to decide")]
     OwnRequest,
+    /// The account is the caller's own.
+    #[error("nobody adjusts the cash of an account of their own")]
+    OwnAccount,
+    /// A service does not decide: it may belong to whoever asked.
+    #[error("only a person decides about an adjustment")]
+    NotAPerson,
     /// It was decided before, or its time is over: here it is.
     #[error("the adjustment is {}", .0.status)]
     Decided(Box<AdjustmentView>),
@@ -214,6 +220,7 @@ impl Trading {
             return Err(AdjustmentError::Nothing);
         }
         let (mut tx, account) = self.lock_account_for(ctx, ADJUST, account).await?;
+        self.not_ones_own(&mut tx, ctx, &account).await?;
         let now = self.now();
         if let Some(known) = store::adjustment_by_key(&mut tx, account.id, (requested_by, key)).await? {
             return match (known.amount, known.reason.as_str()) == (amount, reason.as_str()) {
@@ -348,6 +355,24 @@ impl Trading {
         above.is_some_and(|above| amount.cents().abs() > above.cents())
     }
 
+    /// Nobody decides about cash of their own.
+    async fn not_ones_own(
+        &self,
+        tx: &mut TenantTx,
+        ctx: &RequestContext,
+        account: &AccountRow,
+    ) -> Result<(), AdjustmentError> {
+        let owner = store::owner_of(tx, account.id).await?;
+        let acting = [
+            ctx.principal().id(),
+            ctx.acts_for().and_then(platform_core::Principal::id),
+        ];
+        match owner.is_some() && acting.contains(&owner) {
+            true => Err(AdjustmentError::OwnAccount),
+            false => Ok(()),
+        }
+    }
+
     /// A pending adjustment of another under the lock of its account, marked as decided by the caller now.
     async fn lock_pending(
         &self,
@@ -360,6 +385,11 @@ impl Trading {
         read.finish().await?;
         let account = known.ok_or(AdjustmentError::NotFound)?.account_id;
         let (mut tx, account) = self.lock_account_for(ctx, ADJUST, account).await?;
+        // An administrator can make a service of their own, which would be a second pair of the same eyes.
+        if ctx.principal().kind() != PrincipalKind::User {
+            return Err(AdjustmentError::NotAPerson);
+        }
+        self.not_ones_own(&mut tx, ctx, &account).await?;
         let adjustment = store::load_adjustment(&mut tx, account.id, id).await?;
         let adjustment = adjustment.ok_or(AdjustmentError::NotFound)?;
         let acts_for = ctx.acts_for().and_then(platform_core::Principal::id);
@@ -439,6 +469,8 @@ fn event(action: Action, adjustment: &Adjustment) -> AuditEvent {
 fn refused(error: &AdjustmentError) -> Option<AuditEvent> {
     let (outcome, reason, retention) = match error {
         AdjustmentError::OwnRequest => (Outcome::Denied, "own_request", Retention::SECURITY),
+        AdjustmentError::OwnAccount => (Outcome::Denied, "own_account", Retention::SECURITY),
+        AdjustmentError::NotAPerson => (Outcome::Denied, "person_required", Retention::SECURITY),
         AdjustmentError::InsufficientFunds => {
             (Outcome::Failure, "insufficient_funds", Retention::OPERATIONAL)
         }

@@ -35,6 +35,14 @@ pub enum TradingError {
 }
 
 impl TradingError {
+    /// Is the database gone, for everybody?
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Db(DbError::Unavailable(_)) | Self::Audit(AuditError::Db(DbError::Unavailable(_)))
+        )
+    }
+
     /// Is the database gone or busy, so that nothing else would succeed now either?
     pub(crate) fn is_unavailable(&self) -> bool {
         match self {

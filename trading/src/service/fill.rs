@@ -1,6 +1,7 @@
 //! What the market does to orders that rest: they fill, or their time ends.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use platform_audit::Event as AuditEvent;
 use platform_core::pg::TenantTx;
@@ -32,28 +33,43 @@ pub(crate) enum Tried {
 pub(crate) struct Attempt {
     pub(crate) open: OpenOrder,
     command: Command,
-    /// The order must not wait for a session that opens later than this.
-    at: Option<Timestamp>,
+    /// As of when it happens: its session must have opened by then and, unless this is its end, not be over.
+    at: Timestamp,
+    /// The quote it happens on.
+    quote: Option<Arc<PublishedQuote>>,
     reservation: Option<Reservation>,
 }
 
 impl Attempt {
-    /// The end of an order whose time is over.
-    pub(crate) const fn to_end(open: &OpenOrder) -> Self {
-        Self::of(open, Command::Expire, None)
+    /// The end of an order whose time is over at `at`.
+    pub(crate) const fn to_end(open: &OpenOrder, at: Timestamp) -> Self {
+        Self::of(open, Command::Expire, at)
     }
 
     /// The election of a stop by a quote, which the order then meets in its turn among those that work.
-    pub(crate) fn to_elect(open: &OpenOrder, quote: &PublishedQuote) -> Self {
-        Self::of(open, Command::Elect { quote: view(quote) }, Some(quote.at))
+    pub(crate) fn to_elect(open: &OpenOrder, quote: &Arc<PublishedQuote>) -> Self {
+        Self {
+            quote: Some(Arc::clone(quote)),
+            ..Self::of(open, Command::Elect { quote: view(quote) }, quote.at)
+        }
     }
 
-    const fn of(open: &OpenOrder, command: Command, at: Option<Timestamp>) -> Self {
+    const fn of(open: &OpenOrder, command: Command, at: Timestamp) -> Self {
         Self {
             open: *open,
             command,
             at,
+            quote: None,
             reservation: None,
+        }
+    }
+
+    /// Whether the row says so too: the matcher may remember another end, as of before a replacement.
+    fn is_due(&self, row: &OrderRow) -> bool {
+        let is_over = row.expires_at.is_some_and(|end| end <= self.at);
+        match self.command {
+            Command::Expire => is_over,
+            _ => !is_over && row.opens_at.is_none_or(|opens| opens <= self.at),
         }
     }
 
@@ -104,7 +120,7 @@ impl Trading {
         let quoted_at = reservation.quote().at;
         // A quote from before the close of its session still fills an order, and no later one does.
         if open.expires_at.is_some_and(|end| end <= quoted_at) {
-            return Some(Attempt::to_end(open));
+            return Some(Attempt::to_end(open, quoted_at));
         }
         if reservation.granted().is_zero() || self.is_closed(quoted_at) {
             return None;
@@ -114,8 +130,9 @@ impl Trading {
             offered: reservation.granted(),
         };
         Some(Attempt {
+            quote: Some(Arc::clone(reservation.quote())),
             reservation: Some(reservation),
-            ..Attempt::of(open, fill, None)
+            ..Attempt::of(open, fill, quoted_at)
         })
     }
 
@@ -127,7 +144,7 @@ impl Trading {
                 reject: Reject::SymbolNotTraded,
             },
         };
-        Attempt::of(open, command, Some(self.now()))
+        Attempt::of(open, command, self.now())
     }
 
     /// Carries out attempts, of any tenants, in one transaction, in their order. Tells what became of each.
@@ -146,7 +163,6 @@ impl Trading {
             .db
             .begin_group(&self.matcher(first.open.tenant))
             .await?;
-        let now = self.now();
         let mut tried = Vec::with_capacity(attempts.len());
         let mut written = Vec::new();
         for attempts in attempts.chunk_by_mut(|one, other| one.open.tenant == other.open.tenant) {
@@ -154,7 +170,7 @@ impl Trading {
             let ctx = self.matcher(first.open.tenant);
             let tx = group.of(&ctx).await?;
             let locked = lock_free(tx, attempts).await?;
-            let of_tenant = self.carry_out(tx, (&ctx, now), locked, attempts, &mut tried);
+            let of_tenant = self.carry_out(tx, &ctx, locked, attempts, &mut tried);
             written.extend(of_tenant.await?);
         }
         self.finish(group.commit(), written).await?;
@@ -165,15 +181,17 @@ impl Trading {
     pub(crate) async fn try_alone(&self, attempt: Attempt) -> Result<Tried, TradingError> {
         let open = attempt.open;
         let ctx = self.matcher(open.tenant);
-        let mut tx = self.inner.db.begin(&ctx).await?;
-        let Some(locked) = lock(&mut tx, &open).await? else {
+        // Of the connections that are set aside for this: a tenant that uses up its share keeps nobody's orders from filling.
+        let mut group = self.inner.db.begin_group(&ctx).await?;
+        let tx = group.of(&ctx).await?;
+        let Some(locked) = lock(tx, &open).await? else {
             return Ok(Tried::Done);
         };
         let mut tried = Vec::with_capacity(1);
         let written = self
-            .carry_out(&mut tx, (&ctx, self.now()), locked, &mut [attempt], &mut tried)
+            .carry_out(tx, &ctx, locked, &mut [attempt], &mut tried)
             .await?;
-        self.finish(tx.commit(), written).await?;
+        self.finish(group.commit(), written).await?;
         Ok(tried.first().copied().unwrap_or(Tried::Done))
     }
 
@@ -181,11 +199,13 @@ impl Trading {
     async fn carry_out(
         &self,
         tx: &mut TenantTx,
-        (ctx, now): (&RequestContext, Timestamp),
+        ctx: &RequestContext,
         mut locked: Locked,
         attempts: &mut [Attempt],
         tried: &mut Vec<Tried>,
     ) -> Result<Vec<Written>, TradingError> {
+        // By now the locks may have been waited for.
+        let now = self.now();
         let mut changes = Changes::at(now);
         let (mut audited, mut written) = (Vec::new(), Vec::new());
         for attempt in &mut *attempts {
@@ -208,10 +228,11 @@ impl Trading {
             let place = (account.id, row.order.terms().symbol());
             let position = positions.get(&place).copied().unwrap_or(Position::flat(place.1));
             let before = AccountState::with_order(account.cash(), position, row.order);
-            let is_due = attempt
-                .at
-                .is_none_or(|at| row.opens_at.is_none_or(|opens| opens <= at));
-            let decided = match is_due {
+            let is_usable = attempt
+                .quote
+                .as_ref()
+                .is_none_or(|quote| self.may_trade_on(quote, now));
+            let decided = match is_usable && attempt.is_due(row) {
                 true => self.decide_on(&before, &attempt.command)?,
                 false => None,
             };
@@ -253,6 +274,13 @@ impl Trading {
         changes.write(tx).await?;
         self.inner.audit.record_each(tx, audited).await?;
         Ok(written)
+    }
+
+    /// Whether what was decided on a quote may still happen: it has not grown stale meanwhile, and nobody has halted the symbol.
+    fn may_trade_on(&self, quote: &PublishedQuote, now: Timestamp) -> bool {
+        let board = &self.inner.board;
+        let is_halted = board.latest(quote.symbol).is_some_and(|latest| latest.halted);
+        !is_halted && !board.is_stale(quote, now)
     }
 
     async fn finish(

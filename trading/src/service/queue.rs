@@ -44,7 +44,8 @@ impl<T> FairQueue<T> {
     /// Adds what waits for a tenant. `false`, and nothing is added, when too much of that tenant's or of everybody's waits already.
     pub(super) fn push(&mut self, tenant: TenantId, one: T) -> bool {
         let waiting = self.tenants.get(&tenant).map_or(0, VecDeque::len);
-        if waiting >= self.limits.per_tenant || self.len >= self.limits.all {
+        // Whoever has nothing waiting gets a place in any case: the others' queues are no reason to keep a tenant out.
+        if waiting >= self.limits.per_tenant || (self.len >= self.limits.all && waiting > 0) {
             return false;
         }
         if waiting == 0 {

@@ -11,8 +11,8 @@ use super::trail::{self, Done};
 use super::{AccountStatus, ExecutionView, OrderView, ReplaceError, Trading, TradingError};
 use crate::store::{self, AccountRow, Change, Changes, OrderRow};
 use crate::{
-    AccountState, Cents, Command, Event, Invalid, Market, OrderId, Quantity, ReplaceTicket, Replacement,
-    Reservation, TimeInForce, decide,
+    AccountState, Cents, Command, Event, Invalid, Market, OrderId, OrderStatus, Quantity, ReplaceTicket,
+    Replacement, Reservation, TimeInForce, decide,
 };
 
 /// What changing an order came to.
@@ -76,6 +76,14 @@ impl Trading {
         let before = AccountState::with_order(account.cash(), position, row.order);
 
         let now = self.now();
+        if row.expires_at.is_some_and(|end| end <= now) {
+            // Its time is over, whether or not somebody has come to write that down.
+            let ended = OrderView {
+                status: OrderStatus::Expired,
+                ..OrderView::from(&row)
+            };
+            return Err(ReplaceError::Closed(Box::new(ended)));
+        }
         let (market, reservation) = self.market_after(&row, &replacement, now)?;
         let replace = Command::Replace { replacement, market };
         let events = decide(&self.inner.config.rules, &before, &replace)

@@ -71,6 +71,16 @@ pub(crate) async fn lock_account_by_id(
     Ok(row)
 }
 
+/// Whose account it is; `None` when there is no such account.
+pub(crate) async fn owner_of(tx: &mut TenantTx, id: AccountId) -> Result<Option<PrincipalId>, DbError> {
+    let owner = sqlx::query_scalar("select owner_id from trading.account where tenant_id = $1 and id = $2")
+        .bind(tx.tenant())
+        .bind(id)
+        .fetch_optional(tx)
+        .await?;
+    Ok(owner)
+}
+
 #[derive(FromRow)]
 struct OwnedRow {
     owner_id: PrincipalId,

@@ -26,7 +26,7 @@ mod whole;
 pub(crate) use account_admin::{has_shares_or_orders, open_orders_of, set_account_status};
 pub(crate) use accounts::{
     AccountRow, accounts_page, count_accounts, holdings_in, holdings_of, lock_account_by_id, lock_account_of,
-    lock_free_accounts, lock_free_accounts_of, open_account, read_account_of,
+    lock_free_accounts, lock_free_accounts_of, open_account, owner_of, read_account_of,
 };
 pub(crate) use activities::{ActivityPage, ActivityRow, activities_page};
 pub(crate) use adjustments::{

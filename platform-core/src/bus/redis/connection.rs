@@ -19,13 +19,11 @@ const CHANNELS_MAX: usize = 500;
 pub(super) async fn keep(shared: Arc<Shared>) {
     let config = shared.redis.config.clone();
     let mut wait = config.retry_min;
-    let mut had_one = false;
     loop {
         let lost = Arc::new(Notify::new());
         match connect(&shared, &lost).await {
             Ok(connection) => {
-                let error = serve(&shared, connection, &lost, had_one, &mut wait).await;
-                had_one = true;
+                let error = serve(&shared, connection, &lost, &mut wait).await;
                 tracing::warn!(error = %error, "the connection of the bus to Redis was lost and is made again");
             }
             Err(error) => {
@@ -67,7 +65,6 @@ async fn serve(
     shared: &Shared,
     mut connection: MultiplexedConnection,
     lost: &Notify,
-    had_one: bool,
     wait: &mut Duration,
 ) -> redis::RedisError {
     shared.lost();
@@ -78,10 +75,8 @@ async fn serve(
         .connection
         .send_replace(Some(Connected(connection.clone())));
     *wait = shared.redis.config.retry_min;
-    if had_one {
-        // After the subscriptions are in force again: what is read from now on is followed by every notice.
-        shared.switchboard.missed();
-    }
+    // After the subscriptions are in force, the first time too: what is read from now on is followed by every notice.
+    shared.switchboard.missed();
     loop {
         tokio::select! {
             () = lost.notified() => return (redis::ErrorKind::Io, "disconnected").into(),

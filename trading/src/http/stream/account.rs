@@ -125,32 +125,41 @@ pub(in crate::http) async fn follow_accounts(
     hub: &Hub,
     every: Duration,
     stop: CancellationToken,
-) -> Result<(), TradingError> {
+) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return,
             _ = ticks.tick() => {}
             () = trading.until_accounts_change() => {}
         }
-        announce(trading, hub).await?;
+        announce(trading, hub).await;
     }
 }
 
-async fn announce(trading: &Trading, hub: &Hub) -> Result<(), TradingError> {
+async fn announce(trading: &Trading, hub: &Hub) {
     let mut tenants: BTreeMap<TenantId, Vec<PrincipalId>> = BTreeMap::new();
     for (tenant, owner) in hub.topics().iter().filter_map(owner_of) {
         tenants.entry(tenant).or_default().push(owner);
     }
     for (tenant, owners) in tenants {
         for owners in owners.chunks(BATCH) {
-            for (owner, seq) in last_seqs(trading, tenant, owners).await? {
+            let seqs = match last_seqs(trading, tenant, owners).await {
+                Ok(seqs) => seqs,
+                // The others are told all the same, and these at the next look.
+                Err(error) => {
+                    tracing::warn!(
+                        tenant.id = %tenant, error = platform_core::error_chain(&error), "followers of accounts cannot be told"
+                    );
+                    continue;
+                }
+            };
+            for (owner, seq) in seqs {
                 if let Ok(seq) = u64::try_from(seq) {
                     hub.announce(&topic_of(tenant, owner), seq);
                 }
             }
         }
     }
-    Ok(())
 }
