@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::support::{Trader, With, World, buy};
 use platform_audit::Outcome;
+use platform_core::{Principal, PrincipalId};
 use proptest::prelude::*;
 use trading::{
     ADJUST, AccountId, Adjusted, AdjustmentError, AdjustmentId, AdjustmentStatus, AdjustmentView,
-    AdminReason, Cents, MANAGE, PlaceError, TradingConfig, TradingError, VIEW,
+    AdminReason, Cents, MANAGE, PlaceError, TRADE, TradingConfig, TradingError, VIEW,
 };
 
 fn reason() -> AdminReason {
@@ -464,4 +465,32 @@ proptest! {
             world.sound().await;
         });
     }
+}
+
+#[tokio::test]
+async fn nobody_adjusts_or_approves_cash_of_their_own_and_no_service_decides() {
+    let world = World::new().await;
+    let (trader, admin) = (world.trader(), admin(&world));
+    let deputy = world.trader_with([TRADE, VIEW, ADJUST]);
+    let (account, own) = (account_of(&trader).await, account_of(&deputy).await);
+
+    let refused = adjust(&deputy, own, ("mine", "1.00")).await;
+    assert!(matches!(refused, Err(AdjustmentError::OwnAccount)), "{refused:?}");
+    let asked = new(&admin, own, ("large", "20000.00")).await;
+    let refused = approve(&deputy, asked.id).await;
+    assert!(matches!(refused, Err(AdjustmentError::OwnAccount)), "{refused:?}");
+
+    let asked = new(&admin, account, ("large", "20000.00")).await;
+    let service = Trader {
+        principal: Principal::service(
+            PrincipalId::generate(&world.sources),
+            [VIEW, ADJUST].into_iter().collect(),
+        ),
+        ..deputy.clone()
+    };
+    let refused = approve(&service, asked.id).await;
+    assert!(matches!(refused, Err(AdjustmentError::NotAPerson)), "{refused:?}");
+    approve(&deputy, asked.id).await.unwrap();
+    assert_eq!(trader.cash().await.0, "30000.00");
+    world.sound().await;
 }

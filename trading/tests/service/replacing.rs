@@ -1,11 +1,13 @@
 //! Changing orders on a real database.
 
+use std::time::Duration;
+
 use platform_audit::Retention;
 use serde_json::json;
 use time::macros::datetime;
 use trading::{Invalid, OrderStatus, ReplaceError, ReplaceTicket};
 
-use crate::support::{With, World, buy, change, change_to, limit_to, sell};
+use crate::support::{NOW, With, World, buy, change, change_to, limit_to, sell};
 
 fn until(time_in_force: &str) -> ReplaceTicket {
     ReplaceTicket {
@@ -277,5 +279,53 @@ async fn too_little_cash_for_the_change_leaves_the_order_as_it_was() {
         "{refused:?}"
     );
     assert_eq!(trader.order(placed.id).await, placed);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn another_instance_that_missed_a_change_ends_no_order_before_its_time() {
+    let world = World::own().await;
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "100");
+    let lasting = trader.place(&buy("10").limit("9.00")).await.order.id;
+    let short = trader.place(&buy("10").limit("9.00").until("gtc")).await.order.id;
+    let other = world.restarted();
+    other.matcher.load().await.unwrap();
+    trader.replace(lasting, &until("gtc")).await.unwrap();
+    trader.replace(short, &until("day")).await.unwrap();
+
+    world.clock.set(NOW + Duration::from_secs(86_400));
+    world.quote("8.90", "8.91", "10");
+    other.matcher.end_orders().await.unwrap();
+    other.match_aapl().await;
+
+    // Of the two, only the one whose time goes on has met the quote.
+    assert_eq!(trader.order(lasting).await.status, OrderStatus::Filled);
+    assert_eq!(trader.order(short).await.filled_quantity.to_string(), "0");
+    world.matcher.end_orders().await.unwrap();
+    assert_eq!(trader.order(short).await.status, OrderStatus::Expired);
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn an_order_whose_time_is_over_is_not_changed_though_nobody_has_ended_it_yet() {
+    let world = World::new().await;
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "100");
+    let id = trader.place(&buy("10").limit("9.00")).await.order.id;
+
+    world.clock.set(NOW + Duration::from_secs(86_400));
+    world.quote("10.00", "10.01", "100");
+    for ticket in [until("gtc"), limit_to("11.00")] {
+        let refused = trader.replace(id, &ticket).await;
+        let Err(ReplaceError::Closed(order)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(order.status, OrderStatus::Expired);
+    }
+
+    assert_eq!(trader.order(id).await.filled_quantity.to_string(), "0");
+    world.matcher.end_orders().await.unwrap();
+    assert_eq!(trader.order(id).await.status, OrderStatus::Expired);
     world.sound().await;
 }

@@ -195,7 +195,8 @@ async fn bad_addresses(api: &Api, operation: &Operation) {
     let path = operation.path_with(NOBODYS);
     for parameter in &operation.query {
         for value in ["%00", "%FF", "-1", "999999999999999999999", "'--", "AAPL%00"] {
-            let answer = api.get(&format!("{path}?{parameter}={value}")).await;
+            let path = format!("{path}?{parameter}={value}");
+            let answer = api.call(operation.method.clone(), &path, body).await;
             refused(&answer, operation, &format!("{parameter}={value}"));
         }
     }

@@ -49,11 +49,14 @@ async fn fifty_kills_under_load_lose_no_acknowledged_order_and_double_none() {
             data.kill_postgres();
         }
         server = launch().start().await;
-        let how = match kill % POSTGRES_TOO == POSTGRES_TOO - 1 {
-            true => ", started; data in",
-            false => ", found running; data in",
+        let hows: &[&str] = match kill % POSTGRES_TOO {
+            // The last orders may have been acknowledged by what was left of it when it was killed, before it was started again.
+            2 => &[", started; data in", ", found running; data in"],
+            four if four == POSTGRES_TOO - 1 => &[", started; data in"],
+            _ => &[", found running; data in"],
         };
-        assert!(server.stdout().contains(how), "{}", server.stdout());
+        let said = server.stdout();
+        assert!(hows.iter().any(|how| said.contains(how)), "{said}");
         addresses.send(server.address()).unwrap();
         // Beside the running server, in the middle of the load.
         Launch::on(&data)

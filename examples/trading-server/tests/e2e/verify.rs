@@ -81,7 +81,7 @@ async fn what_somebody_does_to_the_rows_is_found_and_named() {
         (&false.into(), &serde_json::json!([]))
     );
     let of = |name: &str| {
-        found["books"]
+        found["tenants"]
             .as_array()
             .unwrap()
             .iter()
