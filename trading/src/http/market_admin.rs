@@ -87,6 +87,7 @@ pub(super) async fn set(
     Caller(ctx): Caller,
     Json(body): Json<MarketBody>,
 ) -> Result<Json<MarketState>, Problem> {
+    trading.may_run_market(&ctx)?;
     let change = MarketChange {
         paused: body.paused,
         speed: body.speed,
@@ -114,6 +115,7 @@ pub(super) async fn gap(
     Caller(ctx): Caller,
     Json(body): Json<GapBody>,
 ) -> Result<Json<MarketState>, Problem> {
+    trading.may_run_market(&ctx)?;
     let length = std::time::Duration::from_millis(body.length_ms);
     Ok(Json(trading.interrupt_market(&ctx, length, &body.reason).await?))
 }

@@ -182,10 +182,12 @@ impl TradingModule {
             .routes(routes!(stream::open))
             .routes(routes!(stream::issue_ticket))
             .with_state(streams.clone());
-        // The same stream at the root, which the document does not repeat.
+        // The same stream at the root and for clients that do not version, which the document does not repeat.
         let alias = Router::new()
             .route("/ws", axum::routing::get(stream::open))
             .route("/ws/ticket", axum::routing::post(stream::issue_ticket))
+            .route("/api/ws", axum::routing::get(stream::open))
+            .route("/api/ws/ticket", axum::routing::post(stream::issue_ticket))
             .with_state(streams);
         OpenApiRouter::from(alias)
             .nest("/api/v1", api.merge(stream))

@@ -168,7 +168,8 @@ impl Victim {
             (answer.status == 200).then_some(answer)
         })
         .await;
-        let account = admin.get("/api/v1/account").await.expect(200).json();
+        let customer = server.sign_in(tenant, "demo@example.com").await;
+        let account = customer.get("/api/v1/account").await.expect(200).json();
         let path = format!(
             "/admin/v1/trading/accounts/{}/adjustments",
             account["id"].as_str().unwrap()

@@ -18,6 +18,18 @@ fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/matrix.txt")
 }
 
+/// What is about one account, by rights that may be granted on it alone: who may not even see it is told that there is none.
+const HIDING: [&str; 6] = [
+    "suspend_account",
+    "resume_account",
+    "close_account",
+    "adjust_cash",
+    "approve_adjustment",
+    "refuse_adjustment",
+];
+
+const NOBODYS: &str = "01a1fda2-0000-7000-8000-000000000000";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_reached_by_those_whom_the_golden_file_names() {
     let data = DataDir::new();
@@ -44,7 +56,15 @@ async fn every_operation_is_reached_by_those_whom_the_golden_file_names() {
     assert_eq!(matrix.failures(), []);
     for operation in &operations {
         let verdict = |role| matrix.verdict(&operation.id, role).unwrap();
-        if operation.path.starts_with("/admin/") || operation.path.starts_with("/platform/") {
+        if HIDING.contains(&operation.id.as_str()) {
+            assert_eq!(verdict("anonymous"), Verdict::Unauthenticated, "{}", operation.id);
+            let user = server.sign_in("acme", "demo@example.com").await;
+            let path = operation.path_with(NOBODYS);
+            let answer = user
+                .call(operation.method.clone(), &path, operation.body.as_ref())
+                .await;
+            assert_eq!(answer.status, 404, "{}: {answer:?}", operation.id);
+        } else if operation.path.starts_with("/admin/") || operation.path.starts_with("/platform/") {
             let verdicts = (verdict("anonymous"), verdict("user"));
             let refused = (Verdict::Unauthenticated, Verdict::Forbidden);
             assert_eq!(verdicts, refused, "{}", operation.id);
