@@ -1,4 +1,4 @@
-//! What a [`BusBackend`](crate::bus::BusBackend) must do.
+//! What a [`BusBackend`] must do.
 //!
 //! | id | scenario |
 //! |---|---|

@@ -66,9 +66,8 @@ async fn the_nearest_stop_is_elected_first_and_then_the_oldest() {
     world.quote("12.00", "20.00", "100");
     world.match_aapl().await;
 
-    // Each election is a transaction, and those are numbered.
     let elected: Vec<(OrderId,)> = world
-        .rows("select id from trading.orders where elected_quote_seq is not null order by xmin::text::bigint")
+        .rows("select order_id from trading.event where kind = 'triggered' order by seq")
         .await;
     let elected: Vec<OrderId> = elected.into_iter().map(|(id,)| id).collect();
     assert_eq!(elected, [1, 3, 2, 0].map(|index: usize| placed[index]));
