@@ -48,3 +48,5 @@ pub use params::{Path, Query};
 pub use problem::{FieldError, PROBLEM_JSON, Problem};
 pub use refusal::{Refusal, WatchRefusals};
 pub use stack::HttpStack;
+#[cfg(feature = "hub")]
+pub(crate) use stack::one_customer;

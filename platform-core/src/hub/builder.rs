@@ -1,7 +1,7 @@
 //! How a hub is made.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::facade::Inner;
 use super::metrics::HubMetrics;
+use super::place::Places;
 use super::registry::Registry;
 use super::{History, Hub, HubConfig, Presence};
 use crate::Sources;
@@ -71,6 +72,8 @@ impl HubBuilder {
         Hub::of(Inner {
             origin: Uuid::from_bytes(self.sources.bytes()),
             registry: Registry::new(interest),
+            places: Places::default(),
+            closer: OnceLock::new(),
             reads: Semaphore::new(self.config.history_reads_max),
             listener: tokio::sync::Mutex::new(listener),
             config: self.config,

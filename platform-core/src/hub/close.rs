@@ -26,6 +26,10 @@ pub enum CloseReason {
     SessionEnded,
     /// It could not be found out for a while whether the session goes on.
     SessionUnverified,
+    /// Somebody has lost a permission that they had when they authenticated. They connect again and have what they have now.
+    PermissionsChanged,
+    /// The principal has as many connections as it may have.
+    PrincipalFull,
     /// The tenant has as many connections as it may have.
     TenantFull,
     /// What the client wants to resume from is not kept any more: it reads the state anew.
@@ -44,9 +48,11 @@ impl CloseReason {
         match self {
             Self::ClientLeft => close_code::NORMAL,
             Self::Restart => close_code::RESTART,
-            Self::TooSlow | Self::SessionUnverified | Self::HistoryUnavailable | Self::TenantFull => {
-                close_code::AGAIN
-            }
+            Self::TooSlow
+            | Self::SessionUnverified
+            | Self::HistoryUnavailable
+            | Self::PrincipalFull
+            | Self::TenantFull => close_code::AGAIN,
             Self::NotText => close_code::UNSUPPORTED,
             Self::MessageTooLarge => close_code::SIZE,
             Self::Internal => close_code::ERROR,
@@ -54,6 +60,7 @@ impl CloseReason {
             | Self::TooManyMessages
             | Self::Unauthenticated
             | Self::SessionEnded
+            | Self::PermissionsChanged
             | Self::HistoryGone
             | Self::Refused => close_code::POLICY,
         }
@@ -72,6 +79,8 @@ impl CloseReason {
             Self::Unauthenticated => "unauthenticated",
             Self::SessionEnded => "session_ended",
             Self::SessionUnverified => "session_unverified",
+            Self::PermissionsChanged => "permissions_changed",
+            Self::PrincipalFull => "too_many_streams_of_principal",
             Self::TenantFull => "too_many_streams_of_tenant",
             Self::HistoryGone => "history_gone",
             Self::HistoryUnavailable => "history_unavailable",

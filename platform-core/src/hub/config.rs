@@ -18,7 +18,17 @@ pub struct HubConfig {
     pub access: Access,
     /// Connections at a time; one more is answered 503 `too_many_streams`. 10,000.
     pub connections_max: usize,
-    /// Authenticated connections of one tenant at a time; one more is closed. 2,000.
+    /// Connections at a time on which nobody has authenticated; one more is answered 503 `too_many_anonymous_streams`. The rest of
+    /// [`connections_max`](Self::connections_max) is for those who authenticate with the request or show a ticket in it. 8,000.
+    pub anonymous_max: usize,
+    /// Connections of one source address at a time, of IPv6 of its first 64 bits; one more is answered 429 `too_many_streams_of_address`.
+    /// Those whose address nobody knows count as one address. 1,000.
+    pub connections_per_address_max: usize,
+    /// Authenticated connections of one principal at a time; one more is answered 429 `too_many_streams_of_principal`, or refused when
+    /// the principal authenticates on it. 100.
+    pub connections_per_principal_max: usize,
+    /// Authenticated connections of one tenant at a time; one more is answered 503 `too_many_streams_of_tenant`, or refused when somebody
+    /// authenticates on it. 2,000.
     pub connections_per_tenant_max: usize,
     /// Topics and keys that one connection follows at a time. 1,000.
     pub subscriptions_max: usize,
@@ -48,7 +58,7 @@ pub struct HubConfig {
     pub history_page: u32,
     /// Reads of history at a time, of all connections. 32.
     pub history_reads_max: usize,
-    /// The buffer for reading, for each connection. 2 KiB.
+    /// The buffer for reading, for each connection. 512 bytes, in which most of what clients say has room.
     pub read_buffer_bytes: usize,
     /// What is gathered before it is written, for each connection. 2 KiB.
     pub write_buffer_bytes: usize,
@@ -68,6 +78,9 @@ impl Default for HubConfig {
         Self {
             access: Access::Authenticated,
             connections_max: 10_000,
+            anonymous_max: 8_000,
+            connections_per_address_max: 1_000,
+            connections_per_principal_max: 100,
             connections_per_tenant_max: 2_000,
             subscriptions_max: 1_000,
             queue_messages_max: 64,
@@ -83,7 +96,7 @@ impl Default for HubConfig {
             retry_max: Duration::from_secs(10),
             history_page: 100,
             history_reads_max: 32,
-            read_buffer_bytes: 2 * 1024,
+            read_buffer_bytes: 512,
             write_buffer_bytes: 2 * 1024,
         }
     }

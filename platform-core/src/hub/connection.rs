@@ -11,9 +11,9 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use super::facade::Inner;
 use super::heartbeat::{Beat, Heartbeat};
 use super::lane::Lane;
-use super::mailbox::Kind;
+use super::mailbox::{Kind, Next};
 use super::pace::Pace;
-use super::{Access, CloseReason, Frame, Identity, Link, Protocol, Recorded, send};
+use super::{Access, CloseReason, Frame, Link, Protocol, Recorded, send};
 use crate::bus::Topic;
 
 /// A page of history that is being read.
@@ -50,8 +50,8 @@ pub(super) struct Connection {
     page: Option<Reading>,
     /// Reads in a row that did not find what was published.
     lags: u32,
-    /// It was told that whoever has authenticated is here.
-    is_present: bool,
+    /// Whether it was told that whoever has authenticated is here, once there was somebody.
+    is_present: Option<bool>,
 }
 
 impl Connection {
@@ -64,7 +64,7 @@ impl Connection {
             opened_at: now,
             page: None,
             lags: 0,
-            is_present: false,
+            is_present: None,
             hub,
             socket,
             link,
@@ -72,71 +72,62 @@ impl Connection {
         }
     }
 
-    pub(super) async fn run(mut self, identity: Option<Identity>) {
-        let reason = self.converse(identity).await;
+    pub(super) async fn run(&mut self) {
+        let reason = self.converse().await;
         self.hub.metrics.closed(reason);
         // Nothing more is to wait for it.
         self.link.close(reason);
-        let Self {
-            hub,
-            mut socket,
-            link,
-            is_present,
-            ..
-        } = self;
+        // On the heap, as everything that is seldom: what a connection holds for as long as it waits is what its longest way needs.
+        Box::pin(self.part(reason)).await;
+    }
+
+    async fn part(&mut self, reason: CloseReason) {
+        let hub = Arc::clone(&self.hub);
         if reason == CloseReason::ClientLeft {
             // The answer to a client's close waits in the socket and goes out when it is read again; without it the client sees a failure.
-            let left = async { while let Some(Ok(_)) = socket.next().await {} };
+            let left = async { while let Some(Ok(_)) = self.socket.next().await {} };
             let _ = timeout(hub.config.farewell_max, left).await;
         } else {
             let word = match reason {
                 CloseReason::Restart => hub.retry_advice(),
                 other => other.as_str().to_owned(),
             };
-            send::farewell(socket, reason.code(), word, hub.config.farewell_max).await;
+            let last = self.link.mailbox().take_last();
+            let within = hub.config.farewell_max;
+            send::farewell(&mut self.socket, (reason.code(), word), last, within).await;
         }
-        if let (true, Some(presence), Some(identity)) = (is_present, &hub.presence, link.identity()) {
+        if let (Some(true), Some(presence), Some(identity)) =
+            (self.is_present, &hub.presence, self.link.identity())
+        {
             presence.left(identity).await;
         }
     }
 
-    async fn converse(&mut self, identity: Option<Identity>) -> CloseReason {
-        match self.go_on(identity).await {
+    async fn converse(&mut self) -> CloseReason {
+        match self.go_on().await {
             Ok(never) => match never {},
             Err(reason) => reason,
         }
     }
 
-    async fn go_on(&mut self, identity: Option<Identity>) -> Result<std::convert::Infallible, CloseReason> {
-        self.open(identity).await?;
-        let hub = Arc::clone(&self.hub);
-        let stopping = hub.stop.cancelled();
+    async fn go_on(&mut self) -> Result<std::convert::Infallible, CloseReason> {
+        self.work(Work::Opened).await?;
         let due = sleep_until(self.due_at());
-        tokio::pin!(stopping, due);
+        tokio::pin!(due);
         loop {
             self.tell().await?;
             self.read_what_is_missing();
             self.reset(due.as_mut());
             tokio::select! {
-                () = &mut stopping => return Err(CloseReason::Restart),
                 () = self.link.mailbox().woken() => {}
                 message = self.socket.next() => match message {
                     Some(Ok(message)) => self.hear(message).await?,
                     Some(Err(_)) | None => return Err(CloseReason::ClientLeft),
                 },
-                page = read(&mut self.page) => self.replay(page?).await?,
+                page = read(&mut self.page) => Box::pin(self.replay(page?)).await?,
                 () = &mut due => self.beat().await?,
             }
         }
-    }
-
-    async fn open(&mut self, identity: Option<Identity>) -> Result<(), CloseReason> {
-        if let Some(identity) = identity
-            && self.link.admit(identity).is_err()
-        {
-            return Err(CloseReason::TenantFull);
-        }
-        self.work(Work::Opened).await
     }
 
     /// Lets the protocol work, within its time and until the connection is to end.
@@ -153,11 +144,10 @@ impl Connection {
             }
             reason = mailbox.closed() => return Err(reason),
         }
-        if let (false, Some(presence), Some(identity)) =
+        if let (None, Some(presence), Some(identity)) =
             (self.is_present, &self.hub.presence, self.link.identity())
         {
-            self.is_present = true;
-            presence.joined(identity).await;
+            self.is_present = Some(Box::pin(presence.joined(identity)).await);
         }
         Ok(())
     }
@@ -166,29 +156,34 @@ impl Connection {
     async fn tell(&mut self) -> Result<(), CloseReason> {
         let (mut has_fed, mut has_told_boards) = (false, false);
         loop {
-            if let Some(reason) = self.link.mailbox().closing() {
-                return Err(reason);
-            }
-            if self.hub.stop.is_cancelled() {
-                return Err(CloseReason::Restart);
-            }
-            if let Some((frame, kind)) = self.link.mailbox().pop() {
-                self.feed(&frame, kind).await?;
-            } else if !has_told_boards && self.link.mailbox().take_boards_changed() {
-                // Once: a client that is slower than the boards change is still to be heard.
-                has_told_boards = true;
-                for news in self.link.news() {
-                    self.hub.metrics.conflated(news.conflated);
-                    for frame in news.frames.iter() {
-                        self.feed(frame, Kind::Conflated).await?;
-                    }
+            match self.link.mailbox().next(has_told_boards) {
+                Next::End(reason) => return Err(reason),
+                Next::Send(frame, kind) => self.feed(&frame, kind).await?,
+                Next::Boards => {
+                    // Once: a client that is slower than the boards change is still to be heard.
+                    has_told_boards = true;
+                    self.tell_boards().await?;
                 }
-            } else {
-                break;
+                Next::Wait => break,
             }
             has_fed = true;
         }
         if has_fed { self.flush().await } else { Ok(()) }
+    }
+
+    async fn tell_boards(&mut self) -> Result<(), CloseReason> {
+        for board in 0..self.link.boards() {
+            let Some(news) = self.link.news(board) else {
+                continue;
+            };
+            if news.conflated > 0 {
+                self.hub.metrics.conflated(news.conflated);
+            }
+            for frame in news.frames.iter() {
+                self.feed(frame, Kind::Conflated).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn hear(&mut self, message: Message) -> Result<(), CloseReason> {

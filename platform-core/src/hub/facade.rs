@@ -1,25 +1,28 @@
 //! The hub as a service holds it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::metrics::HubMetrics;
+use super::place::{Place, Places};
 use super::registry::Registry;
 use super::{
-    CloseReason, Frame, History, HubBuilder, HubConfig, HubError, Identity, Link, Presence, Protocol, relay,
+    CloseReason, Frame, History, HubBuilder, HubConfig, HubError, Identity, Link, Opening, Presence,
+    Protocol, relay,
 };
-use crate::Sources;
 use crate::bus::{Bus, BusError, Listener, Topic};
 use crate::metrics::Metrics;
+use crate::{RequestMeta, Sources};
 
 /// Holds WebSockets and sends them what they follow. Cheap to clone; see the [module](super).
 #[derive(Clone)]
@@ -32,6 +35,7 @@ pub(super) struct Inner {
     pub(super) sources: Sources,
     pub(super) metrics: HubMetrics,
     pub(super) registry: Registry,
+    pub(super) places: Places,
     pub(super) history: Option<Arc<dyn History>>,
     pub(super) presence: Option<Presence>,
     pub(super) bus: Option<Bus>,
@@ -41,6 +45,8 @@ pub(super) struct Inner {
     /// Reads of history at a time.
     pub(super) reads: Semaphore,
     pub(super) stop: CancellationToken,
+    /// The task that ends every connection when the service stops, from the first connection on.
+    pub(super) closer: OnceLock<AbortHandle>,
 }
 
 /// How a drain went.
@@ -50,9 +56,6 @@ pub struct Drained {
     /// Connections that are still open.
     pub left: usize,
 }
-
-/// A place that is promised to a connection until it is open.
-struct Place(Arc<Inner>);
 
 impl Hub {
     /// Begins to make a hub. Its metrics are registered at once: one hub for each registry.
@@ -66,27 +69,47 @@ impl Hub {
         }
     }
 
-    /// Accepts a WebSocket, on which this protocol is spoken. `identity` is who authenticated with the request, if anybody did.
+    /// Accepts a WebSocket, on which this protocol is spoken.
     ///
     /// # Errors
-    /// [`HubError::TooManyConnections`] and [`HubError::Draining`], which a handler answers as 503.
+    /// [`HubError::Draining`] and those for which [`HubConfig`] has no place, which a handler answers before anything is upgraded: 503
+    /// where the service is full, 429 where this address or principal has all that it may have.
     pub fn accept(
         &self,
         upgrade: WebSocketUpgrade,
         protocol: Arc<dyn Protocol>,
-        identity: Option<Identity>,
+        opening: Opening,
     ) -> Result<Response, HubError> {
+        let (meta, identity) = opening.lasting();
+        // Given back also when the client never finishes the handshake.
+        let place = self.place(&meta, identity);
+        let place = place.inspect_err(|error| self.inner.metrics.refused(*error))?;
+        let upgrade = self.inner.config.limits().on(upgrade);
+        Ok(upgrade.on_upgrade(move |socket| {
+            let mut connection = Connection::new(socket, Link::new(place, meta), protocol);
+            // Nothing of it is moved into the future a second time: there are as many of these as connections.
+            async move { connection.run().await }
+        }))
+    }
+
+    fn place(&self, meta: &RequestMeta, identity: Option<Identity>) -> Result<Place, HubError> {
         if self.is_draining() {
             return Err(HubError::Draining);
         }
-        self.inner.registry.promise(&self.inner.config)?;
-        // Given back also when the client never finishes the handshake.
-        let place = Place(Arc::clone(&self.inner));
-        let upgrade = self.inner.config.limits().on(upgrade);
-        Ok(upgrade.on_upgrade(move |socket| async move {
-            let link = place.taken();
-            Connection::new(socket, link, protocol).run(identity).await;
-        }))
+        self.inner.closer.get_or_init(|| self.close_when_it_stops());
+        Place::take(&self.inner, meta.source_address, identity.map(Arc::new))
+    }
+
+    /// One task for all connections, which have nothing to look at then but their mailboxes.
+    fn close_when_it_stops(&self) -> AbortHandle {
+        let (stop, inner) = (self.inner.stop.clone(), Arc::downgrade(&self.inner));
+        let closing = async move {
+            stop.cancelled().await;
+            if let Some(inner) = inner.upgrade() {
+                inner.registry.end_all(CloseReason::Restart);
+            }
+        };
+        tokio::spawn(closing).abort_handle()
     }
 
     /// Sends the event with this number to everybody who follows an ordered topic, here and at other instances.
@@ -148,6 +171,7 @@ impl Hub {
     pub async fn drain(&self, within: Duration) -> Drained {
         let mut open = self.inner.registry.open();
         self.inner.stop.cancel();
+        self.inner.registry.end_all(CloseReason::Restart);
         // The sender lives as long as this hub, so that waiting ends with nobody connected or with the time.
         let _ = timeout(within, open.wait_for(|open| *open == 0)).await;
         let left = *open.borrow();
@@ -168,16 +192,11 @@ impl Inner {
     }
 }
 
-impl Place {
-    /// The connection is open, and counts itself from now on.
-    fn taken(self) -> Link {
-        Link::new(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Place {
+impl Drop for Inner {
     fn drop(&mut self) {
-        self.0.registry.forgo();
+        if let Some(closer) = self.closer.get() {
+            closer.abort();
+        }
     }
 }
 

@@ -8,8 +8,10 @@ use super::board::{News, Told};
 use super::facade::Inner;
 use super::lane::Lane;
 use super::mailbox::Mailbox;
+use super::place::Place;
 use super::registry::ConnectionId;
 use super::{Board, CloseReason, Frame, HubError, Identity, Since};
+use crate::RequestMeta;
 use crate::bus::Topic;
 
 /// One connection, as its [`Protocol`](super::Protocol) acts on it: who it is, what it follows, what it is told.
@@ -19,21 +21,26 @@ pub struct Link {
     hub: Arc<Inner>,
     id: ConnectionId,
     mailbox: Arc<Mailbox>,
-    identity: Option<Arc<Identity>>,
+    /// Gone when it ends.
+    place: Option<Place>,
+    meta: RequestMeta,
     followed: HashSet<Topic>,
     watched: Vec<(Board, Told)>,
 }
 
 impl Link {
-    pub(super) fn new(hub: Arc<Inner>) -> Self {
+    /// A connection is open.
+    pub(super) fn new(place: Place, meta: RequestMeta) -> Self {
+        let hub = Arc::clone(place.hub());
         let mailbox = Arc::new(Mailbox::new(&hub.config, hub.history.is_some()));
-        let id = hub.registry.enter(&mailbox);
-        hub.metrics.opened();
+        let id = hub.registry.enter(&mailbox, place.identity().cloned());
+        hub.metrics.opened(place.identity().is_some());
         Self {
             hub,
             id,
             mailbox,
-            identity: None,
+            place: Some(place),
+            meta,
             followed: HashSet::new(),
             watched: Vec::new(),
         }
@@ -41,7 +48,13 @@ impl Link {
 
     /// Who has authenticated on it.
     pub fn identity(&self) -> Option<&Identity> {
-        self.identity.as_deref()
+        self.place.as_ref()?.identity().map(AsRef::as_ref)
+    }
+
+    /// What is known of the request that opened it, but for its deadline and its idempotency key: whoever verifies a credential that is
+    /// shown on the connection wants to know from where.
+    pub fn meta(&self) -> &RequestMeta {
+        &self.meta
     }
 
     /// Sends a message, behind those that wait.
@@ -49,24 +62,31 @@ impl Link {
         self.mailbox.say(frame);
     }
 
-    /// Ends the connection.
+    /// Ends the connection. What waits for the client is not sent any more.
     pub fn close(&self, reason: CloseReason) {
         self.mailbox.close(reason);
+    }
+
+    /// Ends the connection with a last message, instead of all that waits for the client.
+    pub fn close_saying(&self, last: Frame, reason: CloseReason) {
+        self.mailbox.close_saying(last, reason);
     }
 
     /// Somebody has authenticated.
     ///
     /// # Errors
-    /// [`HubError::AlreadyAuthenticated`]; [`HubError::TooManyOfTenant`], and the connection ends.
+    /// [`HubError::AlreadyAuthenticated`]; [`HubError::TooManyOfPrincipal`] and [`HubError::TooManyOfTenant`]: nobody has authenticated,
+    /// and the connection is to be [ended](HubError::ends_it).
     pub fn admit(&mut self, identity: Identity) -> Result<(), HubError> {
         let identity = Arc::new(identity);
-        let admitted = self.hub.registry.admit(self.id, &identity, &self.hub.config);
-        if admitted == Err(HubError::TooManyOfTenant) {
-            self.close(CloseReason::TenantFull);
-        }
-        admitted?;
+        let place = self.place.as_mut().ok_or(HubError::Draining)?;
+        place.admit(&identity).inspect_err(|error| {
+            if error.ends_it().is_some() {
+                self.hub.metrics.refused(*error);
+            }
+        })?;
+        self.hub.registry.admit(self.id, &identity);
         self.hub.metrics.authenticated();
-        self.identity = Some(identity);
         Ok(())
     }
 
@@ -76,7 +96,7 @@ impl Link {
     /// [`HubError::UnknownTopic`] when it is another tenant's; [`HubError::TooManySubscriptions`]; [`HubError::NoHistory`] when it is to
     /// begin with an event and the hub has no [`History`](super::History).
     pub async fn follow(&mut self, topic: &Topic, since: Since) -> Result<(), HubError> {
-        if !topic.is_open_to(self.identity.as_ref().map(|identity| identity.tenant)) {
+        if !topic.is_open_to(self.identity().map(|identity| identity.tenant)) {
             return Err(HubError::UnknownTopic);
         }
         let lane = match since {
@@ -170,14 +190,19 @@ impl Link {
         &self.mailbox
     }
 
-    /// What watched boards have that the client has not been told.
-    pub(super) fn news(&mut self) -> Vec<News> {
-        let told = self.watched.iter_mut();
-        told.filter_map(|(board, told)| board.news(told)).collect()
+    /// How many boards it watches.
+    pub(super) fn boards(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// What one of them has that the client has not been told.
+    pub(super) fn news(&mut self, place: usize) -> Option<News> {
+        let (board, told) = self.watched.get_mut(place)?;
+        board.news(told)
     }
 
     fn may_watch(&self, board: &Board) -> Result<(), HubError> {
-        let tenant = self.identity.as_ref().map(|identity| identity.tenant);
+        let tenant = self.identity().map(|identity| identity.tenant);
         if board.topic().is_open_to(tenant) {
             Ok(())
         } else {
@@ -249,7 +274,9 @@ impl Drop for Link {
         for (board, _) in &self.watched {
             board.strike(self.id);
         }
-        self.hub.metrics.ended(self.identity.is_some());
+        self.hub.metrics.ended(self.identity().is_some());
+        // Before it is counted out: who waits for a connection to be gone finds its place free.
+        self.place = None;
         self.hub.registry.leave(self.id);
     }
 }

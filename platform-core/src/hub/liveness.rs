@@ -12,7 +12,7 @@ use super::mailbox::Mailbox;
 use super::{CloseReason, Hub, Identity};
 
 /// Knows whether those who have authenticated may stay: whether their session goes on, their key is not revoked, their account and
-/// tenant are not suspended.
+/// tenant are not suspended, and they still have the [permissions](Identity::permissions) that they had when they authenticated.
 #[async_trait]
 pub trait Liveness: Send + Sync + 'static {
     /// Judges each of them, in their order and at most [`WatchConfig::batch`] of them.
@@ -32,12 +32,24 @@ pub enum Verdict {
     Stays,
     /// They may not: their connections end.
     Ended,
+    /// They have lost a permission that they had: their connections end, and they may connect again with what they have left.
+    Lessened,
+}
+
+impl Verdict {
+    fn ends_it(self) -> Option<CloseReason> {
+        match self {
+            Self::Stays => None,
+            Self::Ended => Some(CloseReason::SessionEnded),
+            Self::Lessened => Some(CloseReason::PermissionsChanged),
+        }
+    }
 }
 
 /// How those who are connected are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchConfig {
-    /// How often everybody is judged. 1 s, so that a session that ends closes its connections within 2 s.
+    /// How often everybody is judged. 1 s, so that a session that ends, or a permission that is taken, closes its connections within 2 s.
     pub every: Duration,
     /// How many are judged at once. 500.
     pub batch: usize,
@@ -102,10 +114,10 @@ impl Hub {
         for batch in identities.chunks(config.batch.max(1)) {
             match judged(liveness, batch, config).await {
                 Ok(verdicts) => {
-                    let ended = batch.iter().zip(verdicts);
-                    for (identity, _) in ended.filter(|(_, verdict)| *verdict == Verdict::Ended) {
+                    for (identity, verdict) in batch.iter().zip(verdicts) {
+                        let Some(reason) = verdict.ends_it() else { continue };
                         for mailbox in connections.get(identity).into_iter().flatten() {
-                            mailbox.close(CloseReason::SessionEnded);
+                            mailbox.close(reason);
                         }
                     }
                 }

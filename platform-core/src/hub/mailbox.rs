@@ -27,6 +27,21 @@ struct Waiting {
     lanes: HashMap<Topic, Lane>,
     boards_changed: bool,
     closing: Option<CloseReason>,
+    /// What is still said when it ends.
+    last: Option<Frame>,
+}
+
+/// What there is to do next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// A frame is to be sent.
+    Send(Frame, Kind),
+    /// Boards have changed.
+    Boards,
+    /// The connection is to end.
+    End(CloseReason),
+    /// Nothing.
+    Wait,
 }
 
 /// What a frame is counted as.
@@ -104,6 +119,21 @@ impl Mailbox {
         self.woken.notify_one();
     }
 
+    /// The same with a last message.
+    pub(super) fn close_saying(&self, last: Frame, reason: CloseReason) {
+        let mut waiting = self.waiting();
+        if waiting.closing.is_none() {
+            waiting.last = Some(last);
+        }
+        Self::end(&mut waiting, reason);
+        self.woken.notify_one();
+    }
+
+    /// What is still to be said now that it ends.
+    pub(super) fn take_last(&self) -> Option<Frame> {
+        self.waiting().last.take()
+    }
+
     pub(super) fn open_lane(&self, topic: &Topic, lane: Lane) {
         self.waiting().lanes.insert(topic.clone(), lane);
     }
@@ -126,16 +156,20 @@ impl Mailbox {
         })
     }
 
-    /// The next frame to send.
-    pub(super) fn pop(&self) -> Option<(Frame, Kind)> {
+    /// What there is to do next, by one look. Boards wait for the next time if they were told already.
+    pub(super) fn next(&self, has_told_boards: bool) -> Next {
         let mut waiting = self.waiting();
-        let (frame, kind) = waiting.frames.pop_front()?;
-        waiting.bytes = waiting.bytes.saturating_sub(frame.size_bytes());
-        Some((frame, kind))
-    }
-
-    pub(super) fn take_boards_changed(&self) -> bool {
-        std::mem::take(&mut self.waiting().boards_changed)
+        if let Some(reason) = waiting.closing {
+            return Next::End(reason);
+        }
+        if let Some((frame, kind)) = waiting.frames.pop_front() {
+            waiting.bytes = waiting.bytes.saturating_sub(frame.size_bytes());
+            return Next::Send(frame, kind);
+        }
+        if !has_told_boards && std::mem::take(&mut waiting.boards_changed) {
+            return Next::Boards;
+        }
+        Next::Wait
     }
 
     /// Why the connection is to end, if it is.

@@ -5,8 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::CloseReason;
 use super::mailbox::Kind;
+use super::{CloseReason, HubError};
 use crate::metrics::Metrics;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -27,6 +27,12 @@ struct Closed {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    /// The code of a [`HubError`].
+    reason: &'static str,
+}
+
 /// Every label has few values, whatever clients do.
 #[derive(Debug, Clone)]
 pub(super) struct HubMetrics {
@@ -37,6 +43,7 @@ pub(super) struct HubMetrics {
     boards: Counter,
     conflated: Counter,
     closed: Family<Closed, Counter>,
+    refused: Family<Refused, Counter>,
 }
 
 impl HubMetrics {
@@ -55,6 +62,7 @@ impl HubMetrics {
             boards: messages("conflated"),
             conflated: Counter::default(),
             closed: Family::default(),
+            refused: Family::default(),
         };
         metrics.register("websocket_connections", "Open WebSockets", open);
         metrics.register("websocket_messages_sent", "Messages sent over WebSockets", sent);
@@ -68,11 +76,16 @@ impl HubMetrics {
             "WebSockets that ended, by the reason",
             own.closed.clone(),
         );
+        metrics.register(
+            "websocket_connections_refused",
+            "WebSockets that there was no place for, by whose limit was reached",
+            own.refused.clone(),
+        );
         own
     }
 
-    pub(super) fn opened(&self) {
-        self.anonymous.inc();
+    pub(super) fn opened(&self, is_authenticated: bool) {
+        self.open(is_authenticated).inc();
     }
 
     pub(super) fn authenticated(&self) {
@@ -81,17 +94,25 @@ impl HubMetrics {
     }
 
     pub(super) fn ended(&self, was_authenticated: bool) {
-        let gauge = if was_authenticated {
+        self.open(was_authenticated).dec();
+    }
+
+    fn open(&self, authenticated: bool) -> &Gauge {
+        if authenticated {
             &self.authenticated
         } else {
             &self.anonymous
-        };
-        gauge.dec();
+        }
     }
 
     pub(super) fn closed(&self, reason: CloseReason) {
         let reason = reason.as_str();
         self.closed.get_or_create(&Closed { reason }).inc();
+    }
+
+    pub(super) fn refused(&self, error: HubError) {
+        let reason = error.code();
+        self.refused.get_or_create(&Refused { reason }).inc();
     }
 
     pub(super) fn sent(&self, kind: Kind) {

@@ -7,7 +7,8 @@
 //!
 //! What clients say is a [`Protocol`] of the service's, which acts on the client's [`Link`]. Whoever has authenticated has an
 //! [`Identity`], and follows topics of its tenant and public ones. A browser, which cannot send a header with a WebSocket, shows a
-//! [ticket](Tickets). Everything about a connection is bounded by a [`HubConfig`], whatever its client does.
+//! [ticket](Tickets). Everything about a connection is bounded by a [`HubConfig`], whatever its client does, and so is how many of them one
+//! address, one principal and one tenant have.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -17,8 +18,8 @@
 //! use platform_core::axum::response::Response;
 //! use platform_core::axum::{Router, routing::get};
 //! use platform_core::bus::Topic;
-//! use platform_core::http::Problem;
-//! use platform_core::hub::{Access, Frame, Hub, HubConfig, Link, Protocol, Since};
+//! use platform_core::http::{HttpConfig, HttpStack, Meta, Problem};
+//! use platform_core::hub::{Access, Frame, Hub, HubConfig, Link, Opening, Protocol, Since};
 //! use platform_core::metrics::Metrics;
 //!
 //! /// Whoever says anything follows the news.
@@ -33,17 +34,23 @@
 //!     }
 //! }
 //!
-//! async fn open(State((hub, news)): State<(Hub, Arc<News>)>, upgrade: WebSocketUpgrade) -> Result<Response, Problem> {
-//!     Ok(hub.accept(upgrade, news, None)?)
+//! async fn open(
+//!     State((hub, news)): State<(Hub, Arc<News>)>,
+//!     Meta(meta): Meta,
+//!     upgrade: WebSocketUpgrade,
+//! ) -> Result<Response, Problem> {
+//!     Ok(hub.accept(upgrade, news, Opening::anonymous(meta))?)
 //! }
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = HubConfig { access: Access::Public, ..HubConfig::default() };
-//! let hub = Hub::builder(config, Sources::system(), &Metrics::new()).build();
+//! let metrics = Metrics::new();
+//! let hub = Hub::builder(config, Sources::system(), &metrics).build();
 //! let news = Topic::public("news")?;
-//! let app: Router = Router::new()
+//! let routes: Router = Router::new()
 //!     .route("/ws", get(open))
 //!     .with_state((hub.clone(), Arc::new(News(news.clone()))));
+//! let app = HttpStack::new(HttpConfig::default(), Sources::system(), &metrics).wrap(routes);
 //!
 //! hub.publish(&news, 1, &Frame::text("hello")).await?;
 //! # let _ = app;
@@ -66,7 +73,9 @@ mod link;
 mod liveness;
 mod mailbox;
 mod metrics;
+mod opening;
 mod pace;
+mod place;
 mod presence;
 mod protocol;
 mod registry;
@@ -85,6 +94,7 @@ pub use history::{History, Recorded, Since};
 pub use identity::Identity;
 pub use link::Link;
 pub use liveness::{Liveness, Verdict, WatchConfig};
+pub use opening::Opening;
 #[cfg(feature = "redis")]
 pub use presence::RedisPresence;
 pub use presence::{MemoryPresence, Presence, PresenceBackend, PresenceConfig, PresenceError, Present};

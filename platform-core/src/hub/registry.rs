@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use tokio::sync::watch;
 
 use super::mailbox::Mailbox;
-use super::{Frame, HubConfig, HubError, Identity};
-use crate::TenantId;
+use super::{CloseReason, Frame, Identity};
 use crate::bus::{Interest, Topic};
 
 pub(super) type ConnectionId = u64;
@@ -26,9 +25,8 @@ pub(super) struct Registry {
 struct Connected {
     next_id: ConnectionId,
     entries: HashMap<ConnectionId, Entry>,
-    tenants: HashMap<TenantId, usize>,
-    /// Places that were given away to connections that are not open yet.
-    promised: usize,
+    /// Why everybody's connection ends, if it does.
+    ending: Option<CloseReason>,
 }
 
 #[derive(Debug)]
@@ -47,72 +45,45 @@ impl Registry {
         }
     }
 
-    /// Promises a place to a connection that is about to open.
-    pub(super) fn promise(&self, config: &HubConfig) -> Result<(), HubError> {
-        let mut connected = self.connected();
-        if connected.entries.len() + connected.promised >= config.connections_max {
-            return Err(HubError::TooManyConnections);
-        }
-        connected.promised += 1;
-        Ok(())
-    }
-
-    /// Gives a promised place back.
-    pub(super) fn forgo(&self) {
-        let mut connected = self.connected();
-        connected.promised = connected.promised.saturating_sub(1);
-    }
-
-    pub(super) fn enter(&self, mailbox: &Arc<Mailbox>) -> ConnectionId {
+    /// A connection is open, of somebody who has authenticated or not.
+    pub(super) fn enter(&self, mailbox: &Arc<Mailbox>, identity: Option<Arc<Identity>>) -> ConnectionId {
         let mut connected = self.connected();
         connected.next_id += 1;
         let id = connected.next_id;
         let entry = Entry {
             mailbox: Arc::clone(mailbox),
-            identity: None,
+            identity,
         };
         connected.entries.insert(id, entry);
+        // Under the lock: nobody comes between those who are told and those who find it out.
+        if let Some(reason) = connected.ending {
+            mailbox.close(reason);
+        }
         self.open.send_replace(connected.entries.len());
         id
     }
 
-    pub(super) fn admit(
-        &self,
-        id: ConnectionId,
-        identity: &Arc<Identity>,
-        config: &HubConfig,
-    ) -> Result<(), HubError> {
-        let mut connected = self.connected();
-        let connected = &mut *connected;
-        let Some(entry) = connected.entries.get_mut(&id) else {
-            return Err(HubError::Draining);
-        };
-        if entry.identity.is_some() {
-            return Err(HubError::AlreadyAuthenticated);
+    /// Somebody has authenticated on a connection: from now on it is judged.
+    pub(super) fn admit(&self, id: ConnectionId, identity: &Arc<Identity>) {
+        if let Some(entry) = self.connected().entries.get_mut(&id) {
+            entry.identity = Some(Arc::clone(identity));
         }
-        let of_tenant = connected.tenants.entry(identity.tenant).or_default();
-        if *of_tenant >= config.connections_per_tenant_max {
-            return Err(HubError::TooManyOfTenant);
-        }
-        *of_tenant += 1;
-        entry.identity = Some(Arc::clone(identity));
-        Ok(())
     }
 
     pub(super) fn leave(&self, id: ConnectionId) {
         let mut connected = self.connected();
-        let Some(entry) = connected.entries.remove(&id) else {
-            return;
-        };
-        if let Some(tenant) = entry.identity.map(|identity| identity.tenant)
-            && let Some(count) = connected.tenants.get_mut(&tenant)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                connected.tenants.remove(&tenant);
-            }
+        if connected.entries.remove(&id).is_some() {
+            self.open.send_replace(connected.entries.len());
         }
-        self.open.send_replace(connected.entries.len());
+    }
+
+    /// Ends every connection, those too that come now.
+    pub(super) fn end_all(&self, reason: CloseReason) {
+        let mut connected = self.connected();
+        connected.ending = Some(reason);
+        for entry in connected.entries.values() {
+            entry.mailbox.close(reason);
+        }
     }
 
     /// How many are connected, as it changes.

@@ -13,6 +13,7 @@ use crate::{RequestContext, Sources, TenantId};
 
 use super::fairness::{Places, Shares};
 use super::login::{LoginKeeper, is_refusal};
+use super::nodelay;
 use super::open::Open;
 use super::scope::Scope;
 use super::shield::Shield;
@@ -125,6 +126,16 @@ impl Db {
             .acquire_timeout(config.acquire_timeout)
             // The connection was tested when it came back; one that died since then fails at BEGIN, which is tried again.
             .test_before_acquire(false)
+            .after_connect({
+                let options = options.clone();
+                move |_, _| {
+                    let options = options.clone();
+                    Box::pin(async move {
+                        nodelay::send_at_once(&options).await;
+                        Ok(())
+                    })
+                }
+            })
             .connect_with(options)
             .await
             .map_err(ConnectError::Unreachable)?;
@@ -244,7 +255,7 @@ impl Db {
     pub async fn begin_group(&self, first: &RequestContext) -> Result<GroupTx, DbError> {
         let tenant = first.tenant();
         let open = self
-            .open(Scope::Tenant(tenant), Wanted::Any, self.inner.acquire_timeout)
+            .open(Scope::Group(tenant), Wanted::Any, self.inner.acquire_timeout)
             .await?;
         Ok(GroupTx::new(TenantTx::new(open, tenant)))
     }
@@ -322,10 +333,11 @@ impl Db {
         Ok(GlobalTx::new(open))
     }
 
-    /// A writing transaction over the tables that belong to no tenant.
+    /// A writing transaction over the tables that belong to no tenant. It may have a connection that is set aside: a lease that has to be
+    /// renewed is not to be lost because tenants use up all the others.
     pub(crate) async fn global_write(&self) -> Result<GlobalTx, DbError> {
         let open = self
-            .open(Scope::GlobalWrite, Wanted::Ordinary, self.inner.acquire_timeout)
+            .open(Scope::GlobalWrite, Wanted::Any, self.inner.acquire_timeout)
             .await?;
         Ok(GlobalTx::new(open))
     }

@@ -10,6 +10,11 @@ use super::{DbError, TenantTx};
 /// [`Db::begin`](super::Db::begin) has; [`GroupTx::of`] moves it on to the next. What it writes becomes durable together or not at
 /// all, so it is for changes that may share their fate: when one tenant's rows refuse theirs, roll back and do each by itself.
 ///
+/// Its statements are planned once for a connection, for whatever they are given, and use indexes wherever there is one: find rows by
+/// keys, and leave searches with optional conditions to [`Db::begin`](super::Db::begin). Where rows are found for many keys at once, give
+/// each its own lookup (`cross join lateral (… limit 1)`): a join may be planned as one reading of everything the tenant has. None of
+/// them waits for a lock longer than half a second: it fails with [`DbError::Timeout`] then.
+///
 /// It is in no tenant's share of the pool, and the connections that [`DbConfig`](super::DbConfig) sets aside are for it.
 ///
 /// ```no_run

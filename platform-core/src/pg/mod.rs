@@ -77,6 +77,7 @@ mod login;
 mod migrate;
 #[cfg(doctest)]
 mod misuse;
+mod nodelay;
 mod open;
 mod pending;
 mod role;

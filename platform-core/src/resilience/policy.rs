@@ -97,6 +97,21 @@ impl Policy {
         self.attempt(deadline, call).await
     }
 
+    /// Makes a call once that belongs to no request, such as a worker's: the policy's own limit is its deadline.
+    ///
+    /// # Errors
+    /// As [`once`](Self::once).
+    pub async fn in_background<T, E, F, Fut>(&self, call: F) -> Result<T, PolicyError<E>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: Fault,
+    {
+        let deadline = Instant::now() + self.0.config.timeout;
+        let _room = self.enter(deadline).await?;
+        self.attempt(deadline, call).await
+    }
+
     /// Makes a call that may happen several times as if it had happened once, and makes it again when it fails in a way that passes: at
     /// most as often as configured, no later than the deadline, and only out of the budget that calls have earned.
     ///

@@ -1,29 +1,26 @@
 //! Idempotency keys.
 
-use std::sync::Arc;
+mod answers;
+mod retention;
+
 use std::time::Duration;
 
-use async_trait::async_trait;
-use platform_core::axum::body::to_bytes;
 use platform_core::axum::http::{StatusCode, header};
 use platform_core::axum::response::IntoResponse as _;
 use platform_core::http::Problem;
 use platform_core::idempotency::{
-    AnonymousCaller, Claim, ClaimError, Claimed, CompleteError, Fingerprint, Forgotten, IDEMPOTENT_REPLAYED,
-    IdempotencyConfig, IdempotencyKeys, KeyScope, Replayed, RetentionLog, StoredResponse, Unrecorded,
+    AnonymousCaller, Claim, ClaimError, Claimed, CompleteError, Fingerprint, IdempotencyConfig,
+    IdempotencyKeys, KeyScope, StoredResponse,
 };
 use platform_core::pg::{Db, DbError, TenantTx};
 use platform_core::sqlx;
 use platform_core::testing::{TestDb, assert_tables_isolated};
-use platform_core::time::macros::datetime;
 use platform_core::{
-    IdempotencyKey, ManualClock, OsRandom, PermissionSet, Principal, PrincipalId, RequestContext,
-    RequestMeta, Sources, TenantId,
+    IdempotencyKey, PermissionSet, Principal, PrincipalId, RequestContext, RequestMeta, Sources, TenantId,
 };
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use crate::support::{own, shared};
+use crate::support::shared;
 
 const ROUTE: &str = "append";
 
@@ -427,108 +424,4 @@ async fn the_answers_of_a_tenant_are_out_of_anothers_reach() {
 
     let table = "platform_core.idempotency_key".to_owned();
     assert!(tables.tried.contains(&table), "{tables:?}");
-}
-
-/// Remembers what it was told.
-#[derive(Default)]
-struct Recorder(Mutex<Vec<(TenantId, u64)>>);
-
-#[async_trait]
-impl RetentionLog for Recorder {
-    async fn forgotten(
-        &self,
-        tx: &mut TenantTx,
-        ctx: &RequestContext,
-        forgotten: Forgotten,
-    ) -> Result<(), DbError> {
-        assert_eq!(tx.tenant(), ctx.tenant());
-        self.0.lock().await.push((tx.tenant(), forgotten.answers));
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn answers_are_forgotten_after_their_days_a_few_at_a_time() {
-    let test = own().await;
-    let clock = Arc::new(ManualClock::starting_at(datetime!(2026-01-02 03:04:05 UTC)));
-    let sources = Sources::shared(clock.clone(), Arc::new(OsRandom));
-    let few = IdempotencyConfig {
-        forget_max: 2,
-        ..IdempotencyConfig::default()
-    };
-    let db = test.connect_with_sources(sources).await;
-    let keys = IdempotencyKeys::new(&db, few).unwrap();
-    let tenants = [test.tenant().await, test.tenant().await];
-    let service = |tenant| Service {
-        db: db.clone(),
-        keys: keys.clone(),
-        ctx: user(tenant),
-    };
-    let [one, other] = tenants.map(service);
-    for name in ["a", "b", "c"] {
-        one.append(name, "a").await.unwrap();
-    }
-    other.append("a", "a").await.unwrap();
-    clock.advance(Duration::from_secs(86_400));
-    one.append("d", "a").await.unwrap();
-
-    // To the second of its seven days an answer is there.
-    clock.advance(Duration::from_secs(6 * 86_400));
-    assert_eq!(keys.forget_old(&Unrecorded).await.unwrap(), 0);
-    clock.advance(Duration::from_secs(1));
-    let log = Recorder::default();
-    let forgotten = keys.forget_old(&log).await.unwrap();
-
-    assert_eq!(forgotten, 4);
-    let mut told = log.0.into_inner();
-    told.sort_unstable();
-    let mut expected = [(tenants[0], 2), (tenants[0], 1), (tenants[1], 1)];
-    expected.sort_unstable();
-    assert_eq!(told, expected);
-    assert_eq!((one.remembered().await, other.remembered().await), (1, 0));
-    assert!(one.append("d", "a").await.unwrap().again);
-    assert!(!one.append("a", "a").await.unwrap().again);
-}
-
-#[tokio::test]
-async fn an_answer_is_given_again_over_http_as_it_was() {
-    let answer = StoredResponse::new(202, Some("text/plain"), b"on its way".to_vec()).unwrap();
-
-    let first = answer.clone().into_response();
-    let again = Replayed(answer).into_response();
-
-    assert!(!first.headers().contains_key(IDEMPOTENT_REPLAYED));
-    assert_eq!(again.headers()[IDEMPOTENT_REPLAYED], "true");
-    for response in [first, again] {
-        assert_eq!(response.status(), StatusCode::ACCEPTED);
-        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain");
-        let body = to_bytes(response.into_body(), 100).await.unwrap();
-        assert_eq!(&body[..], b"on its way");
-    }
-    let bare = StoredResponse::new(204, None, Vec::new())
-        .unwrap()
-        .into_response();
-    assert!(!bare.headers().contains_key(header::CONTENT_TYPE));
-}
-
-#[tokio::test]
-async fn what_cannot_be_an_answer_or_a_limit_is_refused() {
-    assert!(StoredResponse::new(99, None, Vec::new()).is_err());
-    assert!(StoredResponse::new(600, None, Vec::new()).is_err());
-    assert!(StoredResponse::new(200, Some(""), Vec::new()).is_err());
-    assert!(StoredResponse::new(200, Some("a\nb"), Vec::new()).is_err());
-    let db = Db::unconnected(Sources::system());
-    let too_long = IdempotencyConfig {
-        body_bytes_max: (1 << 20) + 1,
-        ..IdempotencyConfig::default()
-    };
-    assert_eq!(
-        IdempotencyKeys::new(&db, too_long).unwrap_err().limit,
-        "body_bytes_max"
-    );
-    let never = IdempotencyConfig {
-        keep: Duration::ZERO,
-        ..IdempotencyConfig::default()
-    };
-    assert_eq!(IdempotencyKeys::new(&db, never).unwrap_err().limit, "keep");
 }

@@ -470,6 +470,35 @@ async fn short_deadlines_blame_a_dependency_that_hangs_and_none_that_had_no_time
     assert_eq!(hurried.policy.state(), BreakerState::Closed);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_of_no_request_lasts_as_long_as_the_policy_lets_it_and_counts_like_any_other() {
+    let set = Set::up(PolicyConfig {
+        timeout: Duration::from_secs(2),
+        try_timeout: Duration::from_secs(2),
+        ..PolicyConfig::default()
+    });
+    let begun = Instant::now();
+
+    let hung = set
+        .policy
+        .in_background(std::future::pending::<Result<(), Failed>>)
+        .await;
+
+    assert!(
+        matches!(hung, Err(PolicyError::DeadlineExceeded { .. })),
+        "{hung:?}"
+    );
+    assert_eq!(begun.elapsed(), Duration::from_secs(2));
+    for _ in 0..10 {
+        let failed = set
+            .policy
+            .in_background(|| std::future::ready(Err::<(), _>(TRANSIENT)))
+            .await;
+        assert!(failed.is_err());
+    }
+    assert_eq!(set.policy.state(), BreakerState::Open);
+}
+
 #[test]
 fn limits_that_cannot_be_are_refused_by_their_names() {
     let (sources, metrics) = (Sources::system(), Metrics::new());

@@ -210,6 +210,45 @@ async fn a_bus_that_never_reached_redis_says_so_within_its_limits() {
 }
 
 #[tokio::test]
+async fn a_sign_of_life_is_asked_for_within_limits_and_tells_why_there_is_none() {
+    let config = RedisConfig {
+        connect_timeout: Duration::from_millis(200),
+        response_timeout: Duration::from_millis(200),
+        ..RedisConfig::default()
+    };
+    let ping = async |url: String| {
+        let redis = Redis::new(&url.into(), config.clone()).unwrap();
+        let answer = timeout(PATIENCE, redis.ping()).await.unwrap();
+        let error = answer.expect_err("nobody answers");
+        let said = platform_core::error_chain(&error);
+        assert!(!said.contains("hunter2"), "{said}");
+        said
+    };
+    // It accepts and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+
+    let refused = ping("redis://:hunter2@127.0.0.1:1".to_owned()).await;
+    let unanswered = ping(format!("redis://:hunter2@127.0.0.1:{port}")).await;
+
+    assert!(refused.contains("refused"), "{refused}");
+    assert_ne!(refused, unanswered);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_there_gives_a_sign_of_life() {
+    if address("redis::a_redis_that_is_there_gives_a_sign_of_life")
+        .await
+        .is_none()
+    {
+        return;
+    }
+    let redis = Redis::new(&url().into(), config()).unwrap();
+
+    redis.ping().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_others_write_to_the_channels_is_left_out() {
     let Some(_) = address("redis::what_others_write_to_the_channels_is_left_out").await else {
         return;

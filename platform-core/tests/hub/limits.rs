@@ -15,7 +15,7 @@ const SIZE: u16 = 1009;
 const INTERNAL: u16 = 1011;
 const AGAIN: u16 = 1013;
 
-fn status(connected: Result<Client, Error>) -> (u16, String) {
+pub(crate) fn status(connected: Result<Client, Error>) -> (u16, String) {
     match connected.map(drop) {
         Err(Error::Http(answer)) => {
             let body = answer.body().clone().unwrap_or_default();
@@ -174,7 +174,7 @@ async fn a_handshake_that_never_ends_keeps_no_place() {
 }
 
 #[tokio::test]
-async fn one_connection_more_than_a_tenant_may_have_is_closed_and_disturbs_no_other_tenant() {
+async fn one_connection_more_than_a_tenant_may_have_is_refused_and_disturbs_no_other_tenant() {
     let service = Service::new(HubConfig {
         connections_per_tenant_max: 2,
         ..public()
@@ -189,11 +189,13 @@ async fn one_connection_more_than_a_tenant_may_have_is_closed_and_disturbs_no_ot
         .until(|service| service.metric("websocket_connections{authenticated=\"true\"}") == Some(2))
         .await;
 
-    let at_once = service.connect_as(&one).await.closing().await;
+    let at_once = status(service.try_connect(Some(&one), 1_024).await);
     let mut later = service.connect().await;
     later
         .say(format!("auth {}", serde_json::to_string(&one).unwrap()))
         .await;
+    assert_eq!(later.hear().await, "hello");
+    assert_eq!(later.hear().await, "too_many_streams_of_tenant");
     let later = later.closing().await;
     let of_another = service.connect_as(&other).await.ask("say hi").await;
     drop(first);
@@ -202,7 +204,7 @@ async fn one_connection_more_than_a_tenant_may_have_is_closed_and_disturbs_no_ot
         .await;
     let again = service.connect_as(&one).await.ask("say hi").await;
 
-    assert_eq!(at_once, (AGAIN, "too_many_streams_of_tenant".to_owned()));
+    assert_eq!(at_once, (503, "too_many_streams_of_tenant".to_owned()));
     assert_eq!(later, (AGAIN, "too_many_streams_of_tenant".to_owned()));
     assert_eq!((of_another.as_str(), again.as_str()), ("hi", "hi"));
 }

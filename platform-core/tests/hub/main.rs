@@ -7,6 +7,7 @@ mod drain;
 mod instances;
 mod limits;
 mod metrics;
+mod places;
 mod presence;
 mod resume;
 mod sessions;

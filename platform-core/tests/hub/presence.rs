@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use futures::future::poll_immediate;
 use platform_core::bus::Topic;
-use platform_core::hub::{MemoryPresence, Presence, PresenceBackend, PresenceConfig};
+use platform_core::hub::{MemoryPresence, Presence, PresenceBackend, PresenceConfig, PresenceError, Present};
 use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId};
 use time::macros::datetime;
+use tokio::sync::Semaphore;
 
 use crate::support::{Service, identity, identity_of, public};
 
@@ -67,6 +70,127 @@ async fn presence_at_all_instances_by_redis() {
         return;
     };
     rooms_are_kept_apart_and_everybody_is_told_once(RedisPresence::new(&redis)).await;
+}
+
+/// A backend that some calls reach late: a call that is held waits until the test lets it pass.
+#[derive(Clone)]
+struct Late<B> {
+    backend: B,
+    renewals: Arc<Semaphore>,
+    removals: Arc<Semaphore>,
+}
+
+const ENOUGH: usize = 1_000;
+
+impl<B: PresenceBackend> Late<B> {
+    fn new(backend: B) -> Self {
+        Self {
+            backend,
+            renewals: Arc::new(Semaphore::new(ENOUGH)),
+            removals: Arc::new(Semaphore::new(ENOUGH)),
+        }
+    }
+}
+
+#[async_trait]
+impl<B: PresenceBackend> PresenceBackend for Late<B> {
+    async fn renew(&self, present: &[(Topic, Present)], lease: Duration) -> Result<(), PresenceError> {
+        self.renewals.acquire().await.unwrap().forget();
+        self.backend.renew(present, lease).await
+    }
+
+    async fn remove(&self, gone: &[(Topic, Present)]) -> Result<(), PresenceError> {
+        self.removals.acquire().await.unwrap().forget();
+        self.backend.remove(gone).await
+    }
+
+    async fn list(&self, room: &Topic, max: usize) -> Result<Vec<Present>, PresenceError> {
+        self.backend.list(room, max).await
+    }
+}
+
+/// Somebody closes a window and opens another; the backend hears of the closing last.
+async fn a_late_leaving_takes_nobody_away_who_has_come_back(backend: impl PresenceBackend + Clone) {
+    let late = Late::new(backend);
+    let presence = instance(&late, Duration::from_secs(30));
+    let (room, ann) = (room(), somebody());
+    presence.enter(&room, ann).await.unwrap();
+
+    late.removals.forget_permits(ENOUGH);
+    let mut leaving = Box::pin(presence.leave(&room, ann));
+    assert!(poll_immediate(leaving.as_mut()).await.is_none());
+    presence.enter(&room, ann).await.unwrap();
+    late.removals.add_permits(ENOUGH);
+    leaving.await.unwrap();
+
+    assert_eq!(presence.who(&room, 100).await.unwrap(), [ann]);
+    presence.leave(&room, ann).await.unwrap();
+    assert!(presence.who(&room, 100).await.unwrap().is_empty());
+}
+
+/// The instance renews everybody it has while somebody leaves; the backend hears of the renewal last.
+async fn a_late_renewal_brings_nobody_back_who_has_left(backend: impl PresenceBackend + Clone) {
+    let late = Late::new(backend);
+    let presence = instance(&late, Duration::from_secs(30));
+    let (room, ann, bob) = (room(), somebody(), somebody());
+    presence.enter(&room, ann).await.unwrap();
+    presence.enter(&room, bob).await.unwrap();
+
+    late.renewals.forget_permits(ENOUGH);
+    let mut renewing = Box::pin(presence.renew_once());
+    assert!(poll_immediate(renewing.as_mut()).await.is_none());
+    presence.leave(&room, ann).await.unwrap();
+    late.renewals.add_permits(ENOUGH);
+    renewing.await.unwrap();
+
+    assert_eq!(presence.who(&room, 100).await.unwrap(), [bob]);
+}
+
+#[tokio::test]
+async fn late_calls_of_a_backend_in_this_process_change_nothing() {
+    let backend = MemoryPresence::new(&Sources::system());
+    a_late_leaving_takes_nobody_away_who_has_come_back(backend.clone()).await;
+    a_late_renewal_brings_nobody_back_who_has_left(backend).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn late_calls_of_redis_change_nothing() {
+    use platform_core::hub::RedisPresence;
+
+    let Some(redis) = crate::support::redis("presence::late_calls_of_redis_change_nothing").await else {
+        return;
+    };
+    let backend = RedisPresence::new(&redis);
+    a_late_leaving_takes_nobody_away_who_has_come_back(backend.clone()).await;
+    a_late_renewal_brings_nobody_back_who_has_left(backend).await;
+}
+
+#[tokio::test]
+async fn whoever_there_was_no_place_for_takes_nobody_elses_when_they_leave() {
+    let backend = MemoryPresence::new(&Sources::system());
+    let config = PresenceConfig {
+        entries_max: 1,
+        ..PresenceConfig::default()
+    };
+    let presence = Presence::new(backend, config, &Sources::system());
+    let service = Service::with(public(), |builder| builder.presence(presence.clone()));
+    let ann = identity();
+    let bob = identity_of(ann.tenant);
+    let mut first = service.connect_as(&ann).await;
+    assert_eq!(first.ask("say hi").await, "hi");
+    let mut untold = service.connect_as(&bob).await;
+    assert_eq!(untold.ask("say hi").await, "hi");
+    drop(first);
+    service.until(|service| service.hub.connections() == 1).await;
+    let mut told = service.connect_as(&bob).await;
+    assert_eq!(told.ask("say hi").await, "hi");
+
+    drop(untold);
+    service.until(|service| service.hub.connections() == 1).await;
+
+    let room = Presence::connected(ann.tenant);
+    assert_eq!(presence.who(&room, 100).await.unwrap(), [bob.principal]);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ const AGAIN: u16 = 1013;
 #[derive(Default)]
 struct Sessions {
     ended: Mutex<HashSet<Uuid>>,
+    lessened: Mutex<HashSet<Uuid>>,
     is_broken: Mutex<bool>,
     largest_batch: Mutex<usize>,
 }
@@ -34,9 +35,10 @@ impl Liveness for Sessions {
         }
         let mut largest = self.largest_batch.lock().unwrap();
         *largest = connected.len().max(*largest);
-        let ended = self.ended.lock().unwrap();
+        let (ended, lessened) = (self.ended.lock().unwrap(), self.lessened.lock().unwrap());
         let judge = |identity: &Arc<Identity>| match identity.session {
             Some(session) if ended.contains(&session) => Verdict::Ended,
+            Some(session) if lessened.contains(&session) => Verdict::Lessened,
             _ => Verdict::Stays,
         };
         Ok(connected.iter().map(judge).collect())
@@ -80,6 +82,32 @@ async fn a_session_that_ends_closes_its_connections_within_two_seconds() {
 
     assert!(began.elapsed() <= Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(other.ask("say hi").await, "hi");
+    stop.cancel();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_loses_a_permission_is_closed_within_two_seconds_and_may_come_back() {
+    let service = Service::new(public());
+    let sessions = Arc::new(Sessions::default());
+    let stop = watched(&service, &sessions);
+    let (loses, keeps) = (identity(), identity());
+    let (mut less, mut other) = (service.connect_as(&loses).await, service.connect_as(&keeps).await);
+    sleep(Duration::from_millis(3_300)).await;
+
+    sessions.lessened.lock().unwrap().insert(loses.session.unwrap());
+    let began = Instant::now();
+    let closed = less.closing().await;
+    let took = began.elapsed();
+    // What it has left is judged anew.
+    sessions.lessened.lock().unwrap().clear();
+    let mut again = service.connect_as(&loses).await;
+    sleep(Duration::from_secs(5)).await;
+
+    assert_eq!(closed, (POLICY, "permissions_changed".to_owned()));
+    assert!(took <= Duration::from_secs(2), "{took:?}");
+    for client in [&mut other, &mut again] {
+        assert_eq!(client.ask("say hi").await, "hi");
+    }
     stop.cancel();
 }
 

@@ -18,11 +18,11 @@ use hyper_util::service::TowerToHyperService;
 use platform_core::bus::Topic;
 use platform_core::http::Problem;
 use platform_core::hub::{
-    Access, Board, Frame, Framing, History, Hub, HubBuilder, HubConfig, Identity, Link, Protocol, Recorded,
-    Since,
+    Access, Board, Frame, Framing, History, Hub, HubBuilder, HubConfig, HubError, Identity, Link, Opening,
+    Protocol, Recorded, Since,
 };
 use platform_core::metrics::Metrics;
-use platform_core::{PrincipalId, Sources, TenantId};
+use platform_core::{PrincipalId, RequestMeta, Sources, TenantId};
 use tokio::io::DuplexStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -34,6 +34,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The header in which a test says who has authenticated.
 const WHO: &str = "x-who";
+
+/// The header in which a test says from which address a client comes.
+const FROM: &str = "x-from";
 
 pub(crate) fn public() -> HubConfig {
     HubConfig {
@@ -101,6 +104,15 @@ impl Service {
 
     /// Connects through a pipe that holds so many bytes.
     pub(crate) async fn try_connect(&self, who: Option<&Identity>, pipe: usize) -> Result<Client, Error> {
+        self.try_connect_from((None, who), pipe).await
+    }
+
+    /// The same from an address.
+    pub(crate) async fn try_connect_from(
+        &self,
+        (from, who): (Option<&str>, Option<&Identity>),
+        pipe: usize,
+    ) -> Result<Client, Error> {
         let (near, far) = tokio::io::duplex(pipe);
         let service = TowerToHyperService::new(self.router.clone());
         let serving = hyper::server::conn::http1::Builder::new()
@@ -111,6 +123,9 @@ impl Service {
         if let Some(who) = who {
             let who = serde_json::to_string(who).unwrap();
             request.headers_mut().insert(WHO, who.parse().unwrap());
+        }
+        if let Some(from) = from {
+            request.headers_mut().insert(FROM, from.parse().unwrap());
         }
         let (socket, _) = client_async(request, near).await?;
         Ok(Client(socket))
@@ -143,11 +158,18 @@ async fn open(
     let who = headers
         .get(WHO)
         .map(|who| serde_json::from_slice(who.as_bytes()).unwrap());
-    Ok(hub.accept(upgrade, words, who)?)
+    let from = headers
+        .get(FROM)
+        .map(|from| from.to_str().unwrap().parse().unwrap());
+    let meta = RequestMeta {
+        source_address: from,
+        ..RequestMeta::internal(&Sources::system())
+    };
+    Ok(hub.accept(upgrade, words, Opening { meta, identity: who })?)
 }
 
 /// A protocol of words: `say TEXT`, `follow TOPIC now|NUMBER`, `unfollow TOPIC`, `watch KEY…`, `watch-all`, `unwatch KEY…`,
-/// `auth IDENTITY`, `hang`. What is done is answered `ok`, what is not by the code of its error.
+/// `auth IDENTITY`, `from`, `hang`. What is done is answered `ok`, what is not by the code of its error.
 struct Words {
     quotes: Board,
 }
@@ -185,11 +207,19 @@ impl Protocol for Words {
                 link.say(Frame::text(link.watched(&self.quotes).join(",")));
                 return;
             }
+            "from" => {
+                let from = link.meta().source_address;
+                link.say(Frame::text(from.map(|from| from.to_string()).unwrap_or_default()));
+                return;
+            }
             "auth" => link.admit(serde_json::from_str(rest).unwrap()),
             other => panic!("{other}"),
         };
-        let answer = done.map_or_else(|error| error.code(), |()| "ok");
-        link.say(Frame::text(answer));
+        let answer = Frame::text(done.map_or_else(HubError::code, |()| "ok"));
+        match done.err().and_then(HubError::ends_it) {
+            Some(reason) => link.close_saying(answer, reason),
+            None => link.say(answer),
+        }
     }
 }
 

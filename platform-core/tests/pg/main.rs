@@ -12,6 +12,7 @@ mod listen;
 mod logins;
 mod migrations;
 mod misuse;
+mod nodelay;
 mod pool;
 mod proxy;
 mod roles;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, IntoConnectionInfo, ProtocolVersion};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::timeout;
 
 use super::super::BusError;
 
@@ -92,6 +93,29 @@ impl Redis {
             config,
             manager,
         })
+    }
+
+    /// Asks for a sign of life over a connection of its own, no longer than a connection and an answer may take. For the start, where
+    /// somebody reads why it failed. The error does not repeat the URL.
+    ///
+    /// # Errors
+    /// [`BusError::Unavailable`] with the cause: nobody is there, the password is wrong, there is no answer.
+    pub async fn ping(&self) -> Result<(), BusError> {
+        let with = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.config.connect_timeout))
+            .set_response_timeout(Some(self.config.response_timeout));
+        let asked = async {
+            let mut connection = self
+                .client
+                .get_multiplexed_async_connection_with_config(&with)
+                .await?;
+            redis::cmd("PING").query_async::<()>(&mut connection).await
+        };
+        let patience = self.config.connect_timeout + self.config.response_timeout;
+        timeout(patience, asked)
+            .await
+            .map_err(unavailable)?
+            .map_err(unavailable)
     }
 
     /// The connection for commands.

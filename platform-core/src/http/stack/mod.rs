@@ -20,6 +20,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::metrics::HttpMetrics;
 use self::rate::Limiter;
+#[cfg(feature = "hub")]
+pub(crate) use self::rate::one_customer;
 use super::tenant::TenantLookup;
 use super::{Authenticate, HttpConfig, ResolveTenant, WatchRefusals};
 use crate::Sources;

@@ -141,7 +141,7 @@ impl Allowance {
 }
 
 /// Of IPv6 the network: a customer has 2^64 addresses and could use each of them once.
-fn one_customer(address: IpAddr) -> IpAddr {
+pub(crate) fn one_customer(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {

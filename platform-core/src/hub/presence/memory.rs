@@ -45,12 +45,14 @@ impl PresenceBackend for MemoryPresence {
         Ok(())
     }
 
-    async fn remove(&self, room: &Topic, present: &Present) -> Result<(), PresenceError> {
+    async fn remove(&self, gone: &[(Topic, Present)]) -> Result<(), PresenceError> {
         let mut rooms = self.rooms();
-        if let Some(who) = rooms.get_mut(room) {
-            who.remove(present);
-            if who.is_empty() {
-                rooms.remove(room);
+        for (room, present) in gone {
+            if let Some(who) = rooms.get_mut(room) {
+                who.remove(present);
+                if who.is_empty() {
+                    rooms.remove(room);
+                }
             }
         }
         Ok(())

@@ -53,13 +53,16 @@ impl Default for PresenceConfig {
     }
 }
 
-/// Somebody in a room, at one instance.
+/// Somebody in a room, at one instance, from when they enter until they are not there any more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Present {
     /// Who.
     pub principal: PrincipalId,
     /// The instance, which renews the lease.
     pub instance: Uuid,
+    /// Which of the instance's stays it is. Whoever leaves and enters again begins another, so that a backend that hears of the leaving
+    /// last ends the stay that is over, and not the one that goes on.
+    pub stay: u64,
 }
 
 /// Presence could not be told or read.
@@ -73,8 +76,8 @@ pub trait PresenceBackend: Send + Sync + 'static {
     /// These are present for as long as the lease.
     async fn renew(&self, present: &[(Topic, Present)], lease: Duration) -> Result<(), PresenceError>;
 
-    /// This one is not any more.
-    async fn remove(&self, room: &Topic, present: &Present) -> Result<(), PresenceError>;
+    /// These are not any more. One that is not there is no error.
+    async fn remove(&self, gone: &[(Topic, Present)]) -> Result<(), PresenceError>;
 
     /// Who is present in a room, at most so many.
     async fn list(&self, room: &Topic, max: usize) -> Result<Vec<Present>, PresenceError>;
@@ -110,8 +113,30 @@ struct Inner {
     backend: Box<dyn PresenceBackend>,
     config: PresenceConfig,
     instance: Uuid,
-    /// How often each is in a room here, such as with two windows.
-    here: Mutex<HashMap<(Topic, PrincipalId), usize>>,
+    here: Mutex<Here>,
+}
+
+#[derive(Default)]
+struct Here {
+    stays: HashMap<(Topic, PrincipalId), Stay>,
+    /// The number of the last stay that began.
+    last: u64,
+}
+
+/// Somebody in a room here.
+struct Stay {
+    number: u64,
+    /// How often they have entered it, such as with two windows.
+    times: usize,
+}
+
+/// What became of one who enters.
+enum Entered {
+    /// They had not been there.
+    First(Present),
+    Again,
+    /// There is no place for one more to be told.
+    Untold,
 }
 
 impl Presence {
@@ -130,12 +155,14 @@ impl Presence {
     /// # Errors
     /// [`PresenceError`]: it is told with the next renewal.
     pub async fn enter(&self, room: &Topic, principal: PrincipalId) -> Result<(), PresenceError> {
-        if self.count_in(room, principal) {
-            let entered = [(room.clone(), self.here(principal))];
-            let renewed = self.0.backend.renew(&entered, self.0.config.lease);
-            return self.bounded(renewed).await;
-        }
-        Ok(())
+        self.entered(room, self.count_in(room, principal)).await
+    }
+
+    async fn entered(&self, room: &Topic, entered: Entered) -> Result<(), PresenceError> {
+        let Entered::First(present) = entered else {
+            return Ok(());
+        };
+        self.renew_all(&[(room.clone(), present)]).await
     }
 
     /// Somebody leaves a room, and is not in it any more if they had entered it once.
@@ -143,11 +170,10 @@ impl Presence {
     /// # Errors
     /// [`PresenceError`]: the lease ends by itself.
     pub async fn leave(&self, room: &Topic, principal: PrincipalId) -> Result<(), PresenceError> {
-        if self.count_out(room, principal) {
-            let gone = self.here(principal);
-            return self.bounded(self.0.backend.remove(room, &gone)).await;
+        match self.count_out(room, principal) {
+            Some(gone) => self.remove(&[(room.clone(), gone)]).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Who is in a room at any instance, each once and in the order of their ids: at most `max` of them.
@@ -184,25 +210,27 @@ impl Presence {
     /// [`PresenceError`]: some of them may have been renewed.
     pub async fn renew_once(&self) -> Result<(), PresenceError> {
         let everybody: Vec<(Topic, Present)> = {
-            let here = self.counts();
-            here.keys()
-                .map(|(room, principal)| (room.clone(), self.here(*principal)))
+            let here = self.here();
+            let stays = here.stays.iter();
+            stays
+                .map(|((room, principal), stay)| (room.clone(), self.present(*principal, stay.number)))
                 .collect()
         };
         for batch in everybody.chunks(BATCH) {
-            self.bounded(self.0.backend.renew(batch, self.0.config.lease))
-                .await?;
+            self.renew_all(batch).await?;
         }
         Ok(())
     }
 
-    pub(super) async fn joined(&self, identity: &Identity) {
-        if let Err(error) = self
-            .enter(&Self::connected(identity.tenant), identity.principal)
-            .await
-        {
+    /// Tells that somebody has connected; `false` when there was no place for one more to be told.
+    pub(super) async fn joined(&self, identity: &Identity) -> bool {
+        let room = Self::connected(identity.tenant);
+        let entered = self.count_in(&room, identity.principal);
+        let is_counted = !matches!(entered, Entered::Untold);
+        if let Err(error) = self.entered(&room, entered).await {
             tracing::warn!(error = %crate::error_chain(&error), "presence is told late");
         }
+        is_counted
     }
 
     pub(super) async fn left(&self, identity: &Identity) {
@@ -222,49 +250,78 @@ impl Presence {
         done.map_err(|late| PresenceError(Box::new(late)))?
     }
 
-    fn here(&self, principal: PrincipalId) -> Present {
+    /// Renews leases, and takes those back whose stays have ended meanwhile: the renewal may have reached the backend after their leaving.
+    async fn renew_all(&self, present: &[(Topic, Present)]) -> Result<(), PresenceError> {
+        let renewed = self.0.backend.renew(present, self.0.config.lease);
+        self.bounded(renewed).await?;
+        let gone: Vec<_> = {
+            let here = self.here();
+            let is_over = |(room, present): &&(Topic, Present)| !here.goes_on(room, present);
+            present.iter().filter(is_over).cloned().collect()
+        };
+        self.remove(&gone).await
+    }
+
+    async fn remove(&self, gone: &[(Topic, Present)]) -> Result<(), PresenceError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.bounded(self.0.backend.remove(gone)).await
+    }
+
+    fn present(&self, principal: PrincipalId, stay: u64) -> Present {
         Present {
             principal,
             instance: self.0.instance,
+            stay,
         }
     }
 
-    /// Tells whether it is for the first time.
-    fn count_in(&self, room: &Topic, principal: PrincipalId) -> bool {
-        let mut here = self.counts();
-        let known = here.len();
-        match here.entry((room.clone(), principal)) {
-            Entry::Occupied(mut times) => {
-                *times.get_mut() += 1;
-                false
+    fn count_in(&self, room: &Topic, principal: PrincipalId) -> Entered {
+        let mut here = self.here();
+        let here = &mut *here;
+        let known = here.stays.len();
+        match here.stays.entry((room.clone(), principal)) {
+            Entry::Occupied(mut stay) => {
+                stay.get_mut().times += 1;
+                Entered::Again
             }
             Entry::Vacant(_) if known >= self.0.config.entries_max => {
                 tracing::warn!("too many are present for one more to be told");
-                false
+                Entered::Untold
             }
             Entry::Vacant(place) => {
-                place.insert(1);
-                true
+                here.last += 1;
+                let number = here.last;
+                place.insert(Stay { number, times: 1 });
+                Entered::First(self.present(principal, number))
             }
         }
     }
 
-    /// Tells whether it was for the last time.
-    fn count_out(&self, room: &Topic, principal: PrincipalId) -> bool {
-        let mut here = self.counts();
-        let Entry::Occupied(mut times) = here.entry((room.clone(), principal)) else {
-            return false;
+    /// The stay that is over, if it was for the last time.
+    fn count_out(&self, room: &Topic, principal: PrincipalId) -> Option<Present> {
+        let mut here = self.here();
+        let Entry::Occupied(mut stay) = here.stays.entry((room.clone(), principal)) else {
+            return None;
         };
-        *times.get_mut() -= 1;
-        let is_last = *times.get() == 0;
-        if is_last {
-            times.remove();
+        stay.get_mut().times -= 1;
+        if stay.get().times > 0 {
+            return None;
         }
-        is_last
+        let Stay { number, .. } = stay.remove();
+        Some(self.present(principal, number))
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<(Topic, PrincipalId), usize>> {
+    fn here(&self) -> MutexGuard<'_, Here> {
         self.0.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Here {
+    fn goes_on(&self, room: &Topic, present: &Present) -> bool {
+        let stay = self.stays.get(&(room.clone(), present.principal));
+        stay.is_some_and(|stay| stay.number == present.stay)
     }
 }
 

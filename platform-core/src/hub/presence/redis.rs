@@ -46,13 +46,9 @@ impl RedisPresence {
 #[async_trait]
 impl PresenceBackend for RedisPresence {
     async fn renew(&self, present: &[(Topic, Present)], lease: Duration) -> Result<(), PresenceError> {
-        let mut rooms: BTreeMap<&Topic, Vec<String>> = BTreeMap::new();
-        for (room, who) in present {
-            rooms.entry(room).or_default().push(member(who));
-        }
         let lease_ms = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
         // One after the other, over one connection: a batch has few rooms.
-        for (room, members) in rooms {
+        for (room, members) in by_room(present) {
             let script = Script::new(RENEW);
             let mut call = script.key(self.key(room));
             call.arg(lease_ms);
@@ -67,13 +63,16 @@ impl PresenceBackend for RedisPresence {
         Ok(())
     }
 
-    async fn remove(&self, room: &Topic, present: &Present) -> Result<(), PresenceError> {
-        let mut command = redis::cmd("ZREM");
-        command.arg(self.key(room)).arg(member(present));
-        command
-            .query_async(&mut self.redis.commands())
-            .await
-            .map_err(unavailable)
+    async fn remove(&self, gone: &[(Topic, Present)]) -> Result<(), PresenceError> {
+        for (room, members) in by_room(gone) {
+            let mut command = redis::cmd("ZREM");
+            command.arg(self.key(room)).arg(members);
+            let () = command
+                .query_async(&mut self.redis.commands())
+                .await
+                .map_err(unavailable)?;
+        }
+        Ok(())
     }
 
     async fn list(&self, room: &Topic, max: usize) -> Result<Vec<Present>, PresenceError> {
@@ -89,15 +88,25 @@ impl PresenceBackend for RedisPresence {
     }
 }
 
+fn by_room(present: &[(Topic, Present)]) -> BTreeMap<&Topic, Vec<String>> {
+    let mut rooms: BTreeMap<&Topic, Vec<String>> = BTreeMap::new();
+    for (room, who) in present {
+        rooms.entry(room).or_default().push(member(who));
+    }
+    rooms
+}
+
+/// The principal, the instance and the number of the stay.
 fn member(present: &Present) -> String {
-    format!("{}/{}", present.principal, present.instance)
+    format!("{}/{}/{}", present.principal, present.instance, present.stay)
 }
 
 fn read(member: &str) -> Option<Present> {
-    let (principal, instance) = member.split_once('/')?;
+    let mut parts = member.splitn(3, '/');
     Some(Present {
-        principal: principal.parse().ok()?,
-        instance: instance.parse().ok()?,
+        principal: parts.next()?.parse().ok()?,
+        instance: parts.next()?.parse().ok()?,
+        stay: parts.next()?.parse().ok()?,
     })
 }
 
