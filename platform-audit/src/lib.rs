@@ -49,6 +49,7 @@ mod changes;
 mod entry;
 mod event;
 mod export;
+mod forgotten;
 #[cfg(feature = "http")]
 mod http;
 mod key;
@@ -105,6 +106,7 @@ pub use export::{
     EXPORT_FINISHED, EXPORT_FORMAT, EXPORTED, Export, ExportError, ExportFormat, ExportId, MANIFEST_FORMAT,
     OCSF_VERSION, RunningExport, Selection, StoredManifest, ocsf_event,
 };
+pub use forgotten::ANSWERS_FORGOTTEN;
 #[cfg(feature = "http")]
 pub use http::{
     Audit, CheckpointBody, ConsistencyBody, EventBody, EventStateBody, HoldBody, LogKeyBody, NewHoldBody,

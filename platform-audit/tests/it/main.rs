@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod appends;
 mod attesting;
 mod bounds;
 mod catalogue;
 mod changes;
 mod columns;
+mod forgotten;
 mod idempotence;
 mod insert_only;
 #[cfg(feature = "keys")]

@@ -15,6 +15,7 @@ mod hostile;
 mod inclusion;
 mod json;
 mod keys;
+mod malformed_exports;
 mod manifests;
 mod moving;
 mod notes;
