@@ -9,39 +9,23 @@ use serde_json::Value;
 use super::known::KnownKey;
 use super::{ApiKeyId, stored};
 use crate::auth::Inner;
-use crate::authz::{GrantRow, HeldBy, ROWS_MAX, held_by, held_rows};
+use crate::authz::{GrantRow, HeldBy, ROWS_MAX, found_with_grants};
 use crate::credential_cache::{CredentialKey, Remembered};
 use crate::{AuthenticateError, Fault};
 
 /// The key of a token, whatever state it is in, with its owner and its tenant, and what was granted to the owner unless the version of the
 /// tenant is `$5`.
-const KEY: &str = concat!(
-    "with recursive found as (
-       select k.id as key_id, k.subject_id, k.scopes, k.resources, k.addresses, k.not_before, k.expires_at, k.revoked_at,
-              k.last_used_at, s.kind, s.role, s.status, t.status as tenant_status, coalesce(a.version, 0) as version
-       from platform_auth.api_key k
-       join platform_auth.subject s on s.tenant_id = k.tenant_id and s.id = k.subject_id
-       join platform_core.tenant t on t.id = k.tenant_id
-       left join platform_auth.authz_version a on a.tenant_id = k.tenant_id
-       where k.tenant_id = $1 and k.key_hash = $2
-     ),
-     wanted as (select subject_id from found where version > 0 and version <> $5 and revoked_at is null),
-     ",
-    held_by!(
-        "select m.group_id, 1 from platform_auth.group_member m
-         where m.tenant_id = $1 and m.member_subject_id = (select subject_id from wanted)",
-        "g.subject_id = (select subject_id from wanted)"
-    ),
-    "select f.key_id, f.subject_id, f.scopes, f.resources, f.addresses, f.not_before, f.expires_at, f.revoked_at,
-            f.last_used_at, f.kind, f.role, f.status, f.tenant_status,
-            f.version, null::uuid as role_id, null::text as builtin_role, null::text as resource_kind, null::text as resource_id,
-            null::timestamptz as valid_from, null::timestamptz as valid_until, null::text[] as permissions
-     from found f
-     union all
-     select null, null, null, null, null, null, null, null, null, null, null, null, null, h.*
-     from (",
-    held_rows!(),
-    ") h"
+const KEY: &str = found_with_grants!(
+    "select k.id as key_id, k.subject_id, k.scopes, k.resources, k.addresses, k.not_before, k.expires_at, k.revoked_at,
+          k.last_used_at, s.kind, s.role, s.status, t.status as tenant_status, coalesce(a.version, 0) as version
+     from platform_auth.api_key k
+     join platform_auth.subject s on s.tenant_id = k.tenant_id and s.id = k.subject_id
+     join platform_core.tenant t on t.id = k.tenant_id
+     left join platform_auth.authz_version a on a.tenant_id = k.tenant_id
+     where k.tenant_id = $1 and k.key_hash = $2",
+    ended: "revoked_at",
+    columns: "f.key_id, f.subject_id, f.scopes, f.resources, f.addresses, f.not_before, f.expires_at, f.revoked_at,
+              f.last_used_at, f.kind, f.role, f.status, f.tenant_status"
 );
 
 /// The key, or something that was granted.

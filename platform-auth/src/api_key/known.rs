@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use platform_core::pg::DbError;
 use platform_core::{
-    Authority, Granted, Limit, PermissionSet, Principal, PrincipalId, PrincipalKind, TenantId, Timestamp,
-    Window,
+    Authority, Granted, Limit, OwnedResource, PermissionSet, Principal, PrincipalId, PrincipalKind, TenantId,
+    Timestamp, Window,
 };
+use serde_json::Value;
 
 use super::find::Found;
 use super::used::NOTED_EVERY_S;
-use super::{ALL_SCOPES, AddressRange, ApiKeyId};
+use super::{ALL_SCOPES, AddressRange, ApiKeyId, stored};
 use crate::auth::Inner;
 use crate::credential_cache::{Credential, CredentialCache, Marks};
 use crate::{Role, UserStatus};
@@ -69,7 +71,7 @@ impl KnownKey {
             // That of a service gives nothing.
             Err(_) => PermissionSet::default(),
         };
-        let limit = Limit::new(scopes(inner, &found.scopes), resources);
+        let limit = limit(inner, &found.scopes, resources);
         Self {
             id: found.id,
             owner: found.owner,
@@ -161,6 +163,21 @@ impl Credential for KnownKey {
     fn may_be_kept(&self, _: Timestamp) -> bool {
         true
     }
+}
+
+/// What a key with these scopes and resources leaves of what its owner may do.
+fn limit(inner: &Inner, names: &[String], resources: Option<Vec<OwnedResource>>) -> Limit {
+    Limit::new(scopes(inner, names), resources)
+}
+
+/// The same of a key as it is stored.
+pub(crate) fn stored_limit(
+    inner: &Inner,
+    names: &[String],
+    resources: Option<&Value>,
+) -> Result<Limit, DbError> {
+    let (resources, _) = stored::limits(resources, None)?;
+    Ok(limit(inner, names, resources))
 }
 
 /// The permissions that a key leaves; `None` for all of them.

@@ -18,7 +18,7 @@ mod token;
 mod trail;
 mod used;
 
-pub(crate) use self::known::{KnownKeys, new_cache};
+pub(crate) use self::known::{KnownKeys, new_cache, stored_limit};
 pub(crate) use self::stored::{forget_all, revoke_all};
 pub(crate) use self::used::UsedKeys;
 

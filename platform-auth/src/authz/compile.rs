@@ -70,6 +70,39 @@ macro_rules! held_rows {
 }
 pub(crate) use held_rows;
 
+/// One question for a credential, as `found` selects it with the `subject_id` of its owner and the `version` of its tenant, and for what was
+/// granted to the owner, unless that version is `$5` or `ended` says that the credential has ended. There are thirteen columns of `found`,
+/// which are null in the rows of the grants.
+macro_rules! found_with_grants {
+    ($found:literal, ended: $ended:literal, columns: $columns:literal) => {
+        concat!(
+            "with recursive found as (",
+            $found,
+            "),
+             wanted as (select subject_id from found where version > 0 and version <> $5 and ",
+            $ended,
+            " is null),
+             ",
+            $crate::authz::held_by!(
+                "select m.group_id, 1 from platform_auth.group_member m
+                 where m.tenant_id = $1 and m.member_subject_id = (select subject_id from wanted)",
+                "g.subject_id = (select subject_id from wanted)"
+            ),
+            "select ",
+            $columns,
+            ", f.version, null::uuid as role_id, null::text as builtin_role, null::text as resource_kind, null::text as resource_id,
+               null::timestamptz as valid_from, null::timestamptz as valid_until, null::text[] as permissions
+             from found f
+             union all
+             select null, null, null, null, null, null, null, null, null, null, null, null, null, h.*
+             from (",
+            $crate::authz::held_rows!(),
+            ") h"
+        )
+    };
+}
+pub(crate) use found_with_grants;
+
 macro_rules! grants_of {
     ($first_groups:literal, $own:literal) => {
         concat!(
@@ -116,7 +149,7 @@ pub(crate) struct HeldBy {
 impl Inner {
     /// What a user was granted, compiled, and of which version that is. Grants that are over at `now` are left out: nobody asks for the
     /// past.
-    pub(super) async fn compile<'c>(
+    pub(crate) async fn compile<'c>(
         &self,
         executor: impl Executor<'c, Database = Postgres>,
         tenant: TenantId,

@@ -28,7 +28,7 @@ pub(crate) use self::cache::AuthorityCache;
 pub(crate) use self::catalogue::Catalogue;
 pub(crate) use self::catalogue::OWN as OWN_PERMISSIONS;
 pub(crate) use self::change::{Change, raise_version};
-pub(crate) use self::compile::{GrantRow, HeldBy, ROWS_MAX, held_by, held_rows};
+pub(crate) use self::compile::{GrantRow, HeldBy, ROWS_MAX, found_with_grants, held_by, held_rows};
 #[cfg(feature = "http")]
 pub(crate) use self::grant::is_resource;
 pub(crate) use self::last_admin::admins;

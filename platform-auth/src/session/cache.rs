@@ -119,11 +119,7 @@ impl KnownSession {
     /// Who asks, and what they may do at this instant.
     pub(crate) fn context(&self, meta: &RequestMeta, now: Timestamp) -> RequestContext {
         let authority = Authority::new(self.permissions.clone()).with(self.granted.clone(), now);
-        // Somebody has signed in, and may set the second factor up. Nothing else is allowed before.
-        let (authority, withheld) = match self.methods.len() > 1 || self.rule.lets(&authority) {
-            true => (authority, None),
-            false => (Authority::default(), Some(authority)),
-        };
+        let (authority, withheld) = self.rule.applied(authority, self.methods.len());
         let principal = Principal::user(self.user, PermissionSet::default()).with_authority(authority);
         let authentication = Authentication::new(self.auth_time, Arc::clone(&self.methods), now);
         let ctx = RequestContext::authenticated(self.tenant, principal, meta.clone())

@@ -8,41 +8,25 @@ use platform_core::{PrincipalId, RequestContext, RequestMeta, Timestamp};
 
 use super::cache::{KnownSession, Seen};
 use crate::auth::Inner;
-use crate::authz::{GrantRow, HeldBy, ROWS_MAX, held_by, held_rows};
+use crate::authz::{GrantRow, HeldBy, ROWS_MAX, found_with_grants};
 use crate::credential_cache::{CredentialKey, Remembered};
 use crate::tenant_policy::Required;
 use crate::{AuthenticateError, Fault, Role, SecondFactorRule, SessionId, UserStatus};
 
 /// The session of a token, whatever state it is in, and what was granted to its user unless the version of the tenant is `$5`.
-const SESSION: &str = concat!(
-    "with recursive found as (
-       select s.id as session_id, s.subject_id, s.last_seen_at, s.idle_expires_at, s.expires_at, s.ended_at, s.amr,
-              coalesce(s.auth_time, s.created_at) as auth_time, u.role, u.status, t.status as tenant_status,
-              coalesce(a.version, 0) as version, p.second_factor, p.session_idle_s
-       from platform_auth.session s
-       join platform_auth.subject u on u.tenant_id = s.tenant_id and u.id = s.subject_id
-       join platform_core.tenant t on t.id = s.tenant_id
-       left join platform_auth.authz_version a on a.tenant_id = s.tenant_id
-       left join platform_auth.tenant_policy p on p.tenant_id = s.tenant_id
-       where s.tenant_id = $1 and s.token_hash = $2
-     ),
-     wanted as (select subject_id from found where version > 0 and version <> $5 and ended_at is null),
-     ",
-    held_by!(
-        "select m.group_id, 1 from platform_auth.group_member m
-         where m.tenant_id = $1 and m.member_subject_id = (select subject_id from wanted)",
-        "g.subject_id = (select subject_id from wanted)"
-    ),
-    "select f.session_id, f.subject_id, f.last_seen_at, f.idle_expires_at, f.expires_at, f.ended_at, f.amr, f.auth_time,
-            f.role, f.status, f.tenant_status, f.second_factor, f.session_idle_s,
-            f.version, null::uuid as role_id, null::text as builtin_role, null::text as resource_kind, null::text as resource_id,
-            null::timestamptz as valid_from, null::timestamptz as valid_until, null::text[] as permissions
-     from found f
-     union all
-     select null, null, null, null, null, null, null, null, null, null, null, null, null, h.*
-     from (",
-    held_rows!(),
-    ") h"
+const SESSION: &str = found_with_grants!(
+    "select s.id as session_id, s.subject_id, s.last_seen_at, s.idle_expires_at, s.expires_at, s.ended_at, s.amr,
+          coalesce(s.auth_time, s.created_at) as auth_time, u.role, u.status, t.status as tenant_status,
+          coalesce(a.version, 0) as version, p.second_factor, p.session_idle_s
+     from platform_auth.session s
+     join platform_auth.subject u on u.tenant_id = s.tenant_id and u.id = s.subject_id
+     join platform_core.tenant t on t.id = s.tenant_id
+     left join platform_auth.authz_version a on a.tenant_id = s.tenant_id
+     left join platform_auth.tenant_policy p on p.tenant_id = s.tenant_id
+     where s.tenant_id = $1 and s.token_hash = $2",
+    ended: "ended_at",
+    columns: "f.session_id, f.subject_id, f.last_seen_at, f.idle_expires_at, f.expires_at, f.ended_at, f.amr, f.auth_time,
+              f.role, f.status, f.tenant_status, f.second_factor, f.session_idle_s"
 );
 
 /// The session, or something that was granted.

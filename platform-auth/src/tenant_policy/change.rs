@@ -107,6 +107,15 @@ impl Inner {
 }
 
 impl SecondFactorRule {
+    /// What somebody may do who has proved who they are by so many methods, and what they would have too after a second factor.
+    pub(crate) fn applied(self, authority: Authority, methods: usize) -> (Authority, Option<Authority>) {
+        // Somebody has signed in, and may set the second factor up. Nothing else is allowed before.
+        match methods > 1 || self.lets(&authority) {
+            true => (authority, None),
+            false => (Authority::default(), Some(authority)),
+        }
+    }
+
     /// May a session that began with a password alone do anything?
     pub(crate) fn lets(self, authority: &Authority) -> bool {
         match self {

@@ -6,6 +6,7 @@
 #[path = "../it/authenticator.rs"]
 #[allow(dead_code, reason = "the other tests want it")]
 mod authenticator;
+mod connected;
 #[path = "../it/counted.rs"]
 mod counted;
 mod decisions;

@@ -2,10 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -22,11 +20,7 @@ use platform_core::pg::{Db, Migrations, Tenants};
 use platform_core::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use platform_core::testing::TestDb;
 use platform_core::{ManualClock, OsRandom, PrincipalId, Sources, TenantId, axum};
-use platform_crypto::testing::MemoryErasureStore;
-use platform_crypto::{
-    DataKey, ErasureStore, ErasureStoreError, KeyProvider, Keyring, LocalRoot, ProviderError, Revision,
-    RootKeyRef, SUBJECTS_ERASE, SUBJECTS_HOLD, SegmentId, StoredSegment, WrapContext, WrappedKey,
-};
+use platform_crypto::{Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
 use serde_json::{Value, json};
 use time::macros::datetime;
 use tower::ServiceExt;
@@ -34,6 +28,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use crate::authenticator::Authenticator;
 pub(crate) use crate::postbox::{Postbox, Received};
+pub(crate) use switched::{Switched, SwitchedStore};
+
+// This file is part of several programs, of each under another path.
+#[path = "switched.rs"]
+mod switched;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -58,13 +57,6 @@ pub(crate) const SCHEMAS: [&Migrations; 3] = [
     &platform_audit::MIGRATIONS,
     &platform_auth::MIGRATIONS,
 ];
-
-/// A provider of root keys that can be away.
-#[derive(Debug)]
-pub(crate) struct Switched {
-    root: LocalRoot,
-    away: AtomicBool,
-}
 
 /// A tenant and the slug that names it.
 #[derive(Clone)]
@@ -158,10 +150,7 @@ impl App {
         let db = test.connect_with_sources(sources.clone()).await;
         let tenants = Tenants::new(&db);
         let audit = AuditLog::new(sources.clone());
-        let root = Arc::new(Switched {
-            root: platform_crypto::testing::root(&sources),
-            away: AtomicBool::new(false),
-        });
+        let root = Arc::new(Switched::over(platform_crypto::testing::root(&sources)));
         let erasures = Arc::new(SwitchedStore::default());
         let keys = Keyring::builder(&db, root.clone())
             .erasure(erasures.clone())
@@ -347,87 +336,6 @@ impl App {
     /// A connection that row-level security does not bind, to look behind the service's back.
     pub(crate) async fn superuser(&self) -> PgConnection {
         PgConnection::connect(&self.test.superuser_url()).await.unwrap()
-    }
-}
-
-/// A store of erasures that can be away.
-#[derive(Debug, Default)]
-pub(crate) struct SwitchedStore {
-    away: AtomicBool,
-}
-
-impl SwitchedStore {
-    /// Goes away, or comes back.
-    pub(crate) fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
-    }
-
-    fn here(&self) -> Result<MemoryErasureStore, ErasureStoreError> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(ErasureStoreError::Unavailable("switched off".into())),
-            false => Ok(MemoryErasureStore),
-        }
-    }
-}
-
-#[async_trait]
-impl ErasureStore for SwitchedStore {
-    async fn load(&self, id: SegmentId) -> Result<Option<StoredSegment>, ErasureStoreError> {
-        self.here()?.load(id).await
-    }
-
-    async fn store(
-        &self,
-        id: SegmentId,
-        over: Revision,
-        bytes: &[u8],
-    ) -> Result<Revision, ErasureStoreError> {
-        self.here()?.store(id, over, bytes).await
-    }
-}
-
-impl Switched {
-    /// Goes away, or comes back.
-    pub(crate) fn set_away(&self, away: bool) {
-        self.away.store(away, Ordering::SeqCst);
-    }
-
-    fn here(&self) -> Result<&LocalRoot, ProviderError> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(ProviderError::unavailable("switched off")),
-            false => Ok(&self.root),
-        }
-    }
-}
-
-#[async_trait]
-impl KeyProvider for Switched {
-    fn current(&self) -> RootKeyRef {
-        self.root.current()
-    }
-
-    fn holds(&self, root: &RootKeyRef) -> bool {
-        self.root.holds(root)
-    }
-
-    async fn wrap(&self, context: &WrapContext, key: &DataKey) -> Result<WrappedKey, ProviderError> {
-        self.here()?.wrap(context, key).await
-    }
-
-    async fn unwrap(&self, context: &WrapContext, wrapped: &WrappedKey) -> Result<DataKey, ProviderError> {
-        self.here()?.unwrap(context, wrapped).await
-    }
-
-    async fn rewrap(
-        &self,
-        context: &WrapContext,
-        wrapped: &WrappedKey,
-    ) -> Result<Option<WrappedKey>, ProviderError> {
-        self.here()?.rewrap(context, wrapped).await
-    }
-
-    async fn health(&self) -> Result<(), ProviderError> {
-        self.here().map(|_| ())
     }
 }
 
