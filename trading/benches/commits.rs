@@ -8,7 +8,7 @@
 //!
 //! The database of the tests has `fsync` off, so a commit costs its round trip and no disk: `TEST_DATABASE_URL` names a server on a disk.
 //! `pgbench` runs its TPC-B with as many clients on the same server, if there is one: its transactions are what the server can commit.
-//! `BENCH_SECONDS` is how long a number is measured (3), `BENCH_OPEN` the most open orders of a tick (100,000; a million takes minutes to
+//! `BENCH_CLIENTS` asks for one number of clients. `BENCH_SECONDS` is how long a number is measured (3), `BENCH_OPEN` the most open orders of a tick (100,000; a million takes minutes to
 //! be made). Whatever else the machine does falls on every number alike; take them from a machine that does nothing else.
 #![allow(
     clippy::unwrap_used,
@@ -21,6 +21,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use platform_audit::AuditLog;
+use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, DbConfig};
 use platform_core::testing::TestDb;
 use platform_core::{Principal, PrincipalId, RequestContext, RequestMeta, TenantId};
@@ -39,7 +40,10 @@ async fn main() {
         .collect();
     let runs = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
     if runs("place") {
-        for clients in [1, 8, 64] {
+        let only = std::env::var("BENCH_CLIENTS")
+            .ok()
+            .and_then(|text| text.parse().ok());
+        for clients in only.map_or(vec![1, 8, 64], |one: usize| vec![one]) {
             place(clients).await;
         }
     }
@@ -78,13 +82,22 @@ struct Desk {
 impl Desk {
     async fn open() -> Self {
         let test = TestDb::own(&[&platform_audit::MIGRATIONS, &trading::MIGRATIONS]).await;
+        if let Ok(sql) = std::env::var("BENCH_SQL") {
+            let mut owner = PgConnection::connect(&test.superuser_url()).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut owner)
+                .await
+                .unwrap();
+        }
         let config = DbConfig {
             reserved_connections: 1,
             ..DbConfig::new(test.app_url()).with_max_connections(16)
         };
         let db = Db::connect(&config, test.sources().clone()).await.unwrap();
         let board = QuoteBoard::new(
-            vec![Instrument::new(aapl(), QuoteSource::Replay)],
+            symbols()
+                .map(|symbol| Instrument::new(symbol, QuoteSource::Replay))
+                .collect(),
             BoardConfig {
                 liquidity: Liquidity::Unlimited,
                 stale_after: Duration::from_secs(86_400),
@@ -92,6 +105,8 @@ impl Desk {
         );
         let config = TradingConfig {
             opening_deposit: Cents::from_cents(900_000_000_000).unwrap(),
+            commits_at_once: usize::try_from(number("BENCH_AT_ONCE", 2)).unwrap(),
+            orders_per_commit: usize::try_from(number("BENCH_PER_COMMIT", 64)).unwrap(),
             ..TradingConfig::default()
         };
         let trading = Trading::new(&db, &AuditLog::new(db.sources().clone()), &board, config);
@@ -108,9 +123,13 @@ impl Desk {
     }
 
     fn quote(&self, bid: &str, ask: &str) {
+        self.quote_of(std::iter::once(aapl()), bid, ask);
+    }
+
+    fn quote_of(&self, symbols: impl Iterator<Item = Symbol>, bid: &str, ask: &str) {
         let now = self.db.sources().now();
-        let update = QuoteUpdate {
-            symbol: aapl(),
+        let update = |symbol| QuoteUpdate {
+            symbol,
             bid: bid.parse().unwrap(),
             bid_size: "1".parse().unwrap(),
             ask: ask.parse().unwrap(),
@@ -119,7 +138,7 @@ impl Desk {
             source_at: now,
             source: QuoteSource::Replay,
         };
-        self.board.publish(now, vec![update]);
+        self.board.publish(now, symbols.map(update).collect());
     }
 
     async fn customer(&self) -> RequestContext {
@@ -131,6 +150,29 @@ impl Desk {
         ctx
     }
 
+    /// Accounts of customers who do nothing now, made by a statement.
+    async fn others(&self, accounts: u64) {
+        let mut owner = PgConnection::connect(&self.test.superuser_url()).await.unwrap();
+        for sql in [
+            "alter table trading.account disable trigger is_protected".to_owned(),
+            format!(
+                "insert into trading.account
+                   (tenant_id, id, owner_id, status, available_cents, held_cents, last_seq, event_seq, opened_at)
+                 select '{}', gen_random_uuid(), gen_random_uuid(), 'active', 0, 0, 0, 0, now() from generate_series(1, {accounts})",
+                self.tenant
+            ),
+            "alter table trading.account enable always trigger is_protected".to_owned(),
+        ] {
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut owner).await.unwrap();
+        }
+    }
+
+    /// What the server does by itself within a minute.
+    async fn analyze(&self) {
+        let mut owner = PgConnection::connect(&self.test.superuser_url()).await.unwrap();
+        sqlx::query("analyze").execute(&mut owner).await.unwrap();
+    }
+
     async fn place(&self, ctx: &RequestContext, ticket: &Ticket) {
         let placed = self.trading.place(ctx, ticket).await.unwrap();
         assert!(matches!(placed, Placed::New(_)), "{placed:?}");
@@ -139,6 +181,12 @@ impl Desk {
 
 fn aapl() -> Symbol {
     "AAPL".parse().unwrap()
+}
+
+/// Twenty, AAPL among them.
+fn symbols() -> impl Iterator<Item = Symbol> {
+    let others = (1..20).map(|number| format!("S{number}").parse().unwrap());
+    std::iter::once(aapl()).chain(others)
 }
 
 fn buy(limit: Option<&str>) -> Ticket {
@@ -159,16 +207,36 @@ async fn place(clients: usize) {
     for _ in 0..clients {
         customers.push(desk.customer().await);
     }
-    let commits = desk.trading.metrics().order_commits.get();
+    desk.others(number("BENCH_ACCOUNTS", 10_000)).await;
     let seconds = number("BENCH_SECONDS", 3);
+    // A server knows its tables after its first minute. Until then it may look for an order through any index that begins with the tenant.
+    place_for(&desk, &customers, Duration::from_secs(1)).await;
+    desk.analyze().await;
+    let commits = desk.trading.metrics().order_commits.get();
+    let began = Instant::now();
+    let orders = place_for(&desk, &customers, Duration::from_secs(seconds)).await;
+    let took = began.elapsed();
+    let commits = desk.trading.metrics().order_commits.get() - commits;
+    println!(
+        "place  {clients:>3} clients  {:>7} orders/s  {} commits per order",
+        per_second(orders, took),
+        ratio(commits, orders)
+    );
+    if let Ok(pgbench) = std::env::var("PGBENCH") {
+        tpc_b(&pgbench, &desk.test.superuser_url(), clients, seconds);
+    }
+}
+
+/// Has every customer place one order after the other. Answers how many they were.
+async fn place_for(desk: &std::sync::Arc<Desk>, customers: &[RequestContext], time: Duration) -> u64 {
     let began = Instant::now();
     let tasks: Vec<_> = customers
-        .into_iter()
+        .iter()
         .map(|ctx| {
-            let desk = desk.clone();
+            let (desk, ctx) = (desk.clone(), ctx.clone());
             tokio::spawn(async move {
                 let mut placed = 0_u64;
-                while began.elapsed() < Duration::from_secs(seconds) {
+                while began.elapsed() < time {
                     desk.place(&ctx, &buy(None)).await;
                     placed += 1;
                 }
@@ -180,16 +248,7 @@ async fn place(clients: usize) {
     for task in tasks {
         orders += task.await.unwrap();
     }
-    let took = began.elapsed();
-    let commits = desk.trading.metrics().order_commits.get() - commits;
-    println!(
-        "place  {clients:>3} clients  {:>7} orders/s  {} commits per order",
-        per_second(orders, took),
-        ratio(commits, orders)
-    );
-    if let Ok(pgbench) = std::env::var("PGBENCH") {
-        tpc_b(&pgbench, &desk.test.superuser_url(), clients, seconds);
-    }
+    orders
 }
 
 /// What the server commits of TPC-B's transactions, five statements each.
@@ -230,21 +289,24 @@ async fn fill(orders: usize) {
     println!("fill  {orders:>4} at once     {each:>6} us per fill");
 }
 
-/// A quote that fills none of so many open orders. They are made by the statement below: placing them would take hours.
+/// Quotes of twenty symbols that fill none of so many open orders of theirs. These are made by the statements below: placing them would
+/// take hours.
 async fn tick(open: u64) {
     let desk = Desk::open().await;
     let ctx = desk.customer().await;
     let account = desk.trading.account(&ctx).await.unwrap().id;
     let mut owner = PgConnection::connect(&desk.test.superuser_url()).await.unwrap();
     for sql in [
+        // Without looking for the account of each.
+        "set session_replication_role = replica".to_owned(),
         "alter table trading.orders disable trigger is_protected".to_owned(),
         format!(
             "insert into trading.orders
                (tenant_id, id, account_id, symbol, side, order_type, time_in_force, quantity_e6, limit_price_e4, worst_price_e4,
                 status, filled_e6, filled_notional_e10, hold_cents, fees_cents, accepted_quote_seq, last_quote_seq, accepted_at,
                 updated_at, version)
-             select '{}', gen_random_uuid(), '{account}', 'AAPL', 'buy', 'limit', 'gtc', 1000000, 10000 + n % 70000,
-                    10000 + n % 70000, 'submitted', 0, 0, 0, 0, 0, 0, now(), now(), 1
+             select '{}', gen_random_uuid(), '{account}', case n % 20 when 0 then 'AAPL' else 'S' || n % 20 end, 'buy', 'limit', 'gtc',
+                    1000000, 10000 + n % 70000, 10000 + n % 70000, 'submitted', 0, 0, 0, 0, 0, 0, now(), now(), 1
              from generate_series(1, {open}) n",
             desk.tenant
         ),
@@ -252,19 +314,28 @@ async fn tick(open: u64) {
     ] {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut owner).await.unwrap();
     }
+    desk.analyze().await;
     let matcher = MatchingWorker::new(&desk.trading);
     let began = Instant::now();
     matcher.load().await.unwrap();
     let loaded = began.elapsed();
+    let metrics = Metrics::new();
+    metrics.register(
+        "known",
+        "Known orders",
+        desk.trading.metrics().orders_open.clone(),
+    );
+    assert!(metrics.encode().contains(&format!("known {open}\n")));
     let mut times = Vec::new();
     for _ in 0..1_000 {
-        desk.quote("8.99", "9.00");
+        desk.quote_of(symbols(), "8.99", "9.00");
+        let quotes = desk.board.all();
         let began = Instant::now();
-        assert_eq!(matcher.match_symbol(aapl()).await.unwrap(), 0);
+        matcher.match_quotes(&quotes).await.unwrap();
         times.push(began.elapsed());
     }
     println!(
-        "tick  {open:>7} open      {:>6} ns per tick, loaded in {} ms",
+        "tick  {open:>7} open      {:>6} ns for quotes of 20 symbols, loaded in {} ms",
         median(times).as_nanos(),
         loaded.as_millis()
     );

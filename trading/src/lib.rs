@@ -25,6 +25,12 @@
 //! }
 //! ```
 //!
+//! # Several processes
+//!
+//! A [`Trading`] takes for granted that it is the only one on its database until a [`LedMatchingWorker`] is made for it, which is what the
+//! module of the feature `http` does. From then on one process of several matches, and takes orders unless they all
+//! [share a market](TradingConfig::shared_market). A service that is one process, a test or a benchmark runs a [`MatchingWorker`] instead.
+//!
 //! # Features
 //!
 //! | feature | gives |
@@ -51,6 +57,8 @@ pub use domain::{
     Rounding, Rules, Side, Step, Symbol, SymbolDay, Tick, Ticket, TimeInForce, Transfer, TransferCode,
     Trigger, UnknownWord, apply, buy_hold, decide, equity, transition, worth,
 };
+#[cfg(feature = "http")]
+pub use market::SharedMarket;
 pub use market::{
     Alignment, Bar, BoardConfig, Calendar, DayPath, Followed, FromTheFuture, Instrument, InvalidMarketSpeed,
     Liquidity, MalformedRow, MarketBar, MarketClock, MarketFeed, MarketMetrics, MarketSpeed, MarketWorker,
@@ -59,15 +67,19 @@ pub use market::{
     SESSION_SECONDS, Session, SimulatorConfig, SpeedOutOfRange, TakeRequest, Timeframe, TradingDay,
     UnknownTimeframe, Volume,
 };
-pub use matching::{HousekeepingWorker, MatchingWorker};
+pub use matching::{HousekeepingWorker, LedMatchingWorker, MatchingWorker};
 pub use metrics::{DurationLabels, OrdersOpen, PlacedLabels, RejectedLabels, TradingMetrics};
-pub use replay::{AccountBooks, AccountEvent, BooksError, EventError, Opening};
+pub use replay::{
+    AccountBooks, AccountEvent, BookedOrder, BooksError, BooksState, EventError, FiredPrice, Opening,
+    OrderRecord,
+};
 pub use service::{
     ACCOUNT, AccountId, AccountStatus, AccountView, BarQuery, BarWorker, CancelError, CancelResult,
     CancelledAll, Discrepancy, ExecutionView, HaltedSymbol, ListedAccount, MARKET, MarketChange, MarketError,
     MarketState, MarketStateWorker, OrderEventView, OrderPreview, OrderProof, OrderStatusFilter, OrderView,
     PlaceError, PlaceOutcome, Placed, Portfolio, PositionView, Reconciliation, ReplaceError, ReplaceOutcome,
-    TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifyFinding, VerifyProgress,
+    StateHashWorker, TRADE, Trading, TradingConfig, TradingError, VIEW, Verification, VerifiedAccounts,
+    VerifyFinding, VerifyProgress, VerifyRequest,
 };
 pub use service::{
     ADJUST, ALERTS_MAX, AccountAdminError, ActivityFilter, ActivityOrder, ActivityView, Adjusted,
@@ -98,11 +110,18 @@ pub const MARKET_DATA: GroupRole = GroupRole::new("platform_market_data");
 ///     Ok(db.self_check(&AllowList::core().with_all(TRADING_TABLES)).await?.passes())
 /// }
 /// ```
-pub const TRADING_TABLES: &[Allowed] = &[Allowed {
-    code: "TABLE_WITHOUT_TENANT_COLUMN",
-    object: "trading.bar",
-    reason: "what symbols cost, the same for everybody; out of the reach of tenants' transactions",
-}];
+pub const TRADING_TABLES: &[Allowed] = &[
+    Allowed {
+        code: "TABLE_WITHOUT_TENANT_COLUMN",
+        object: "trading.bar",
+        reason: "what symbols cost, the same for everybody; out of the reach of tenants' transactions",
+    },
+    Allowed {
+        code: "TABLE_WITHOUT_TENANT_COLUMN",
+        object: "trading.displayed",
+        reason: "how much of the market's newest quotes is sold, of which transactions of every tenant take; nobody's data",
+    },
+];
 
 /// The tables of this crate, in the schema `trading`. They need those of `platform_core` and `platform_audit`.
 pub static MIGRATIONS: Migrations = Migrations {

@@ -56,6 +56,8 @@ pub struct TradingMetrics {
     pub orders_open: OrdersOpen,
     /// Orders of which the matcher had known something else than the rows say, when the two were last compared. Stays 0.
     pub trigger_index_drift: Gauge,
+    /// Shards of the symbols that are matched here under a lease; 1 where a lease stands for all of them.
+    pub matching_shards_led: Gauge,
 }
 
 impl TradingMetrics {
@@ -70,6 +72,7 @@ impl TradingMetrics {
             order_commits: Counter::default(),
             orders_open: OrdersOpen(open_orders.clone()),
             trigger_index_drift: Gauge::default(),
+            matching_shards_led: Gauge::default(),
         }
     }
 
@@ -157,6 +160,11 @@ impl TradingMetrics {
             "trigger_index_drift",
             "Orders of which the matcher had known something else than the rows say",
             self.trigger_index_drift.clone(),
+        );
+        metrics.register(
+            "matching_shards_led",
+            "Shards of the symbols that this instance matches under a lease",
+            self.matching_shards_led.clone(),
         );
         metrics.register(
             "orders_open",

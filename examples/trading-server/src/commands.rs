@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::database::{Database, self_check};
 use crate::exit::Exit;
 use crate::ready::Ready;
+use crate::redis::Shared;
 use crate::refusal::{OrRefuse, Refusal};
 use crate::tenants::{create_tenant as create_tenant_row, look_after, make_up_password, to_go_on_with};
 use crate::{demo, keyring, keys as tasks, market, trail};
@@ -33,6 +34,7 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         Some(address) => Some(bind(address).await?),
         None => None,
     };
+    let redis = Shared::connect(&settings.redis).await?;
     let stop = signals().or_refuse(Exit::Internal)?;
 
     let database = Database::for_serving(settings, path).await?;
@@ -58,6 +60,7 @@ pub async fn serve(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
             keeper: database.keeper(),
             renewal: ready.keyring.renewal(),
             sequencer: Some(sequencer),
+            redis,
         };
         let platform = compose::platform(db, &ready.trail, handles, feed, settings, beside)?;
         let address = listener.local_addr().or_refuse(Exit::Internal)?;
@@ -129,6 +132,9 @@ pub async fn check(settings: &Settings, path: Option<OsString>) -> Result<Exit, 
         "configuration: sound\nmarket: {} symbols\n",
         feed.instruments().len()
     ));
+    if Shared::connect(&settings.redis).await?.is_some() {
+        say("redis: reached\n");
+    }
     let database = Database::for_looking(settings, path).await?;
     let checked = async {
         say(&format!("database: {}\n", database.description));
@@ -320,7 +326,11 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Refusal> {
 /// The first lines: which database, which market, how to sign in, where to go.
 fn greet(settings: &Settings, database: &Database, address: SocketAddr) {
     say(&format!("Database: {}\n", database.description));
-    say(&format!("Market:   {}\n", market::describe(&settings.market)));
+    let market = market::describe(&settings.market);
+    match settings.redis.shares_market() {
+        true => say(&format!("Market:   {market}; shared by all instances\n")),
+        false => say(&format!("Market:   {market}\n")),
+    }
     say(&format!(
         "Listening on http://{address} (reference of the API: http://{address}/docs)\n"
     ));

@@ -11,6 +11,7 @@ use platform_core::axum::Router;
 use platform_core::http::{HttpConfig, RateLimit};
 use platform_core::metrics::Metrics;
 use platform_core::pg::{Db, Tenants};
+use platform_core::resilience::Policies;
 use platform_core::runtime::{MetricsAccess, Parts, Platform, Worker, metrics_worker};
 use platform_core::{PermissionInfo, Sources, TenantId};
 use platform_crypto::{KEYS_MANAGE, KEYS_READ, Keyring, SUBJECTS_ERASE, SUBJECTS_HOLD};
@@ -20,6 +21,7 @@ use trading::{ADJUST, MANAGE, MARKET, MarketFeed, QuoteBoard, TRADE, Trading, VI
 
 use crate::config::{self, Settings};
 use crate::exit::Exit;
+use crate::redis::{Between, Shared};
 use crate::refusal::{OrRefuse, Refusal};
 use crate::trail::Trail;
 use crate::{docs, market, sequencing, streaming};
@@ -129,6 +131,8 @@ pub struct Beside {
     pub renewal: Option<Worker>,
     /// What gives audit events their places and signs them; only a server that describes itself has none.
     pub sequencer: Option<Sequencer>,
+    /// What instances share, where the settings name a Redis.
+    pub redis: Option<Shared>,
 }
 
 /// The platform that serves.
@@ -144,6 +148,11 @@ pub fn platform(
     beside: Beside,
 ) -> Result<Platform, Refusal> {
     let metrics = Metrics::new();
+    let policies = Policies::new(db.sources(), &metrics);
+    let between = beside
+        .redis
+        .map(|redis| redis.between(db, &policies))
+        .transpose()?;
     let metrics_listener = beside
         .metrics_listener
         .map(|listener| metrics_worker(listener, &metrics));
@@ -152,6 +161,7 @@ pub fn platform(
             .into_iter()
             .flatten()
             .collect(),
+        health: between.iter().map(|between| between.check.clone()).collect(),
         ..Parts::default()
     };
     let audit = sequencing::module(db, trail, beside.sequencer, &settings.audit);
@@ -159,11 +169,7 @@ pub fn platform(
         .module(audit)
         .module(handles.keyring.clone())
         .module(handles.auth.clone())
-        .module(
-            TradingModule::new(&handles.trading, feed)
-                .tick(settings.market.tick)
-                .stream_with(streaming::backends(&handles.auth)),
-        )
+        .module(trading_module(handles, feed, settings, between))
         .parts(own)
         .routes(docs::routes())
         .routes(unversioned(handles))
@@ -179,6 +185,30 @@ pub fn platform(
         .openapi_info(TITLE, env!("CARGO_PKG_VERSION"))
         .build()
         .or_refuse(Exit::Internal)
+}
+
+/// The brokerage, of which instances share what they have between them.
+fn trading_module(
+    handles: &Handles,
+    feed: MarketFeed,
+    settings: &Settings,
+    between: Option<Between>,
+) -> TradingModule {
+    let module = TradingModule::new(&handles.trading, feed)
+        .tick(settings.market.tick)
+        .stream(streaming::config(&settings.stream));
+    // The folder of the embedded database lets in one process.
+    let module = match settings.database.is_embedded() {
+        true => module.alone(),
+        false => module,
+    };
+    let backends = streaming::backends(&handles.auth);
+    match between {
+        Some(between) => module
+            .stream_with(between.with(backends))
+            .share_market(between.market),
+        None => module.stream_with(backends),
+    }
 }
 
 /// The same routes under `/api`, for clients that do not version; the document does not repeat them.

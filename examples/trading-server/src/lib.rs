@@ -18,6 +18,7 @@ pub mod keys;
 pub mod mail;
 pub mod market;
 pub mod ready;
+pub mod redis;
 pub mod refusal;
 pub mod sequencing;
 mod streaming;

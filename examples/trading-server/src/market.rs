@@ -3,7 +3,7 @@
 use platform_core::TenantId;
 use trading::{
     BoardConfig, Calendar, Cents, Collar, Liquidity, MarketFeed, QuoteBoard, ReplayConfig, ReplayData,
-    ReplayError, Rules, SimulatorConfig, TradingConfig,
+    ReplayError, Rules, SimulatorConfig, TradingConfig, Trigger,
 };
 
 use crate::config::{self, Replay, Settings};
@@ -42,6 +42,10 @@ pub fn trading_config(settings: &Settings, platform_tenant: Option<TenantId>) ->
     let basis_points = u16::try_from(settings.market.collar_percent.saturating_mul(100)).unwrap_or(u16::MAX);
     let rules = Rules {
         collar: Collar::from_basis_points(basis_points),
+        trigger: match settings.trading.trigger {
+            config::Trigger::Last => Trigger::Last,
+            config::Trigger::Quote => Trigger::Quote,
+        },
         ..Rules::default()
     };
     let cents = i64::from(settings.accounts.four_eyes_above_usd) * 100;
@@ -49,12 +53,15 @@ pub fn trading_config(settings: &Settings, platform_tenant: Option<TenantId>) ->
         rules,
         market_tenant: platform_tenant,
         market_gaps: settings.market.allow_gaps,
+        shared_market: settings.redis.shares_market(),
         calendar: match settings.market.calendar {
             config::MarketCalendar::AlwaysOpen => Calendar::AlwaysOpen,
             config::MarketCalendar::Nyse => Calendar::Nyse,
         },
         four_eyes_above: Some(Cents::from_cents(cents).unwrap_or(Cents::ZERO)),
         approval_within: settings.accounts.approval_within,
+        open_orders_per_account: settings.accounts.open_orders_max,
+        open_orders_per_tenant: settings.accounts.tenant_open_orders_max,
         ..TradingConfig::default()
     }
 }

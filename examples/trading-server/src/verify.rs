@@ -8,7 +8,7 @@ use platform_core::pg::{Db, Tenant};
 use platform_core::{RequestContext, Sources};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use trading::{BoardConfig, QuoteBoard, Trading, Verification, VerifyFinding};
+use trading::{BoardConfig, QuoteBoard, Trading, Verification};
 
 use crate::audit::Trails;
 use crate::audit::progress::Bar;
@@ -143,61 +143,14 @@ fn as_text(slug: &str, verification: &Verification) -> String {
         );
     }
     for finding in findings {
-        let _ = writeln!(text, "  {}", in_words(finding));
+        let _ = writeln!(text, "  {finding}");
     }
     text
 }
 
-fn in_words(finding: &VerifyFinding) -> String {
-    match finding {
-        VerifyFinding::Sum(sum) => format!(
-            "{}: {} has {} and has to have {}",
-            sum.rule, sum.subject, sum.found, sum.expected
-        ),
-        VerifyFinding::Log {
-            account,
-            seq,
-            problem,
-        } => format!("event {seq} of account {account}: {problem}"),
-        VerifyFinding::Cash {
-            account,
-            expected,
-            found,
-        } => format!(
-            "account {account} has {} and {} held; its events come to {} and {}",
-            found.available, found.held, expected.available, expected.held
-        ),
-        VerifyFinding::Position { account, symbol, .. } => {
-            format!("the position of account {account} in {symbol} is not what its events come to")
-        }
-        VerifyFinding::Ledger {
-            account,
-            seq,
-            expected,
-            found,
-        } => {
-            let [expected, found] = [expected, found].map(|side| side.as_deref().unwrap_or("nothing"));
-            format!("row {seq} of the ledger of account {account} is {found}; its events moved {expected}")
-        }
-        VerifyFinding::Order { account, order, .. } => {
-            format!("order {order} of account {account} is not what its events come to")
-        }
-        _ => format!("{finding:?}"),
-    }
-}
-
 fn as_json(slug: &str, verification: &Verification) -> Value {
     let findings = verification.findings.iter().map(|finding| {
-        let (rule, subject) = match finding {
-            VerifyFinding::Sum(sum) => (sum.rule.as_str(), sum.subject.clone()),
-            VerifyFinding::Log { account, seq, .. } => ("log", format!("{account} {seq}")),
-            VerifyFinding::Cash { account, .. } => ("cash", account.to_string()),
-            VerifyFinding::Position { account, symbol, .. } => ("position", format!("{account} {symbol}")),
-            VerifyFinding::Ledger { account, seq, .. } => ("ledger", format!("{account} {seq}")),
-            VerifyFinding::Order { order, .. } => ("order", order.to_string()),
-            _ => ("other", String::new()),
-        };
-        json!({ "rule": rule, "subject": subject, "message": in_words(finding) })
+        json!({ "rule": finding.rule(), "subject": finding.subject(), "message": finding.to_string() })
     });
     json!({
         "tenant": slug,

@@ -82,4 +82,9 @@ impl AccountState {
             order: Some(order),
         }
     }
+
+    /// Whether the order can still be filled.
+    pub(crate) fn has_open_order(&self) -> bool {
+        self.order.is_some_and(|order| !order.status.is_terminal())
+    }
 }

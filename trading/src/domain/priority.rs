@@ -61,10 +61,15 @@ impl Priority {
     pub(crate) const fn reaches(&self, bound: Rank) -> bool {
         self.rank <= bound.0
     }
+
+    /// Without the queue.
+    pub(crate) const fn rank(&self) -> Rank {
+        Rank(self.rank)
+    }
 }
 
 /// The price of a [`Priority`] without the queue: where a walk through orders in their priority ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(i64);
 
 impl Rank {

@@ -38,7 +38,8 @@ pub(super) struct AdjustmentsQuery {
 
 /// Pay cash into an account, or out of what is available in it.
 ///
-/// Above a configured amount it is answered 202 and waits for another administrator. Sent again under the same `Idempotency-Key` it is
+/// Above a configured amount, alone or together with what was moved since the last close without an approval, it is answered 202 and
+/// waits for another administrator. Sent again under the same `Idempotency-Key` it is
 /// answered again and not carried out again.
 #[utoipa::path(
     post,

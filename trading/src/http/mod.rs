@@ -20,6 +20,7 @@
 //! | `DELETE /orders` | who may trade | 207, what became of each open order |
 //! | `GET /accounts/{id}` | who may view the account | its money and positions |
 //! | `GET /accounts`, below `/admin/v1` | who may view all accounts | a page of accounts |
+//! | `POST /trading/verification`, below `/admin/v1` | who may view all accounts | whether a page of accounts is what happened to it |
 //! | `GET`, `PATCH /trading/market`, `POST /trading/market/gap`, below `/platform/v1` | who runs the market | how it stands |
 //! | `POST /trading/symbols/{symbol}/halt`, `…/resume`, below `/platform/v1` | who runs the market | how it stands |
 //! | `POST /trading/accounts/{id}/suspend`, `…/resume`, `…/close`, below `/admin/v1` | who may manage the account | the account |
@@ -44,6 +45,7 @@ mod problem;
 mod proof;
 mod quotes;
 mod stream;
+mod verify;
 mod watchlists;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -51,7 +53,7 @@ use utoipa_axum::routes;
 
 use crate::Trading;
 pub use module::TradingModule;
-pub use stream::{StreamBackends, StreamConfig};
+pub use stream::{STREAM_PERMISSIONS, StreamBackends, StreamConfig};
 
 impl Trading {
     /// The routes below a base such as `/api/v1`, with their part of the OpenAPI document; without the stream of quotes, which
@@ -99,6 +101,7 @@ impl Trading {
     pub fn admin_routes(&self) -> OpenApiRouter {
         OpenApiRouter::default()
             .routes(routes!(account::list))
+            .routes(routes!(verify::verify))
             .routes(routes!(account_admin::suspend))
             .routes(routes!(account_admin::resume))
             .routes(routes!(account_admin::close))

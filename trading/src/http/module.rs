@@ -4,22 +4,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use platform_core::PermissionInfo;
 use platform_core::pg::Migrations;
 use platform_core::runtime::{BuildCx, Check, Descriptor, Module, ModuleError, Parts, Worker};
+use platform_core::{PermissionInfo, Sources};
 use tokio::sync::watch;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::stream::{self, Streams};
 use super::{StreamBackends, StreamConfig};
+use crate::market::MarketSharing;
 use crate::{
-    ADJUST, AlertWorker, BarWorker, ClosingWorker, HousekeepingWorker, MANAGE, MARKET, MIGRATIONS,
-    MarketFeed, MarketMetrics, MarketStateWorker, MatchingWorker, TRADE, Trading, VIEW,
+    ADJUST, AlertWorker, BarWorker, ClosingWorker, HousekeepingWorker, LedMatchingWorker, MANAGE, MARKET,
+    MIGRATIONS, MarketFeed, MarketMetrics, MarketStateWorker, MatchingWorker, SharedMarket, StateHashWorker,
+    TRADE, Trading, VIEW,
 };
 
 /// Named `trading`: the brokerage's tables, its routes under `/api/v1`, the stream at `/ws` and `/api/v1/ws`, its tickets, and the workers
 /// that move the market, fill resting orders, fire alerts, close sessions and forget old keys. Offers the handle [`Trading`].
+///
+/// Of several instances on one database one matches at a time; see [`LedMatchingWorker`]. Unless they
+/// [share a market](crate::TradingConfig::shared_market), the others stand by: they are not ready, and refuse to place and to change orders
+/// with 503 `standing_by`, while lists and cancels go on.
 #[derive(Debug)]
 pub struct TradingModule {
     trading: Trading,
@@ -28,6 +34,8 @@ pub struct TradingModule {
     tick: Duration,
     stream: StreamConfig,
     leading: Option<watch::Receiver<bool>>,
+    alone: bool,
+    shared: Option<SharedMarket>,
     backends: StreamBackends,
 }
 
@@ -40,6 +48,8 @@ impl TradingModule {
             tick: Duration::from_millis(250),
             stream: StreamConfig::default(),
             leading: None,
+            alone: false,
+            shared: None,
             backends: StreamBackends::default(),
         }
     }
@@ -51,11 +61,27 @@ impl TradingModule {
         self
     }
 
-    /// The same for one of several instances that share a market: quotes are published only while this one leads. The others show what
-    /// the leader publishes, through a [`RemoteFeed`](crate::RemoteFeed).
+    /// The same for one of several instances of which somebody else says who leads: quotes are published, bars stored and sessions closed
+    /// only while this one does. [`share_market`](Self::share_market) decides it by itself, and takes the place of this.
     #[must_use]
     pub fn while_leading(mut self, leading: watch::Receiver<bool>) -> Self {
         self.leading = Some(leading);
+        self
+    }
+
+    /// The same for a process that can be the only one on its database, as when the database is its own: it matches and takes orders at once
+    /// and without a lease. Where a market is shared this changes nothing.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// The same for one of several instances that share a market: one leads, and the others show what it publishes. Bars are stored, and
+    /// sessions closed, by the one that leads.
+    #[must_use]
+    pub fn share_market(mut self, shared: SharedMarket) -> Self {
+        self.shared = Some(shared);
         self
     }
 
@@ -73,22 +99,32 @@ impl TradingModule {
         self
     }
 
-    fn workers(&self) -> Result<Vec<Worker>, ModuleError> {
+    fn workers(&self, sharing: Option<&MarketSharing>) -> Result<Vec<Worker>, ModuleError> {
         let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
         let feed =
             feed.ok_or_else(|| ModuleError::Invalid("the trading module was built twice".to_owned()))?;
         let market = self.trading.market_worker(feed).every(self.tick);
-        let market = match &self.leading {
+        let leading = sharing
+            .map(MarketSharing::leading)
+            .or_else(|| self.leading.clone())
+            // Who stands by has no market of its own: its prices would fire alerts and close sessions.
+            .or_else(|| self.is_led().then(|| self.trading.inner.standing.leading()));
+        let market = match &leading {
             Some(leading) => market.while_leading(leading.clone()),
             None => market,
         };
+        let market = match sharing {
+            Some(sharing) => market.playing_along(sharing.played()),
+            None => market,
+        };
         let market = std::sync::Arc::new(tokio::sync::Mutex::new(market));
-        let matching = MatchingWorker::new(&self.trading);
         let housekeeping = HousekeepingWorker::new(&self.trading);
         let state = MarketStateWorker::new(&self.trading);
         // Kept over a failure, with what may have been stored.
-        let bars = std::sync::Arc::new(tokio::sync::Mutex::new(BarWorker::new(&self.trading)));
-        let closing = ClosingWorker::new(&self.trading);
+        let bars = self.bar_worker(leading.as_ref());
+        let bars = std::sync::Arc::new(tokio::sync::Mutex::new(bars));
+        let hashes = StateHashWorker::new(&self.trading);
+        let closing = self.closing_worker(leading.as_ref());
         let closing = std::sync::Arc::new(tokio::sync::Mutex::new(closing));
         let alerts = AlertWorker::new(&self.trading);
         let mut workers = vec![
@@ -103,10 +139,7 @@ impl TradingModule {
                 let bars = std::sync::Arc::clone(&bars);
                 async move { Ok(bars.lock().await.run(stop).await?) }
             }),
-            Worker::new("trading.matching", move |stop| {
-                let matching = matching.clone();
-                async move { Ok(matching.run(stop).await?) }
-            }),
+            self.matching(sharing),
             Worker::new("trading.alerts", move |stop| {
                 let alerts = alerts.clone();
                 async move { Ok(alerts.run(stop).await?) }
@@ -119,7 +152,12 @@ impl TradingModule {
                 let housekeeping = housekeeping.clone();
                 async move { Ok(housekeeping.run(stop).await?) }
             }),
+            Worker::new("trading.state_hashes", move |stop| {
+                let hashes = hashes.clone();
+                async move { Ok(hashes.run(stop).await?) }
+            }),
         ];
+        workers.extend(sharing.map(MarketSharing::worker));
         if self.trading.inner.config.market_tenant.is_some() {
             workers.push(Worker::new("trading.market_state", move |stop| {
                 let state = state.clone();
@@ -127,6 +165,79 @@ impl TradingModule {
             }));
         }
         Ok(workers)
+    }
+
+    fn is_led(&self) -> bool {
+        !self.alone || self.trading.inner.config.shared_market
+    }
+
+    fn matching(&self, sharing: Option<&MarketSharing>) -> Worker {
+        const NAME: &str = "trading.matching";
+        if !self.is_led() {
+            let matching = MatchingWorker::new(&self.trading);
+            return Worker::new(NAME, move |stop| {
+                let matching = matching.clone();
+                async move { Ok(matching.run(stop).await?) }
+            });
+        }
+        let matching = LedMatchingWorker::new(&self.trading);
+        let matching = match &self.backends.bus {
+            Some(bus) => matching.with_bus(bus.clone()),
+            None => matching,
+        };
+        let matching = match sharing {
+            Some(sharing) => matching.while_seeing(sharing.sees()),
+            None => matching,
+        };
+        Worker::new(NAME, move |stop| {
+            let matching = matching.clone();
+            async move { Ok(matching.run(stop).await?) }
+        })
+    }
+
+    /// What is looked at when somebody asks how the brokerage is.
+    fn checks(&self, sources: &Sources) -> Vec<Check> {
+        let (board, sources) = (self.trading.board().clone(), sources.clone());
+        let fresh = Check::soft("quotes", move || {
+            let newest = board.all().iter().map(|quote| quote.at).max();
+            let now = sources.now();
+            let is_open = board.calendar().session_at(now).is_some();
+            let is_fresh = !is_open || newest.is_some_and(|at| now - at <= board.stale_after());
+            async move {
+                if is_fresh {
+                    Ok(())
+                } else {
+                    Err("no fresh quotes: nothing is traded".to_owned())
+                }
+            }
+        });
+        let trading = self.trading.clone();
+        let leads = Check::critical("orders", move || {
+            let takes_orders = trading.inner.standing.takes_orders();
+            async move {
+                match takes_orders {
+                    true => Ok(()),
+                    false => Err("another instance takes orders, and this one stands by".to_owned()),
+                }
+            }
+        });
+        vec![fresh, leads]
+    }
+
+    fn bar_worker(&self, leading: Option<&watch::Receiver<bool>>) -> BarWorker {
+        let worker = BarWorker::new(&self.trading);
+        match leading {
+            Some(leading) => worker.while_leading(leading.clone()),
+            None => worker,
+        }
+    }
+
+    fn closing_worker(&self, leading: Option<&watch::Receiver<bool>>) -> ClosingWorker {
+        let worker = ClosingWorker::new(&self.trading);
+        match leading {
+            Some(leading) => worker.while_leading(leading.clone()),
+            None => worker,
+        }
     }
 
     /// What keeps the stream up to date.
@@ -245,26 +356,21 @@ impl Module for TradingModule {
             (self.stream, &self.backends),
             (metrics, cx.sources(), &cx.shutdown().token()),
         );
-        let mut workers = self.workers()?;
+        let sharing = self
+            .shared
+            .clone()
+            .map(|shared| MarketSharing::new(shared, self.trading.board(), cx.sources()));
+        let sharing = sharing.inspect(|sharing| sharing.register(metrics));
+        let mut workers = self.workers(sharing.as_ref())?;
         workers.extend(self.stream_workers(&streams));
-        let (board, sources) = (self.trading.board().clone(), cx.sources().clone());
-        let fresh = Check::soft("quotes", move || {
-            let newest = board.all().iter().map(|quote| quote.at).max();
-            let now = sources.now();
-            let is_open = board.calendar().session_at(now).is_some();
-            let is_fresh = !is_open || newest.is_some_and(|at| now - at <= board.stale_after());
-            async move {
-                if is_fresh {
-                    Ok(())
-                } else {
-                    Err("no fresh quotes: nothing is traded".to_owned())
-                }
-            }
-        });
         Ok(Parts {
             routes: Some(self.routes(streams)),
             workers,
-            health: vec![fresh],
+            health: self
+                .checks(cx.sources())
+                .into_iter()
+                .chain(sharing.as_ref().map(MarketSharing::check))
+                .collect(),
             ..Parts::default()
         })
     }

@@ -11,6 +11,10 @@ use crate::{
 };
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// About as long as a verification takes.
+const VERIFY_AFTER: Duration = Duration::from_secs(10);
+/// So long it takes at the most until it is seen that orders of the tenant have ended.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl From<TradingError> for Problem {
     fn from(error: TradingError) -> Self {
@@ -24,6 +28,18 @@ impl From<TradingError> for Problem {
             TradingError::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()).retry_after(RETRY_AFTER)
             }
+            TradingError::NotLeading => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "standing_by",
+                "this instance stands by and takes no orders",
+            )
+            .retry_after(RETRY_AFTER),
+            TradingError::Verifying => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "verification_running",
+                error.to_string(),
+            )
+            .retry_after(VERIFY_AFTER),
             TradingError::Db(error) => error.into(),
             TradingError::Audit(error) => error.into(),
             TradingError::Inconsistent(_) | TradingError::Unproven(_) => {
@@ -52,6 +68,17 @@ impl From<PlaceError> for Problem {
                 "account_suspended",
                 "the account may not place orders",
             ),
+            PlaceError::TooManyOpenOrders => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "too_many_open_orders",
+                error.to_string(),
+            ),
+            PlaceError::Full => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "open_orders_full",
+                error.to_string(),
+            )
+            .retry_after(FULL_RETRY_AFTER),
             PlaceError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

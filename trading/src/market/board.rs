@@ -223,6 +223,11 @@ impl QuoteBoard {
         self.inner.config.stale_after
     }
 
+    /// How many shares a quote can fill.
+    pub fn liquidity(&self) -> Liquidity {
+        self.inner.config.liquidity
+    }
+
     /// Sets shares of the current quote of a symbol aside: what is wanted, as far as its displayed size still has it. Nothing is
     /// left for others to take of that until the reservation is dropped.
     ///

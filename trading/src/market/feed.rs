@@ -91,10 +91,22 @@ impl MarketFeed {
         }
     }
 
-    /// Goes on from the prices of these quotes, as far as they are simulated: a recording is where it is.
+    /// Goes on from the prices of these quotes, as far as they are simulated.
     pub(crate) fn go_on_from(&mut self, quotes: &[Arc<PublishedQuote>]) {
         for quote in quotes {
             self.simulator.go_on_from(quote.symbol, quote.bid);
+        }
+    }
+
+    /// How far the recording is; nothing where there is none.
+    pub(crate) fn position(&self) -> Duration {
+        self.replay.as_ref().map(Replay::position).unwrap_or_default()
+    }
+
+    /// Goes on with the recording from there.
+    pub(crate) fn go_on_at(&mut self, position: Duration) {
+        if let Some(replay) = &mut self.replay {
+            replay.go_on_at(position);
         }
     }
 
@@ -115,5 +127,46 @@ impl MarketFeed {
             updates.extend(replay.advance(elapsed));
         }
         updates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: Timestamp = datetime!(2026-01-05 15:00 UTC);
+
+    fn feed() -> MarketFeed {
+        let mut file = "ts,symbol,bid,bid_size,ask,ask_size,last\n".to_owned();
+        for second in 10..50 {
+            file.push_str(&format!(
+                "2026-01-02T14:30:{second}Z,ACME,{second}.00,1,{second}.01,1,{second}.00\n"
+            ));
+        }
+        let data = ReplayData::read("quotes.csv", file.as_bytes()).unwrap();
+        MarketFeed::replay(data, ReplayConfig::default(), SimulatorConfig::default())
+    }
+
+    fn acme(feed: &mut MarketFeed, second: u64) -> Option<String> {
+        let quotes = feed.advance(NOW + Duration::from_secs(second));
+        let quote = quotes.iter().find(|quote| quote.symbol.as_str() == "ACME");
+        quote.map(|quote| quote.bid.to_string())
+    }
+
+    #[test]
+    fn a_recording_of_quotes_goes_on_where_another_instance_is_with_it() {
+        let (mut leader, mut follower) = (feed(), feed());
+        acme(&mut leader, 0);
+        assert_eq!(acme(&mut leader, 25).as_deref(), Some("35.00"));
+
+        follower.go_on_at(leader.position());
+
+        assert_eq!(acme(&mut follower, 25), None, "it was played");
+        assert_eq!(acme(&mut follower, 26).as_deref(), Some("36.00"));
+        assert_eq!(acme(&mut leader, 26).as_deref(), Some("36.00"));
+        // It ends and begins anew at both.
+        assert_eq!(acme(&mut follower, 43), acme(&mut leader, 43));
     }
 }

@@ -94,6 +94,17 @@ impl Reservation {
         self.granted
     }
 
+    /// Who takes them: a buyer of the ask, a seller of the bid.
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Keeps at most so many of the shares. The others do not go back: somebody else has sold them.
+    pub(crate) fn keep(&mut self, at_most: Quantity) {
+        self.granted = self.granted.min(at_most);
+        self.refund = self.refund.min(at_most);
+    }
+
     /// The price of the trade: the quote's ask for a buyer, its bid for a seller.
     pub fn price(&self) -> Price {
         match self.side {

@@ -33,9 +33,12 @@ mod halts;
 mod instrument;
 mod liquidity;
 mod metrics;
+mod played;
 mod quote;
 mod remote;
 mod replay;
+#[cfg(feature = "http")]
+mod sharing;
 mod simulator;
 mod snapshot;
 mod stream;
@@ -58,6 +61,10 @@ pub use replay::{
     Alignment, Bar, DayPath, MalformedRow, ReplayConfig, ReplayData, ReplayError, ReplaySpeed,
     SESSION_SECONDS, SpeedOutOfRange,
 };
+#[cfg(feature = "http")]
+pub(crate) use sharing::MarketSharing;
+#[cfg(feature = "http")]
+pub use sharing::SharedMarket;
 pub use simulator::SimulatorConfig;
 pub use stream::{QuoteBatch, QuoteStream};
 pub use worker::MarketWorker;

@@ -8,6 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::control::MarketControl;
+use super::played::Played;
 use super::{MarketFeed, QuoteBoard};
 
 /// Moves a feed along with the clock and publishes what it says.
@@ -21,6 +22,8 @@ pub struct MarketWorker {
     /// Whether this instance leads; one that is alone always does.
     leading: Option<watch::Receiver<bool>>,
     led: bool,
+    /// How far the leader has played its recording.
+    played: Played,
 }
 
 impl MarketWorker {
@@ -34,6 +37,7 @@ impl MarketWorker {
             control: MarketControl::free(),
             leading: None,
             led: false,
+            played: Played::default(),
         }
     }
 
@@ -56,6 +60,14 @@ impl MarketWorker {
     #[must_use]
     pub fn while_leading(mut self, leading: watch::Receiver<bool>) -> Self {
         self.leading = Some(leading);
+        self
+    }
+
+    /// Tells there how far the recording is while this instance leads, and goes on from there when it begins to.
+    #[must_use]
+    #[cfg(feature = "http")]
+    pub(crate) fn playing_along(mut self, played: Played) -> Self {
+        self.played = played;
         self
     }
 
@@ -91,8 +103,12 @@ impl MarketWorker {
         }
         if !led {
             self.feed.go_on_from(&self.board.all());
+            if let Some(position) = self.played.position() {
+                self.feed.go_on_at(position);
+            }
         }
         let updates = self.feed.advance(now);
+        self.played.tell(self.feed.position());
         if settings.gap_until.is_some_and(|until| now < until) {
             return 0;
         }

@@ -7,55 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use platform_core::uuid::Uuid;
 use platform_core::{TenantId, Timestamp};
 use tokio::sync::Notify;
+use tokio::sync::mpsc;
 
-use super::stops::{Waiting, Waits};
-use crate::domain::Rank;
-use crate::service::AccountId;
+use super::book::Book;
+use super::closed::Closed;
+use super::open::{ChangedOrder, OpenOrder, Waits};
+use super::schedule::Schedule;
+use super::shard::{Part, Shards};
 use crate::store::OrderRow;
-use crate::{OrderId, Price, Priority, Quantity, QuoteView, Side, Symbol, Trigger};
+use crate::{OrderId, Price, PublishedQuote, QuoteView, Symbol, Trigger};
 
-/// What the matcher knows of an open order. A hint: the row decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OpenOrder {
-    pub(crate) tenant: TenantId,
-    pub(crate) account: AccountId,
-    pub(crate) id: OrderId,
-    pub(crate) symbol: Symbol,
-    pub(crate) side: Side,
-    pub(crate) worst_price: Option<Price>,
-    pub(crate) leaves: Quantity,
-    pub(crate) last_quote_seq: u64,
-    pub(crate) queued_at: Timestamp,
-    pub(crate) waits: Waits,
-    pub(crate) expires_at: Option<Timestamp>,
-}
-
-impl OpenOrder {
-    /// The order as its row stands.
-    pub(crate) fn of(tenant: TenantId, row: &OrderRow) -> Self {
-        let order = &row.order;
-        Self {
-            tenant,
-            account: row.account_id,
-            id: order.intake.order_id,
-            symbol: order.terms().symbol(),
-            side: order.terms().side(),
-            worst_price: order.intake.worst_price,
-            leaves: order.leaves(),
-            last_quote_seq: order.last_quote_seq,
-            queued_at: row.queued_at(),
-            waits: Waits::of(row),
-            expires_at: row.expires_at,
-        }
-    }
-
-    /// Its place among the orders that work.
-    fn place(&self) -> Priority {
-        Priority::to_fill(self.side, self.worst_price, (self.queued_at, self.id))
-    }
-}
-
-/// Open orders by symbol and eagerness. Cheap to clone.
+/// The open orders that are matched here, by symbol and eagerness. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenOrders {
     inner: Arc<Inner>,
@@ -65,50 +27,132 @@ pub(crate) struct OpenOrders {
 struct Inner {
     index: Mutex<Index>,
     max: usize,
-    changed: Notify,
+    shards: Shards,
+    /// Of each shard; whoever matches all of them listens to the first.
+    changed: Vec<Notify>,
+    /// How many orders of each part something else was known of, when that was last looked at.
+    drift: Mutex<BTreeMap<Part, u64>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Index {
     orders: HashMap<OrderId, OpenOrder>,
     of_tenants: BTreeSet<(TenantId, OrderId)>,
-    buys: HashMap<Symbol, BTreeSet<Priority>>,
-    sells: HashMap<Symbol, BTreeSet<Priority>>,
-    waiting: Waiting,
-    endings: BTreeMap<Timestamp, BTreeSet<OrderId>>,
+    books: HashMap<Symbol, Book>,
+    openings: Schedule,
+    endings: Schedule,
+    closed: Closed,
+    matched: Matched,
+    /// Told of orders that somebody else matches.
+    elsewhere: Option<mpsc::Sender<ChangedOrder>>,
+}
+
+/// What is matched in this process.
+#[derive(Debug)]
+enum Matched {
+    All,
+    Shards(BTreeSet<u16>),
 }
 
 impl OpenOrders {
-    /// Knows at most `max` orders.
-    pub(crate) fn new(max: usize) -> Self {
+    /// Knows at most `max` orders, of all symbols until it is told that others match too.
+    pub(crate) fn new(max: usize, shards: Shards) -> Self {
         Self {
             inner: Arc::new(Inner {
-                index: Mutex::default(),
+                index: Mutex::new(Index::new()),
                 max,
-                changed: Notify::new(),
+                shards,
+                changed: (0..shards.count()).map(|_| Notify::new()).collect(),
+                drift: Mutex::default(),
             }),
         }
     }
 
-    /// Keeps an order as its row stands: an open one is known from now on, a final one forgotten. Where there is no place for
-    /// one more it is left out, until the rows are read anew.
-    pub(crate) fn track(&self, tenant: TenantId, row: &OrderRow) {
-        let order = &row.order;
-        if order.status.is_terminal() {
-            return self.forget(order.intake.order_id);
-        }
-        let open = OpenOrder::of(tenant, row);
+    /// How the symbols are divided.
+    pub(crate) fn shards(&self) -> Shards {
+        self.inner.shards
+    }
+
+    /// From now on the orders of a part are known here, beside those of other parts. Their rows are to be read afterwards.
+    pub(crate) fn begin(&self, part: Part) {
         let mut index = self.lock();
+        match (part, &mut index.matched) {
+            (Part::All, matched) => *matched = Matched::All,
+            (Part::Shard(_), Matched::All) => {}
+            (Part::Shard(shard), Matched::Shards(shards)) => {
+                shards.insert(shard);
+            }
+        }
+    }
+
+    /// From now on the orders of a part are matched elsewhere, and those that are known forgotten.
+    pub(crate) fn end(&self, part: Part) {
+        let shards = self.inner.shards;
+        let mut index = self.lock();
+        match (part, &mut index.matched) {
+            (Part::Shard(shard), Matched::Shards(led)) => {
+                led.remove(&shard);
+            }
+            (_, matched) => *matched = Matched::Shards(BTreeSet::new()),
+        }
+        self.note_drift(part, 0);
+        let theirs = index
+            .orders
+            .values()
+            .filter(|open| shards.is_in(part, open.symbol));
+        let theirs: Vec<OrderId> = theirs.map(|open| open.id).collect();
+        for id in theirs {
+            index.remove(id);
+        }
+    }
+
+    /// Tells `elsewhere` of orders that change here and are matched by somebody else. What it has no place for is lost.
+    #[cfg(feature = "http")]
+    pub(crate) fn tell(&self, elsewhere: mpsc::Sender<ChangedOrder>) {
+        self.lock().elsewhere = Some(elsewhere);
+    }
+
+    /// Keeps an order as its row stands, unless something newer is known: an open one is known from now on, a final one forgotten. Where
+    /// there is no place for one more it is left out, until the rows are read anew. Of one that is matched elsewhere, those are told.
+    pub(crate) fn track(&self, tenant: TenantId, row: &OrderRow) {
+        let open = OpenOrder::of(tenant, row);
+        let shard = self.inner.shards.of(open.symbol);
+        let mut index = self.lock();
+        let Some(listens) = index.listens(shard) else {
+            if let Some(elsewhere) = &index.elsewhere {
+                // Whoever matches it reads the rows now and then anyway.
+                let _ = elsewhere.try_send(ChangedOrder {
+                    shard,
+                    tenant,
+                    account: open.account,
+                    id: open.id,
+                });
+            }
+            return;
+        };
+        if row.order.status.is_terminal() {
+            return index.close(open.id);
+        }
+        let known = index.orders.get(&open.id);
+        // What was read before it was changed may come after that.
+        if index.closed.has(open.id) || known.is_some_and(|known| known.version >= open.version) {
+            return;
+        }
         index.remove(open.id);
         if index.orders.len() >= self.inner.max {
             return;
         }
         index.insert(open);
         drop(index);
-        self.inner.changed.notify_one();
+        self.notify(listens);
     }
 
-    /// Forgets an order.
+    /// Forgets an order that is final, or was never there.
+    pub(crate) fn close(&self, id: OrderId) {
+        self.lock().close(id);
+    }
+
+    /// Forgets an order until its row is read anew.
     pub(crate) fn forget(&self, id: OrderId) {
         self.lock().remove(id);
     }
@@ -139,15 +183,28 @@ impl OpenOrders {
         if index.orders.get(&id).copied() != known {
             return false;
         }
+        let listens = is.and_then(|open| index.listens(self.inner.shards.of(open.symbol)));
+        // The rows may have been read before it was closed, or before others began to match it.
+        let is = is.filter(|open| listens.is_some() && !index.closed.has(open.id));
+        if known == is {
+            return false;
+        }
         index.remove(id);
-        if let Some(open) = is
+        if let (Some(open), Some(listens)) = (is, listens)
             && index.orders.len() < self.inner.max
         {
             index.insert(open);
             drop(index);
-            self.inner.changed.notify_one();
+            self.notify(listens);
         }
         true
+    }
+
+    /// Keeps how many orders of a part something else was known of. Tells how many those of all parts are.
+    pub(crate) fn note_drift(&self, part: Part, orders: u64) -> u64 {
+        let mut drift = self.inner.drift.lock().unwrap_or_else(PoisonError::into_inner);
+        drift.insert(part, orders);
+        drift.values().sum()
     }
 
     /// Is there a place for one more order?
@@ -160,20 +217,43 @@ impl OpenOrders {
         self.lock().orders.len()
     }
 
-    /// Waits until an order was added. A call that was missed is remembered once.
-    pub(crate) async fn changed(&self) {
-        self.inner.changed.notified().await;
+    /// Waits until an order of a part was added. A call that was missed is remembered once.
+    pub(crate) async fn changed(&self, part: Part) {
+        let place = match part {
+            Part::All => 0,
+            Part::Shard(shard) => usize::from(shard),
+        };
+        match self.inner.changed.get(place) {
+            Some(changed) => changed.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn notify(&self, place: usize) {
+        if let Some(changed) = self.inner.changed.get(place) {
+            changed.notify_one();
+        }
+    }
+
+    /// The quotes of these that fill or elect an order that is known.
+    pub(crate) fn met_by<'a>(
+        &self,
+        quotes: &'a [Arc<PublishedQuote>],
+        trigger: Trigger,
+    ) -> Vec<&'a Arc<PublishedQuote>> {
+        let index = self.lock();
+        let is_met = |quote: &&Arc<PublishedQuote>| {
+            let book = index.books.get(&quote.symbol);
+            book.is_some_and(|book| book.is_met_by(trigger, &QuoteView::from(&****quote)))
+        };
+        quotes.iter().filter(is_met).collect()
     }
 
     /// The orders that a quote with these prices could fill, the most eager first, at most `limit` of each side.
     pub(crate) fn marketable(&self, symbol: Symbol, bid: Price, ask: Price, limit: usize) -> Vec<OpenOrder> {
         let index = self.lock();
-        let [last_buy, last_sell] = [Side::Buy, Side::Sell].map(|side| Rank::fillable(side, bid, ask));
-        let buys = index.buys.get(&symbol).into_iter().flatten();
-        let sells = index.sells.get(&symbol).into_iter().flatten();
-        let buys = buys.take_while(|place| place.reaches(last_buy)).take(limit);
-        let sells = sells.take_while(|place| place.reaches(last_sell)).take(limit);
-        let wanted = buys.chain(sells).map(Priority::id);
+        let book = index.books.get(&symbol).into_iter();
+        let wanted = book.flat_map(|book| book.marketable((bid, ask), limit));
         wanted.filter_map(|id| index.orders.get(&id)).copied().collect()
     }
 
@@ -187,7 +267,8 @@ impl OpenOrders {
         limit: usize,
     ) -> Vec<OpenOrder> {
         let index = self.lock();
-        let elected = index.waiting.elected(symbol, trigger, quote);
+        let book = index.books.get(&symbol).into_iter();
+        let elected = book.flat_map(|book| book.elected(trigger, quote));
         let known = elected.filter_map(|id| index.orders.get(&id));
         let due = known.filter(|open| match open.waits {
             Waits::ForStop { opens_at, .. } => {
@@ -198,18 +279,35 @@ impl OpenOrders {
         due.take(limit).copied().collect()
     }
 
-    /// The orders that wait for a session which has begun, at most `limit`.
-    pub(crate) fn opened(&self, now: Timestamp, limit: usize) -> Vec<OpenOrder> {
+    /// The orders of a part that wait for a session which has begun, at most `limit`.
+    pub(crate) fn opened(&self, part: Part, now: Timestamp, limit: usize) -> Vec<OpenOrder> {
         let index = self.lock();
-        let opened = index.waiting.opened(now).take(limit);
-        opened.filter_map(|id| index.orders.get(&id)).copied().collect()
+        let opened = index.openings.due(now);
+        self.of_part(&index, part, opened).take(limit).collect()
     }
 
-    /// The orders whose time has ended, at most `limit`.
-    pub(crate) fn ended(&self, now: Timestamp, limit: usize) -> Vec<OpenOrder> {
+    /// The orders of a part whose time has ended, at most `limit`.
+    pub(crate) fn ended(&self, part: Part, now: Timestamp, limit: usize) -> Vec<OpenOrder> {
         let index = self.lock();
-        let ids = index.endings.range(..=now).flat_map(|(_, ids)| ids).take(limit);
-        ids.filter_map(|id| index.orders.get(id)).copied().collect()
+        let ended = index.endings.due(now);
+        self.of_part(&index, part, ended).take(limit).collect()
+    }
+
+    /// Whether orders end or begin to work by then.
+    pub(crate) fn has_due(&self, now: Timestamp) -> bool {
+        let index = self.lock();
+        index.endings.is_due(now) || index.openings.is_due(now)
+    }
+
+    fn of_part<'a>(
+        &self,
+        index: &'a Index,
+        part: Part,
+        ids: impl Iterator<Item = OrderId> + 'a,
+    ) -> impl Iterator<Item = OpenOrder> + 'a {
+        let shards = self.inner.shards;
+        let known = ids.filter_map(|id| index.orders.get(&id)).copied();
+        known.filter(move |open| shards.is_in(part, open.symbol))
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
@@ -218,16 +316,39 @@ impl OpenOrders {
 }
 
 impl Index {
-    fn insert(&mut self, open: OpenOrder) {
-        match open.waits {
-            Waits::No => {
-                let places = self.side(open.side).entry(open.symbol).or_default();
-                places.insert(open.place());
-            }
-            Waits::ForStop { .. } | Waits::ForOpening(_) => self.waiting.insert(&open),
+    fn new() -> Self {
+        Self {
+            orders: HashMap::new(),
+            of_tenants: BTreeSet::new(),
+            books: HashMap::new(),
+            openings: Schedule::default(),
+            endings: Schedule::default(),
+            closed: Closed::default(),
+            matched: Matched::All,
+            elsewhere: None,
         }
-        if let Some(end) = open.expires_at {
-            self.endings.entry(end).or_default().insert(open.id);
+    }
+
+    /// Where whoever matches the orders of a shard here is told of new ones; `None` when nobody does.
+    fn listens(&self, shard: u16) -> Option<usize> {
+        match &self.matched {
+            Matched::All => Some(0),
+            Matched::Shards(shards) => shards.contains(&shard).then_some(usize::from(shard)),
+        }
+    }
+
+    fn close(&mut self, id: OrderId) {
+        self.closed.add(id);
+        self.remove(id);
+    }
+
+    fn insert(&mut self, open: OpenOrder) {
+        self.books.entry(open.symbol).or_default().insert(&open);
+        if let Waits::ForOpening(at) = open.waits {
+            self.openings.insert(at, open.id);
+        }
+        if let Some(at) = open.expires_at {
+            self.endings.insert(at, open.id);
         }
         self.of_tenants.insert((open.tenant, open.id));
         self.orders.insert(open.id, open);
@@ -238,24 +359,127 @@ impl Index {
             return;
         };
         self.of_tenants.remove(&(open.tenant, id));
-        if let Some(places) = self.side(open.side).get_mut(&open.symbol) {
-            places.remove(&open.place());
+        if let Some(book) = self.books.get_mut(&open.symbol) {
+            book.remove(&open);
         }
-        self.waiting.remove(&open);
-        if let Some(end) = open.expires_at
-            && let Some(ids) = self.endings.get_mut(&end)
-        {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.endings.remove(&end);
+        if let Waits::ForOpening(at) = open.waits {
+            self.openings.remove(at, id);
+        }
+        if let Some(at) = open.expires_at {
+            self.endings.remove(at, id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use platform_core::Sources;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::{Cents, Intake, Notional, Order, OrderStatus, OrderTerms};
+
+    /// An order of ten shares of AAPL of which `version - 1` have been filled.
+    fn row(sources: &Sources) -> impl Fn(i32) -> OrderRow + use<> {
+        let (id, account_id) = (OrderId::generate(sources), crate::AccountId::generate(sources));
+        let at = datetime!(2026-01-05 15:00 UTC);
+        move |version| {
+            let terms = OrderTerms::market("AAPL".parse().unwrap(), crate::Side::Sell, "10".parse().unwrap());
+            OrderRow {
+                order: Order {
+                    intake: Intake {
+                        order_id: id,
+                        terms: terms.unwrap(),
+                        worst_price: None,
+                        quote_seq: 1,
+                    },
+                    status: if version > 10 {
+                        OrderStatus::Filled
+                    } else {
+                        OrderStatus::Partial
+                    },
+                    reason: None,
+                    filled: (version - 1).to_string().parse().unwrap(),
+                    notional: Notional::from_e10(0),
+                    fees: Cents::ZERO,
+                    hold: Cents::ZERO,
+                    last_quote_seq: 1,
+                    elected_quote_seq: None,
+                },
+                account_id,
+                client_order_id: None,
+                accepted_at: at,
+                opens_at: None,
+                requeued_at: None,
+                expires_at: None,
+                updated_at: at,
+                version,
             }
         }
     }
 
-    fn side(&mut self, side: Side) -> &mut HashMap<Symbol, BTreeSet<Priority>> {
-        match side {
-            Side::Buy => &mut self.buys,
-            Side::Sell => &mut self.sells,
-        }
+    fn known(orders: &OpenOrders, tenant: TenantId) -> Vec<i32> {
+        let known = orders.of_tenant(tenant, (None, 10));
+        known.into_iter().map(|open| open.version).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_an_order_is_not_replaced_by_something_older() {
+        let sources = Sources::system();
+        let (tenant, row) = (TenantId::generate(&sources), row(&sources));
+        let orders = OpenOrders::new(10, Shards::new(NonZeroU16::MIN));
+
+        orders.track(tenant, &row(3));
+        orders.track(tenant, &row(2));
+        assert_eq!(known(&orders, tenant), [3]);
+
+        orders.track(tenant, &row(4));
+        assert_eq!(known(&orders, tenant), [4]);
+    }
+
+    #[test]
+    fn an_order_that_was_closed_is_not_opened_by_something_older() {
+        let sources = Sources::system();
+        let (tenant, row) = (TenantId::generate(&sources), row(&sources));
+        let orders = OpenOrders::new(10, Shards::new(NonZeroU16::MIN));
+        orders.track(tenant, &row(3));
+
+        orders.track(tenant, &row(11));
+        orders.track(tenant, &row(4));
+        let open = OpenOrder::of(tenant, &row(4));
+        assert!(
+            !orders.correct(open.id, None, Some(open)),
+            "read before it was closed"
+        );
+
+        assert!(known(&orders, tenant).is_empty());
+    }
+
+    #[test]
+    fn what_is_matched_elsewhere_is_told_and_not_kept() {
+        let sources = Sources::system();
+        let (tenant, row) = (TenantId::generate(&sources), row(&sources));
+        let orders = OpenOrders::new(10, Shards::new(NonZeroU16::MIN));
+        let (tell, mut told) = mpsc::channel(1);
+        orders.lock().elsewhere = Some(tell);
+        orders.track(tenant, &row(1));
+
+        orders.end(Part::All);
+        assert!(known(&orders, tenant).is_empty());
+        orders.track(tenant, &row(2));
+        orders.track(tenant, &row(3));
+        assert!(known(&orders, tenant).is_empty());
+        let changed = told.try_recv().unwrap();
+        assert_eq!(
+            (changed.tenant, changed.id),
+            (tenant, row(2).order.intake.order_id)
+        );
+        assert!(told.try_recv().is_err(), "there was a place for one");
+
+        orders.begin(Part::Shard(0));
+        orders.track(tenant, &row(3));
+        assert_eq!(known(&orders, tenant), [3]);
     }
 }

@@ -1,14 +1,17 @@
-//! The tasks that keep resting orders and old keys moving.
+//! The task that keeps resting orders moving.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use platform_core::lease::Lease;
 use platform_core::{Timestamp, error_chain};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::OpenOrder;
+use super::shard::Part;
 use crate::service::{Attempt, Trading, TradingError, Tried};
-use crate::{PublishedQuote, Quantity, QuoteView, Side, Symbol, TakeRequest};
+use crate::{PublishedQuote, Quantity, QuoteStream, QuoteView, Side, Symbol, TakeRequest};
 
 /// Orders of one symbol and side that are tried on one quote; the rest waits for the next.
 const TRIES_PER_QUOTE: usize = 1_000;
@@ -16,13 +19,21 @@ const TRIES_PER_QUOTE: usize = 1_000;
 const ENDINGS_PER_ROUND: usize = 1_000;
 /// Orders that are tried in one transaction.
 const ORDERS_PER_TRANSACTION: usize = 256;
-/// How often the rows are read anew, for orders of other processes.
-const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+/// Reading the rows anew more often than this would be nothing but that.
+const RECONCILE_EVERY_MIN: Duration = Duration::from_millis(100);
+/// How late an order may end, or begin to work, where no quote comes.
+const LOOK_AT_CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// Fills resting orders as quotes come, and ends those whose time is over.
+///
+/// One that is [made](Self::new) by itself matches all orders and takes for granted that nobody else does: it is for a service that is one
+/// process. Where several might be, a [`LedMatchingWorker`](super::LedMatchingWorker) runs one.
 #[derive(Debug, Clone)]
 pub struct MatchingWorker {
     pub(super) trading: Trading,
+    pub(super) part: Part,
+    /// What it proves in every transaction; `None` where nobody else matches.
+    lease: Option<Arc<Lease>>,
 }
 
 impl MatchingWorker {
@@ -30,7 +41,24 @@ impl MatchingWorker {
     pub fn new(trading: &Trading) -> Self {
         Self {
             trading: trading.clone(),
+            part: Part::All,
+            lease: None,
         }
+    }
+
+    /// The same under a lease of the brokerage's database, which the caller holds and nobody beside it: every transaction proves it, and
+    /// when it is over nothing is done any more but to answer [`TradingError::NotLeading`].
+    #[must_use]
+    pub fn under(self, lease: Lease) -> Self {
+        Self {
+            lease: Some(Arc::new(lease)),
+            ..self
+        }
+    }
+
+    /// The same for the orders of one part.
+    pub(super) fn of(self, part: Part) -> Self {
+        Self { part, ..self }
     }
 
     /// Works until `stop` is cancelled. Loads the open orders first.
@@ -39,48 +67,87 @@ impl MatchingWorker {
     /// its commit has begun.
     ///
     /// # Errors
-    /// [`TradingError`] when the database fails; start it again, it loads the open orders anew.
+    /// [`TradingError`] when the database fails; start it again, it loads the open orders anew. [`TradingError::NotLeading`] when its lease
+    /// is over.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TradingError> {
         stop.run_until_cancelled(self.work()).await.unwrap_or(Ok(()))
     }
 
-    async fn work(&self) -> Result<(), TradingError> {
+    pub(super) async fn work(&self) -> Result<(), TradingError> {
+        // What comes from here on waits for the rows to be read.
+        let quotes = self.trading.board().subscribe_all();
+        self.load().await?;
+        self.look_at_the_clock().await?;
+        self.match_all().await?;
+        // Reading the rows anew takes a while where there are many, and no quote waits for that.
+        tokio::select! {
+            matched = Box::pin(self.keep_matching(quotes)) => matched,
+            read = Box::pin(self.keep_reading()) => read,
+        }
+    }
+
+    async fn keep_matching(&self, mut quotes: QuoteStream) -> Result<(), TradingError> {
         let open_orders = &self.trading.inner.open_orders;
-        let mut quotes = self.trading.board().subscribe_all();
-        let mut loaded = false;
-        let mut reconcile = interval(RECONCILE_EVERY);
-        reconcile.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut clock = interval_at(Instant::now() + LOOK_AT_CLOCK_EVERY, LOOK_AT_CLOCK_EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = reconcile.tick() => {
-                    if std::mem::replace(&mut loaded, true) {
-                        self.reconcile().await?;
-                    } else {
-                        self.load().await?;
-                    }
-                    // Also where no quote comes any more.
-                    self.end_orders().await?;
-                    self.activate_orders().await?;
-                }
+                // Quotes that have come are from before what the clock says now.
+                biased;
                 batch = quotes.next() => {
                     let Some(batch) = batch else { return Ok(()) };
-                    // What the session begins and ends comes before the quotes, as of their time: one from before the close still fills.
-                    if let Some(at) = batch.quotes().iter().map(|quote| quote.at).max() {
-                        self.end_orders_at(at).await?;
-                        self.activate_orders_at(at).await?;
-                    }
-                    for quote in batch.quotes() {
-                        self.match_quote(quote).await?;
-                    }
+                    self.match_quotes(batch.quotes()).await?;
                 }
-                () = open_orders.changed() => {
-                    // An order may have been placed on a quote that was replaced before the order was known here.
-                    for quote in self.trading.board().all() {
-                        self.match_quote(&quote).await?;
-                    }
-                }
+                // An order may have been placed on a quote that was replaced before the order was known here.
+                () = open_orders.changed(self.part) => self.match_all().await?,
+                _ = clock.tick() => self.look_at_the_clock().await?,
             }
         }
+    }
+
+    async fn keep_reading(&self) -> Result<(), TradingError> {
+        let every = self.trading.inner.config.reconcile_every.max(RECONCILE_EVERY_MIN);
+        let mut reconcile = interval_at(Instant::now() + every, every);
+        reconcile.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            reconcile.tick().await;
+            self.reconcile().await?;
+        }
+    }
+
+    /// What is to happen also where no quote comes any more.
+    async fn look_at_the_clock(&self) -> Result<(), TradingError> {
+        self.end_orders().await?;
+        self.activate_orders().await?;
+        Ok(())
+    }
+
+    async fn match_all(&self) -> Result<(), TradingError> {
+        self.match_those_met(&self.trading.board().all()).await
+    }
+
+    /// Does what these quotes bring about: ends and begins the orders whose time has come by then, elects stops and fills what can be
+    /// filled. Where they bring about nothing, which is most of the time, that is found by one look at each of their symbols.
+    ///
+    /// # Errors
+    /// [`TradingError`] when the database fails.
+    pub async fn match_quotes(&self, quotes: &[Arc<PublishedQuote>]) -> Result<(), TradingError> {
+        // What the session begins and ends comes before the quotes, as of their time: one from before the close still fills.
+        if let Some(at) = quotes.iter().map(|quote| quote.at).max()
+            && self.trading.inner.open_orders.has_due(at)
+        {
+            self.end_orders_at(at).await?;
+            self.activate_orders_at(at).await?;
+        }
+        self.match_those_met(quotes).await
+    }
+
+    async fn match_those_met(&self, quotes: &[Arc<PublishedQuote>]) -> Result<(), TradingError> {
+        let trigger = self.trading.inner.config.rules.trigger;
+        for quote in self.trading.inner.open_orders.met_by(quotes, trigger) {
+            self.match_quote(quote).await?;
+        }
+        Ok(())
     }
 
     /// Elects the stops that the current quote elects, then tries the orders that it could fill, the most eager first. Tells how many
@@ -96,6 +163,10 @@ impl MatchingWorker {
     }
 
     async fn match_quote(&self, quote: &PublishedQuote) -> Result<usize, TradingError> {
+        let shards = self.trading.inner.open_orders.shards();
+        if !shards.is_in(self.part, quote.symbol) {
+            return Ok(0);
+        }
         self.elect_stops(quote.symbol).await?;
         let first = self.marketable(quote);
         if self.try_orders(&first).await? {
@@ -149,7 +220,11 @@ impl MatchingWorker {
     }
 
     async fn end_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
-        let ended = self.trading.inner.open_orders.ended(at, ENDINGS_PER_ROUND);
+        let ended = self
+            .trading
+            .inner
+            .open_orders
+            .ended(self.part, at, ENDINGS_PER_ROUND);
         self.carry_out(&ended, |open| Some(Attempt::to_end(open, at)))
             .await?;
         Ok(ended.len())
@@ -164,7 +239,11 @@ impl MatchingWorker {
     }
 
     async fn activate_orders_at(&self, at: Timestamp) -> Result<usize, TradingError> {
-        let opened = self.trading.inner.open_orders.opened(at, ENDINGS_PER_ROUND);
+        let opened = self
+            .trading
+            .inner
+            .open_orders
+            .opened(self.part, at, ENDINGS_PER_ROUND);
         self.carry_out(&opened, |open| Some(self.trading.to_open(open)))
             .await?;
         Ok(opened.len())
@@ -185,14 +264,17 @@ impl MatchingWorker {
         let mut unneeded = false;
         for orders in orders.chunks(ORDERS_PER_TRANSACTION) {
             let mut attempts: Vec<Attempt> = orders.iter().filter_map(&attempt).collect();
-            let tried = self.trading.try_together(&mut attempts).await;
+            let tried = self
+                .trading
+                .try_together(&mut attempts, self.lease.as_deref())
+                .await;
             unneeded |= attempts.iter().any(Attempt::left_something);
             let orders: Vec<OpenOrder> = attempts.iter().map(|attempt| attempt.open).collect();
             // What was set aside for them is free again before each is tried by itself.
             drop(attempts);
             let tried = match tried {
                 Ok(tried) => tried,
-                Err(error) if error.is_away() => return Err(error),
+                Err(error) if error.ends_work() => return Err(error),
                 Err(error) if error.is_unavailable() => {
                     tracing::warn!(
                         error = error_chain(&error),
@@ -222,10 +304,10 @@ impl MatchingWorker {
         let Some(attempt) = attempt(open) else {
             return Ok(());
         };
-        match self.trading.try_alone(attempt).await {
+        match self.trading.try_alone(attempt, self.lease.as_deref()).await {
             Ok(Tried::Rests) => return Ok(()),
             Ok(Tried::Done | Tried::Alone) => {}
-            Err(error) if error.is_away() => return Err(error),
+            Err(error) if error.ends_work() => return Err(error),
             // Somebody keeps its account busy. The next quote tries again.
             Err(error) if error.is_unavailable() => {
                 tracing::warn!(
@@ -240,37 +322,5 @@ impl MatchingWorker {
         }
         self.trading.inner.open_orders.forget(open.id);
         Ok(())
-    }
-}
-
-/// Forgets idempotency keys after their days, once an hour.
-#[derive(Debug, Clone)]
-pub struct HousekeepingWorker {
-    trading: Trading,
-}
-
-impl HousekeepingWorker {
-    /// A worker for the keys of this brokerage.
-    pub fn new(trading: &Trading) -> Self {
-        Self {
-            trading: trading.clone(),
-        }
-    }
-
-    /// Works until `stop` is cancelled. Cancel-safe: what was forgotten stays forgotten.
-    ///
-    /// # Errors
-    /// [`TradingError`] when the database fails; start it again.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), TradingError> {
-        stop.run_until_cancelled(self.work()).await.unwrap_or(Ok(()))
-    }
-
-    async fn work(&self) -> Result<(), TradingError> {
-        let mut rounds = interval(Duration::from_secs(3_600));
-        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            rounds.tick().await;
-            self.trading.forget_old_keys().await?;
-        }
     }
 }

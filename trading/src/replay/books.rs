@@ -2,32 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
+use platform_core::Timestamp;
 
 use super::opening::Malformed;
-use super::{AccountEvent, Opening};
+use super::state::with_ended;
+use super::{AccountEvent, BookedOrder, Opening, OrderRecord};
 use crate::{
-    AccountState, Amount, ApplyError, Asset, Cash, Event, LedgerAccount, Order, OrderId, Position, Symbol,
-    Transfer, apply,
+    AccountState, Amount, ApplyError, Asset, Cash, Event, LedgerAccount, OrderId, Position, Symbol, Transfer,
+    apply,
 };
 
 /// Cash, positions and orders of an account after some of its events, and the number of the last of them.
 ///
 /// ```
+/// use time::macros::datetime;
 /// use trading::{AccountBooks, AccountEvent, Amount, Cash};
 ///
 /// let (_, transfer) = Amount::new(1_000_000).and_then(|cents| Cash::default().deposit(cents)).ok_or("an amount")?;
 /// let mut books = AccountBooks::default();
-/// books.carry_out(1, &AccountEvent::Opened { transfer })?;
+/// books.carry_out(1, datetime!(2026-01-05 15:00 UTC), &AccountEvent::Opened { transfer })?;
 /// assert_eq!(books.cash().available.to_string(), "10000.00");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountBooks {
-    seq: i64,
+    pub(super) seq: i64,
     cash: Cash,
     positions: BTreeMap<Symbol, Position>,
-    orders: BTreeMap<OrderId, Order>,
+    orders: BTreeMap<OrderId, BookedOrder>,
+    /// The digest over the orders that are final, in the order in which they ended.
+    pub(super) ended: [u8; 32],
 }
 
 /// An event cannot have happened to the account as the events before it left it.
@@ -48,6 +52,9 @@ pub enum BooksError {
     /// The event does not belong to what came before.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// What the event records of the order cannot have become of what was recorded before.
+    #[error("the record of order {0} does not follow from the one before")]
+    Record(OrderId),
     /// The account cannot have been so when its log began.
     #[error("the opening is malformed: {0}")]
     Opening(String),
@@ -75,16 +82,24 @@ impl AccountBooks {
         &self.positions
     }
 
-    /// The orders, final ones too.
-    pub const fn orders(&self) -> &BTreeMap<OrderId, Order> {
+    /// The orders, final ones too until they are [taken out](Self::take_ended).
+    pub const fn orders(&self) -> &BTreeMap<OrderId, BookedOrder> {
         &self.orders
     }
 
-    /// Does what the next event says.
+    /// Takes the final orders out: nothing can happen to them any more, and the books need not hold them.
+    pub fn take_ended(&mut self) -> Vec<BookedOrder> {
+        let ended = self
+            .orders
+            .extract_if(.., |_, booked| booked.order.status.is_terminal());
+        ended.map(|(_, booked)| booked).collect()
+    }
+
+    /// Does what the next event says, which happened at `at`.
     ///
     /// # Errors
     /// [`BooksError`]; the books are as they were.
-    pub fn carry_out(&mut self, seq: i64, event: &AccountEvent) -> Result<(), BooksError> {
+    pub fn carry_out(&mut self, seq: i64, at: Timestamp, event: &AccountEvent) -> Result<(), BooksError> {
         let expected = self.seq + 1;
         if seq != expected {
             return Err(BooksError::Gap { expected, found: seq });
@@ -97,21 +112,14 @@ impl AccountBooks {
             | AccountEvent::Deposit { transfer }
             | AccountEvent::Withdrawal { transfer } => self.pay(transfer)?,
             AccountEvent::Opening(opening) => self.begin_with(opening)?,
-            AccountEvent::Order(event) => self.change_order(event)?,
+            AccountEvent::AlertFired(_) => {}
+            AccountEvent::Order { event, record } => self.change_order(at, event, record.as_ref())?,
         }
         self.seq = seq;
         Ok(())
     }
 
-    /// SHA-256 over everything in the books, in one canonical form: equal books have equal hashes.
-    pub fn hash(&self) -> [u8; 32] {
-        let positions: Vec<_> = self.positions.values().collect();
-        let orders: Vec<_> = self.orders.values().collect();
-        let books = serde_json::json!([self.seq, self.cash, positions, orders]);
-        Sha256::digest(books.to_string().as_bytes()).into()
-    }
-
-    fn begin_with(&mut self, opening: &Opening) -> Result<(), BooksError> {
+    pub(super) fn begin_with(&mut self, opening: &Opening) -> Result<(), BooksError> {
         let cash = opening.cash()?;
         let positions = opening
             .positions()
@@ -119,7 +127,7 @@ impl AccountBooks {
             .collect::<Result<_, _>>()?;
         let orders = opening
             .orders()
-            .map(|order| order.map(|order| (order.intake.order_id, order)))
+            .map(|booked| booked.map(|booked| (booked.order.intake.order_id, booked)))
             .collect::<Result<_, _>>()?;
         (self.cash, self.positions, self.orders) = (cash, positions, orders);
         Ok(())
@@ -137,18 +145,29 @@ impl AccountBooks {
         Ok(())
     }
 
-    fn change_order(&mut self, event: &Event) -> Result<(), BooksError> {
-        let order = self.orders.get(&event.order_id()).copied();
-        let symbol = match (event, &order) {
+    fn change_order(
+        &mut self,
+        at: Timestamp,
+        event: &Event,
+        record: Option<&OrderRecord>,
+    ) -> Result<(), BooksError> {
+        let id = event.order_id();
+        let booked = self.orders.get(&id);
+        let symbol = match (event, booked) {
             (Event::Accepted { intake, .. } | Event::Rejected { intake, .. }, _) => intake.terms.symbol(),
-            (_, Some(order)) => order.terms().symbol(),
+            (_, Some(booked)) => booked.order.terms().symbol(),
             (_, None) => return Err(ApplyError::OtherRows.into()),
         };
+        let recorded = booked.and_then(|booked| booked.record.as_ref());
+        if record.is_some_and(|record| !record.follows(recorded, event)) {
+            return Err(BooksError::Record(id));
+        }
+        let accepted_at = booked.map_or(Some(at), |booked| booked.accepted_at);
         let held = self.positions.get(&symbol).copied();
         let before = AccountState {
             cash: self.cash,
             position: held.unwrap_or(Position::flat(symbol)),
-            order,
+            order: booked.map(|booked| booked.order),
         };
         let after = apply(&before, event)?;
         self.cash = after.cash;
@@ -157,7 +176,16 @@ impl AccountBooks {
             self.positions.insert(symbol, after.position);
         }
         if let Some(order) = after.order {
-            self.orders.insert(order.intake.order_id, order);
+            let booked = BookedOrder {
+                order,
+                record: record.cloned(),
+                accepted_at,
+                updated_at: Some(at),
+            };
+            if order.status.is_terminal() {
+                self.ended = with_ended(&self.ended, &booked);
+            }
+            self.orders.insert(id, booked);
         }
         Ok(())
     }

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Opening;
-use crate::{Event, OrderId, Transfer};
+use super::{Opening, OrderRecord};
+use crate::{AlertDirection, AlertId, Event, OrderId, Price, Symbol, Transfer};
+
+/// The kind of an alert that fired.
+pub(crate) const ALERT_FIRED: &str = "alert_fired";
 
 /// Something that happened to an account.
 ///
@@ -28,8 +31,30 @@ pub enum AccountEvent {
         /// What moved.
         transfer: Transfer,
     },
+    /// An alert of the account fired, which moves nothing: it is in the log so that its owner is told of it once and in its place.
+    AlertFired(FiredPrice),
     /// Something happened to an order.
-    Order(Event),
+    Order {
+        /// What.
+        event: Event,
+        /// What is stored of the order beside it, after the event; `None` in what releases wrote that did not say.
+        record: Option<OrderRecord>,
+    },
+}
+
+/// The price of an alert that fired, and the last price that fired it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FiredPrice {
+    /// The alert.
+    pub alert_id: AlertId,
+    /// Whose price.
+    pub symbol: Symbol,
+    /// On which side of the price it fires.
+    pub direction: AlertDirection,
+    /// The price.
+    pub price: Price,
+    /// The last price that was at it or beyond.
+    pub fired_price: Price,
 }
 
 /// A stored event is not one that this release knows.
@@ -41,6 +66,9 @@ pub struct EventError {
     #[source]
     source: serde_json::Error,
 }
+
+/// Under what name the record stands among the fields of an event.
+const RECORD: &str = "record";
 
 #[derive(Serialize, Deserialize)]
 struct Paid {
@@ -55,14 +83,15 @@ impl AccountEvent {
             Self::Opening(_) => "opening",
             Self::Deposit { .. } => "deposit",
             Self::Withdrawal { .. } => "withdrawal",
-            Self::Order(event) => event.kind(),
+            Self::AlertFired(_) => ALERT_FIRED,
+            Self::Order { event, .. } => event.kind(),
         }
     }
 
     /// The order it happened to; `None` for what happened to the account.
     pub const fn order_id(&self) -> Option<OrderId> {
         match self {
-            Self::Order(event) => Some(event.order_id()),
+            Self::Order { event, .. } => Some(event.order_id()),
             _ => None,
         }
     }
@@ -77,7 +106,13 @@ impl AccountEvent {
                 serde_json::to_value(Paid { transfer: *transfer })
             }
             Self::Opening(opening) => serde_json::to_value(opening),
-            Self::Order(event) => serde_json::to_value(event),
+            Self::AlertFired(fired) => serde_json::to_value(fired),
+            Self::Order { event, record } => serde_json::to_value(event).and_then(|mut payload| {
+                if let (Some(record), Value::Object(fields)) = (record, &mut payload) {
+                    fields.insert(RECORD.to_owned(), serde_json::to_value(record)?);
+                }
+                Ok(payload)
+            }),
         };
         payload.map_err(|source| EventError {
             kind: self.kind().to_owned(),
@@ -96,17 +131,23 @@ impl AccountEvent {
             "opening" => serde_json::from_value(payload).map(Self::Opening),
             "deposit" => paid(payload).map(|transfer| Self::Deposit { transfer }),
             "withdrawal" => paid(payload).map(|transfer| Self::Withdrawal { transfer }),
-            _ => serde_json::from_value(payload).and_then(|event: Event| {
-                if event.kind() == kind {
-                    Ok(Self::Order(event))
-                } else {
-                    Err(serde::de::Error::custom("the payload is of another kind"))
-                }
-            }),
+            ALERT_FIRED => serde_json::from_value(payload).map(Self::AlertFired),
+            _ => order_event(kind, payload),
         };
         read.map_err(|source| EventError {
             kind: kind.to_owned(),
             source,
         })
+    }
+}
+
+fn order_event(kind: &str, mut payload: Value) -> Result<AccountEvent, serde_json::Error> {
+    let record = payload.as_object_mut().and_then(|fields| fields.remove(RECORD));
+    let record = record.map(serde_json::from_value).transpose()?;
+    let event: Event = serde_json::from_value(payload)?;
+    if event.kind() == kind {
+        Ok(AccountEvent::Order { event, record })
+    } else {
+        Err(serde::de::Error::custom("the payload is of another kind"))
     }
 }

@@ -5,7 +5,13 @@
 mod books;
 mod event;
 mod opening;
+mod order;
+mod state;
 
 pub use books::{AccountBooks, BooksError};
-pub use event::{AccountEvent, EventError};
+#[cfg(feature = "http")]
+pub(crate) use event::ALERT_FIRED;
+pub use event::{AccountEvent, EventError, FiredPrice};
 pub use opening::Opening;
+pub use order::{BookedOrder, OrderRecord};
+pub use state::BooksState;

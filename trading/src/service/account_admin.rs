@@ -13,8 +13,8 @@ use super::draft::settle;
 use super::error::through_trading;
 use super::trail::{self, Done};
 use super::{ACCOUNT, AccountId, AccountStatus, AccountView, MANAGE, Trading, TradingError, VIEW};
-use crate::store::{self, AccountRow, Change};
-use crate::{AccountState, Command, OrderId, Position, Symbol, decide};
+use crate::store::{self, AccountRow, Change, OrderRow};
+use crate::{AccountState, Command, Position, Symbol, decide};
 
 /// Orders that are withdrawn in one transaction.
 const CANCELLED_AT_ONCE: u32 = 500;
@@ -139,8 +139,8 @@ impl Trading {
                 .await?;
             let cancelled = self.cancel_open_in(&mut tx, ctx, &mut after).await?;
             tx.commit().await?;
-            for order in &cancelled {
-                self.inner.open_orders.forget(*order);
+            for row in &cancelled {
+                self.inner.open_orders.track(ctx.tenant(), row);
                 self.inner.metrics.cancelled();
             }
             let count = u32::try_from(cancelled.len()).unwrap_or(u32::MAX);
@@ -270,7 +270,7 @@ impl Trading {
         tx: &mut TenantTx,
         ctx: &RequestContext,
         account: &mut AccountRow,
-    ) -> Result<Vec<OrderId>, TradingError> {
+    ) -> Result<Vec<OrderRow>, TradingError> {
         let rows = store::open_orders_of(tx, account.id, CANCELLED_AT_ONCE).await?;
         if rows.is_empty() {
             return Ok(Vec::new());
@@ -310,10 +310,10 @@ impl Trading {
                 after: &after,
                 events: &decided,
             }));
-            cancelled.push(order);
+            cancelled.push(row);
         }
-        changes.write(tx).await?;
         self.inner.audit.record_all(tx, ctx, events).await?;
+        changes.write(tx).await?;
         Ok(cancelled)
     }
 }

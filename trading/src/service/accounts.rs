@@ -113,11 +113,12 @@ impl Trading {
             return Err(TradingError::Inconsistent(crate::Invalid::NotionalTooLarge));
         };
         let now = self.now();
-        if store::open_account(tx, (id, owner), (cash, transfer), now).await? {
-            store::append_events(tx, (id, 0), &[AccountEvent::Opened { transfer }], now).await?;
-            self.first_watchlist(tx, id).await?;
+        if store::open_account(tx, (id, owner), cash, now).await? {
             let event = trail::opened(id, owner, self.inner.config.opening_deposit);
             self.inner.audit.record(tx, ctx, event).await?;
+            store::insert_deposit(tx, id, transfer, now).await?;
+            store::append_events(tx, (id, 0), &[AccountEvent::Opened { transfer }], now).await?;
+            self.first_watchlist(tx, id).await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The alerts that this process knows, by symbol and price. A hint: the row decides whether one fires.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use platform_core::TenantId;
@@ -24,7 +24,13 @@ struct Known {
     direction: AlertDirection,
     price: Price,
     created_quote_seq: i64,
+    /// The reading of the rows before which it was last found or added.
+    seen: Reading,
 }
+
+/// One reading of all rows, counted from the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Reading(u64);
 
 /// Cheap to clone; clones share one index.
 #[derive(Debug, Clone)]
@@ -46,6 +52,7 @@ struct Index {
     below: HashMap<Symbol, BTreeSet<(Price, AlertId)>>,
     /// Those that were crossed and have not been fired yet. They stay until the database has answered.
     due: BTreeMap<AlertId, Crossing>,
+    reading: Reading,
 }
 
 impl AlertIndex {
@@ -63,8 +70,13 @@ impl AlertIndex {
     /// Watches an alert that has not fired. Where there is no place for one more it is left out until the rows are read anew.
     pub(crate) fn track(&self, tenant: TenantId, alert: &Alert) {
         let mut index = self.lock();
-        let is_known = index.alerts.contains_key(&alert.id) || index.due.contains_key(&alert.id);
-        if alert.fired_at.is_some() || is_known || index.len() >= self.inner.max {
+        let seen = index.reading;
+        if let Some(known) = index.alerts.get_mut(&alert.id) {
+            known.seen = seen;
+            return;
+        }
+        let is_due = index.due.contains_key(&alert.id);
+        if alert.fired_at.is_some() || is_due || index.len() >= self.inner.max {
             return;
         }
         let known = Known {
@@ -73,6 +85,7 @@ impl AlertIndex {
             direction: alert.direction,
             price: alert.price,
             created_quote_seq: alert.created_quote_seq,
+            seen,
         };
         index
             .side(known.direction)
@@ -91,9 +104,29 @@ impl AlertIndex {
         index.remove(id);
     }
 
-    /// Is there a place for one more alert?
-    pub(crate) fn has_room(&self) -> bool {
-        self.lock().len() < self.inner.max
+    /// Begins to read all rows: those that are [tracked](Self::track) from now on are there.
+    pub(crate) fn begin_reading(&self) -> Reading {
+        let mut index = self.lock();
+        index.reading.0 += 1;
+        index.reading
+    }
+
+    /// Forgets what a reading that has come to its end did not find, but for tenants whose rows could not be read: it was deleted, or
+    /// fired, by another process.
+    pub(crate) fn forget_unseen(&self, reading: Reading, not_read: &HashSet<TenantId>) {
+        let mut index = self.lock();
+        let unseen = index.alerts.iter();
+        let unseen = unseen.filter(|(_, known)| known.seen < reading && !not_read.contains(&known.tenant));
+        let unseen: Vec<AlertId> = unseen.map(|(id, _)| *id).collect();
+        for id in unseen {
+            index.remove(id);
+        }
+    }
+
+    /// How many alerts are known.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.lock().len()
     }
 
     /// Waits until an alert was added. A call that was missed is remembered once.
@@ -119,10 +152,11 @@ impl AlertIndex {
         !crossed.is_empty()
     }
 
-    /// Alerts of one tenant that are to be fired, at most `limit`, in the order of their ids.
-    pub(crate) fn due(&self, limit: usize) -> Vec<(AlertId, Crossing)> {
+    /// Alerts of one tenant, not of those that have to wait, that are to be fired, at most `limit`, in the order of their ids.
+    pub(crate) fn due(&self, limit: usize, have_to_wait: &HashSet<TenantId>) -> Vec<(AlertId, Crossing)> {
         let index = self.lock();
-        let Some((_, first)) = index.due.first_key_value() else {
+        let mut due = index.due.values();
+        let Some(first) = due.find(|due| !have_to_wait.contains(&due.tenant)) else {
             return Vec::new();
         };
         let of_tenant = index.due.iter().filter(|(_, due)| due.tenant == first.tenant);
@@ -168,5 +202,50 @@ impl Index {
             AlertDirection::Above => &mut self.above,
             AlertDirection::Below => &mut self.below,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_core::Sources;
+
+    use super::*;
+    use crate::service::AccountId;
+
+    fn alert(sources: &Sources) -> Alert {
+        Alert {
+            id: AlertId::generate(sources),
+            account_id: AccountId::generate(sources),
+            symbol: "AAPL".parse().unwrap(),
+            direction: AlertDirection::Above,
+            price: "10.00".parse().unwrap(),
+            created_quote_seq: 1,
+            created_at: sources.now(),
+            fired_at: None,
+            fired_price: None,
+        }
+    }
+
+    #[test]
+    fn what_the_rows_have_no_more_is_forgotten_and_makes_room() {
+        let sources = Sources::system();
+        let [tenant, unread] = [(); 2].map(|()| TenantId::generate(&sources));
+        let [gone, stays, kept, new] = [(); 4].map(|()| alert(&sources));
+        let index = AlertIndex::new(3);
+        index.track(tenant, &gone);
+        index.track(tenant, &stays);
+        index.track(unread, &kept);
+
+        let reading = index.begin_reading();
+        index.track(tenant, &stays);
+        index.track(tenant, &new);
+        assert_eq!(index.len(), 3, "there was no place for the new one");
+        index.forget_unseen(reading, &HashSet::from([unread]));
+
+        assert_eq!(index.len(), 2);
+        index.track(tenant, &new);
+        assert_eq!(index.len(), 3);
+        index.forget_unseen(reading, &HashSet::from([unread]));
+        assert_eq!(index.len(), 3, "it was added since");
     }
 }

@@ -1,5 +1,6 @@
 //! The task that fires alerts as quotes cross their prices.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,18 +72,30 @@ impl AlertWorker {
     /// [`TradingError`] when the database fails; what is due stays so.
     pub async fn meet(&self, quotes: &[Arc<PublishedQuote>]) -> Result<u64, TradingError> {
         let alerts = &self.trading.inner.alerts;
+        if !self.trading.inner.standing.takes_orders() {
+            return Ok(0);
+        }
         for quote in quotes {
             alerts.meet(quote);
         }
         let mut fired = 0;
+        let mut have_to_wait = HashSet::new();
         loop {
-            let due = alerts.due(FIRED_AT_ONCE);
+            let due = alerts.due(FIRED_AT_ONCE, &have_to_wait);
             let Some((_, first)) = due.first() else {
                 return Ok(fired);
             };
             match self.trading.fire(first.tenant, &due).await {
                 Ok(count) => fired += count,
-                Err(error) if error.is_unavailable() => return Err(error),
+                Err(error) if error.is_away() => return Err(error),
+                // The tenant uses all of its connections, or keeps an account busy. Its alerts stay due, and nobody else's wait for that.
+                Err(error) if error.is_unavailable() => {
+                    tracing::warn!(
+                        tenant.id = %first.tenant, error = error_chain(&error), "alerts have to wait"
+                    );
+                    have_to_wait.insert(first.tenant);
+                    continue;
+                }
                 // The alerts of others go on. These come back when the rows are read anew.
                 Err(error) => tracing::error!(
                     tenant.id = %first.tenant, error = error_chain(&error), "alerts could not be fired"
@@ -94,28 +107,38 @@ impl AlertWorker {
         }
     }
 
-    /// Reads the alerts of every tenant that have not fired into memory. A tenant whose rows are damaged is logged and left out.
+    /// Reads the alerts of every tenant that have not fired into memory, and forgets those that other instances have deleted or fired. A
+    /// tenant whose rows cannot be read is logged and left as it was.
     ///
     /// # Errors
-    /// [`TradingError`] when the database fails.
+    /// [`TradingError`] when the database is gone.
     pub async fn load(&self) -> Result<(), TradingError> {
+        let alerts = &self.trading.inner.alerts;
+        let reading = alerts.begin_reading();
+        let mut not_read = HashSet::new();
         let mut after: Option<TenantId> = None;
         loop {
             let tenants = self.trading.inner.tenants.list(after, LOAD_PAGE).await?;
-            let Some(last) = tenants.last() else { return Ok(()) };
+            let Some(last) = tenants.last() else { break };
             after = Some(last.id);
             for tenant in &tenants {
                 match self.load_tenant(tenant.id).await {
-                    Err(error) if !error.is_unavailable() => tracing::error!(
-                        tenant.id = %tenant.id, error = error_chain(&error), "a tenant's alerts could not be loaded"
-                    ),
-                    loaded => loaded?,
+                    Ok(()) => {}
+                    Err(error) if error.is_away() => return Err(error),
+                    Err(error) => {
+                        tracing::error!(
+                            tenant.id = %tenant.id, error = error_chain(&error), "a tenant's alerts could not be loaded"
+                        );
+                        not_read.insert(tenant.id);
+                    }
                 }
             }
         }
+        alerts.forget_unseen(reading, &not_read);
+        Ok(())
     }
 
-    /// The same for one tenant.
+    /// Reads the alerts of one tenant that have not fired into memory.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
@@ -123,7 +146,7 @@ impl AlertWorker {
         let inner = &self.trading.inner;
         let ctx = RequestContext::system(tenant, "load alerts", self.trading.sources());
         let mut after: Option<AlertId> = None;
-        while inner.alerts.has_room() {
+        loop {
             let mut read = inner.db.read(&ctx).await?;
             let rows = store::active_alerts(&mut read, (after, LOAD_PAGE)).await?;
             read.finish().await?;
@@ -133,6 +156,5 @@ impl AlertWorker {
                 inner.alerts.track(tenant, alert);
             }
         }
-        Ok(())
     }
 }

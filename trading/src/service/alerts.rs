@@ -216,12 +216,14 @@ impl Trading {
     }
 
     /// The alerts that this process fires from now on. Of several processes the one that fired an alert tells of it; a receiver that is
-    /// [`FIRED_ALERTS_WAITING_MAX`] behind misses some, which [`Trading::alerts`] has.
+    /// [`FIRED_ALERTS_WAITING_MAX`] behind misses some, which [`Trading::alerts`] has. The stream does not go by it: an alert is an event of
+    /// its account, and told as those are.
     pub fn fired_alerts(&self) -> broadcast::Receiver<FiredAlert> {
         self.inner.fired_alerts.subscribe()
     }
 
-    /// Fires alerts of one tenant that were crossed. The rows decide: one that has fired elsewhere or is gone does nothing.
+    /// Fires alerts of one tenant that were crossed, each as the next event of its account. The rows decide: one that has fired elsewhere
+    /// or is gone does nothing.
     pub(crate) async fn fire(
         &self,
         tenant: TenantId,
@@ -229,7 +231,9 @@ impl Trading {
     ) -> Result<u64, TradingError> {
         let ctx = RequestContext::system(tenant, "fire alerts", self.sources());
         let mut tx = self.inner.db.begin(&ctx).await?;
-        let fired = store::fire_alerts(&mut tx, crossings, self.now()).await?;
+        let accounts = store::lock_accounts_of_alerts(&mut tx, crossings).await?;
+        let now = self.now();
+        let fired = store::fire_alerts(&mut tx, &accounts, crossings, now).await?;
         let events = fired.iter().map(|row| {
             event(FIRE, Activity::Execute, (row.alert.account_id, row.alert.id))
                 .detail(json!({ "symbol": row.alert.symbol, "price": row.alert.fired_price }))
@@ -238,7 +242,9 @@ impl Trading {
             .audit
             .record_all(&mut tx, &ctx, events.collect())
             .await?;
+        store::log_fired_alerts(&mut tx, accounts, &fired, now).await?;
         tx.commit().await?;
+        self.accounts_changed();
         let mut count = 0;
         for FiredRow { alert, owner_id } in fired {
             count += 1;

@@ -1,11 +1,12 @@
 //! What symbols cost, and keeping it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
 use platform_core::Timestamp;
 use platform_core::pg::DbError;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -83,6 +84,10 @@ pub struct BarWorker {
     trading: Trading,
     /// What was sent to the database and may be stored. It is sent again as it was, so that it counts once.
     sent: Option<Finished>,
+    /// Whether this instance leads; one that is alone always does.
+    leading: Option<watch::Receiver<bool>>,
+    /// Whether it did when it was looked last, with `leading`.
+    led: bool,
 }
 
 impl BarWorker {
@@ -91,7 +96,17 @@ impl BarWorker {
         Self {
             trading: trading.clone(),
             sent: None,
+            leading: None,
+            led: false,
         }
+    }
+
+    /// Stores only while this instance leads those that share a market. The others keep what they have not seen stored, so that whoever
+    /// leads next stores what the one before it has not.
+    #[must_use]
+    pub fn while_leading(mut self, leading: watch::Receiver<bool>) -> Self {
+        self.leading = Some(leading);
+        self
     }
 
     /// Works until `stop` is cancelled, and then stores what there is, for three seconds at most. Only what the database was away for
@@ -102,6 +117,10 @@ impl BarWorker {
     pub async fn run(&mut self, stop: CancellationToken) -> Result<(), TradingError> {
         if let Some(failed) = stop.run_until_cancelled(self.work()).await {
             return failed;
+        }
+        // Whoever led until now stores still: what the next one has of it is then left out there.
+        if self.leading.is_some() && !self.led {
+            return Ok(());
         }
         self.trading.inner.board.recorder().finish_all();
         match tokio::time::timeout(LAST_STORE, self.store_finished()).await {
@@ -121,13 +140,65 @@ impl BarWorker {
         loop {
             tokio::select! {
                 _ = stores.tick() => {
-                    self.store().await?;
+                    self.store_if_leading().await?;
                 }
                 _ = forgets.tick() => {
                     self.forget_old().await?;
                 }
             }
         }
+    }
+
+    /// Stores what [`store`](Self::store) stores if this instance leads, and tells how many; otherwise it leaves out what the leader has
+    /// stored. One that begins to lead does both.
+    ///
+    /// # Errors
+    /// As [`store`](Self::store).
+    pub async fn store_if_leading(&mut self) -> Result<usize, DbError> {
+        let Some(leading) = &self.leading else {
+            return self.store().await;
+        };
+        let leads = *leading.borrow();
+        if leads && self.led {
+            return self.store().await;
+        }
+        self.led = false;
+        // Whether it was stored, the rows tell.
+        self.sent = None;
+        match leads {
+            // What the leader before has stored of this minute, and what comes now, are bars of their own.
+            true => self.trading.inner.board.recorder().finish_all(),
+            false => self.trading.inner.board.recorder().finish(self.trading.now()),
+        }
+        self.leave_out_stored().await?;
+        self.led = leads;
+        match leads {
+            true => self.store().await,
+            false => Ok(0),
+        }
+    }
+
+    /// Leaves out the bars that are stored, as far as to their first quote: another instance has the rest.
+    async fn leave_out_stored(&self) -> Result<(), DbError> {
+        let board = &self.trading.inner.board;
+        let (symbols, from) = {
+            let recorder = board.recorder();
+            let symbols: BTreeSet<Symbol> = recorder.waiting().map(|bar| bar.symbol).collect();
+            (symbols, recorder.waiting().map(|bar| bar.start).min())
+        };
+        let Some(from) = from else { return Ok(()) };
+        let symbols: Vec<Symbol> = symbols.into_iter().collect();
+        let mut tx = self.trading.inner.db.begin_as(&MARKET_DATA).await?;
+        let until = store::stored_until(&mut tx, &symbols, from).await?;
+        tx.rollback().await?;
+        let until: HashMap<Symbol, u64> = until.into_iter().collect();
+        let is_stored = |bar: &MarketBar| {
+            until
+                .get(&bar.symbol)
+                .is_some_and(|until| bar.first_seq <= *until)
+        };
+        board.recorder().leave_out(is_stored);
+        Ok(())
     }
 
     /// Stores the bars of the minutes that are over, and tells how many.

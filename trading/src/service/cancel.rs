@@ -60,7 +60,6 @@ impl Trading {
         };
         let mut changes = Changes::at(now);
         changes.add(&mut account, change)?;
-        changes.write(&mut tx).await?;
         let done = Done {
             order,
             account: account.id,
@@ -72,8 +71,9 @@ impl Trading {
             .audit
             .record(&mut tx, ctx, trail::cancelled(&done))
             .await?;
+        changes.write(&mut tx).await?;
         tx.commit().await?;
-        self.inner.open_orders.forget(order);
+        self.inner.open_orders.track(ctx.tenant(), &row);
         self.inner.metrics.cancelled();
         self.accounts_changed();
         Ok(OrderView::from(&row))

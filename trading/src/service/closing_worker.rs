@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform_core::Timestamp;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,9 @@ use crate::{PublishedQuote, Symbol};
 /// How often it is looked whether a session has closed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long an instance that does not lead leaves a close to the one that does.
+const LEADER_FIRST: Duration = Duration::from_secs(30);
+
 /// Keeps, as each session closes, the last price of every symbol and what each account had and was worth.
 ///
 /// Runs beside the matcher on every instance: of several the first one keeps. A service that was down at a close does it when it starts,
@@ -24,10 +28,14 @@ pub struct ClosingWorker {
     trading: Trading,
     /// The newest price of each symbol that was noted.
     prices: HashMap<Symbol, ClosingPrice>,
+    /// Prices of after a close that another instance is to deal with.
+    later: HashMap<Symbol, ClosingPrice>,
     /// Until when `prices` are those of before a close.
     session_close: Timestamp,
     /// The last close that was dealt with.
     done: Option<Timestamp>,
+    /// Whether this instance leads; one that is alone always does.
+    leading: Option<watch::Receiver<bool>>,
 }
 
 impl ClosingWorker {
@@ -37,9 +45,19 @@ impl ClosingWorker {
         Self {
             trading: trading.clone(),
             prices: HashMap::new(),
+            later: HashMap::new(),
             session_close,
             done: None,
+            leading: None,
         }
+    }
+
+    /// Leaves each close to the leader of the instances that share a market for half a minute, because its prices are the newest there
+    /// are. Afterwards this instance does what it has not done.
+    #[must_use]
+    pub fn while_leading(mut self, leading: watch::Receiver<bool>) -> Self {
+        self.leading = Some(leading);
+        self
     }
 
     /// Works until `stop` is cancelled. Cancel-safe: what was kept stays kept, and the rest is done by whoever starts next.
@@ -81,9 +99,19 @@ impl ClosingWorker {
                 price: quote.last,
                 quote_seq: i64::try_from(quote.seq).unwrap_or(i64::MAX),
             };
-            self.prices.insert(quote.symbol, price);
+            let is_later = quote.at >= self.session_close && self.is_left_to_leader(self.session_close);
+            let prices = match is_later {
+                true => &mut self.later,
+                false => &mut self.prices,
+            };
+            prices.insert(quote.symbol, price);
         }
         Ok(())
+    }
+
+    fn is_left_to_leader(&self, close: Timestamp) -> bool {
+        let follows = self.leading.as_ref().is_some_and(|leading| !*leading.borrow());
+        follows && self.trading.now() - close < LEADER_FIRST
     }
 
     /// Closes the last session that is over, unless that was done. Tells how many accounts were kept.
@@ -96,6 +124,9 @@ impl ClosingWorker {
         let Some(close) = last_close(calendar, now).filter(|close| self.done != Some(*close)) else {
             return Ok(0);
         };
+        if self.is_left_to_leader(close) {
+            return Ok(0);
+        }
         // Without a price everything would count at its cost, though the market is only about to start.
         if self.prices.is_empty() && !self.trading.board().instruments().is_empty() {
             return Ok(0);
@@ -104,6 +135,7 @@ impl ClosingWorker {
         let closed = self.trading.close_session(close, &prices).await?;
         self.done = Some(close);
         self.session_close = calendar.session_from(now).close;
+        self.prices.extend(std::mem::take(&mut self.later));
         if closed > 0 {
             tracing::info!(accounts = closed, "closed the session of {closed} accounts");
         }

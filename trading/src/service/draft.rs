@@ -1,10 +1,12 @@
 //! What an order that is placed comes to, before anything of it is written.
 
-use platform_core::Timestamp;
+use platform_core::pg::TenantTx;
+use platform_core::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::meeting::Wanted;
+use super::claims::{Claims, Unclaimed};
+use super::meeting::{Met, Wanted};
 use super::trail::Done;
 use super::{ExecutionView, OrderView, PlaceError, PlaceOutcome, Placed, Trading, TradingError};
 use crate::store::{AccountRow, Change, NewKey, OrderRow, PlacementNames, Remembered};
@@ -22,6 +24,7 @@ const GTC_DAYS: i64 = 90;
 /// An order that has passed the checks of its fields, with its fingerprint.
 #[derive(Debug, Clone)]
 pub(super) struct Intent {
+    pub(super) tenant: TenantId,
     pub(super) terms: OrderTerms,
     pub(super) client_order_id: Option<String>,
     pub(super) key: Option<String>,
@@ -39,9 +42,10 @@ pub(super) struct Draft {
 }
 
 impl Intent {
-    pub(super) fn new(ticket: &Ticket, terms: OrderTerms, key: Option<&str>) -> Self {
+    pub(super) fn new(tenant: TenantId, ticket: &Ticket, terms: OrderTerms, key: Option<&str>) -> Self {
         let client_order_id = ticket.client_order_id.as_ref().map(crate::ClientOrderId::as_str);
         Self {
+            tenant,
             terms,
             client_order_id: client_order_id.map(str::to_owned),
             key: key.map(str::to_owned),
@@ -121,14 +125,14 @@ impl Draft {
 }
 
 impl Trading {
-    /// Decides an order on the account as it is now. Shares of the quote are set aside for it until the draft is dropped or spent.
+    /// Decides an order on the account as it is now. The shares that were set aside for it are so until the draft is dropped or spent.
     pub(super) fn draft(
         &self,
         (account, position): (&AccountRow, Position),
         intent: &Intent,
+        Met { market, reservation }: Met,
         now: Timestamp,
     ) -> Result<Draft, PlaceError> {
-        let (market, reservation) = self.market_for(&intent.terms, now)?;
         let opens_at = match market {
             Market::Closed { .. } => Some(self.inner.config.calendar.session_from(now).open),
             Market::Open { .. } | Market::Unusable { .. } => None,
@@ -141,6 +145,8 @@ impl Trading {
         };
         let events = decide(&self.inner.config.rules, &before, &place).map_err(PlaceError::Invalid)?;
         let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
+        self.room_in_account(account, &after)?;
+        self.room_in_tenant(intent.tenant, &after)?;
         let row = new_row(
             &after,
             account,
@@ -164,20 +170,41 @@ impl Trading {
         })
     }
 
-    /// The market the order meets, and the shares that were set aside for it.
-    fn market_for(
+    /// The market that a new order meets in a transaction with these claims. `None` where nothing with its symbol is quoted.
+    pub(super) fn market_for(
         &self,
         terms: &OrderTerms,
         now: Timestamp,
-    ) -> Result<(Market, Option<Reservation>), PlaceError> {
+        claims: &mut Claims,
+    ) -> Result<Option<Met>, Unclaimed> {
         let wanted = Wanted::by_new(terms);
-        // A stop takes nothing yet.
-        let met = match terms.pricing().stop_price() {
-            None => self.meet(&wanted, now),
-            Some(_) => self.look(&wanted, now).map(|market| (market, None)),
+        match takes_nothing_yet(terms) {
+            true => Ok(self.look(&wanted, now).map(Met::without_shares)),
+            false => self.meet_within(&wanted, now, claims),
+        }
+    }
+
+    /// The same for the one order of a transaction that holds its account.
+    pub(super) async fn market_for_one(
+        &self,
+        tx: &mut TenantTx,
+        terms: &OrderTerms,
+    ) -> Result<(Met, Claims), PlaceError> {
+        let wanted = Wanted::by_new(terms);
+        let met = match takes_nothing_yet(terms) {
+            true => {
+                let market = self.look(&wanted, self.now());
+                market.map(|market| (Met::without_shares(market), Claims::Unneeded))
+            }
+            false => self.meet_alone(tx, &wanted).await?,
         };
         met.ok_or(PlaceError::UnknownSymbol)
     }
+}
+
+/// A stop waits for its election.
+pub(super) fn takes_nothing_yet(terms: &OrderTerms) -> bool {
+    terms.pricing().stop_price().is_some()
 }
 
 /// The quote as the domain sees it.

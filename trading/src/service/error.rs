@@ -20,6 +20,12 @@ pub enum TradingError {
     /// Too many orders of the tenant wait to be placed. Nothing was done; try again in a moment.
     #[error("too many orders wait to be placed")]
     Busy,
+    /// Another instance does this now, or none does yet. Nothing was done; ask again in a moment, wherever requests are routed then.
+    #[error("this instance stands by")]
+    NotLeading,
+    /// The tenant's accounts are being verified for somebody already, or those of too many others are; try again in a while.
+    #[error("accounts are being verified already")]
+    Verifying,
     /// The database failed.
     #[error("the rows could not be read or written")]
     Db(#[from] DbError),
@@ -41,6 +47,11 @@ impl TradingError {
             self,
             Self::Db(DbError::Unavailable(_)) | Self::Audit(AuditError::Db(DbError::Unavailable(_)))
         )
+    }
+
+    /// Is there no sense in going on with anything?
+    pub(crate) fn ends_work(&self) -> bool {
+        self.is_away() || matches!(self, Self::NotLeading)
     }
 
     /// Is the database gone or busy, so that nothing else would succeed now either?
@@ -68,6 +79,12 @@ pub enum PlaceError {
     /// The account is suspended or closed.
     #[error("the account may not place orders")]
     AccountInactive,
+    /// The order would stay open, and the account has as many open orders as it may have.
+    #[error("the account has as many open orders as it may have")]
+    TooManyOpenOrders,
+    /// The order would stay open, and the accounts of the tenant together have as many open orders as they may have.
+    #[error("the brokerage has as many open orders as it can keep")]
+    Full,
     /// The idempotency key was used for another order.
     #[error("the idempotency key was used for another order")]
     KeyReused,

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use platform_audit::Event as AuditEvent;
-use platform_core::pg::TenantTx;
+use platform_core::lease::{Lease, fence_in};
+use platform_core::pg::{GroupTx, TenantTx};
 use platform_core::{RequestContext, TenantId, Timestamp};
 
+use super::attempt::Attempt;
 use super::cancel::changed;
+use super::claims::Claims;
 use super::draft::{settle, spend, view};
-use super::trail::{self, Done};
+use super::trail::Done;
 use super::{AccountId, Trading, TradingError};
 use crate::matching::OpenOrder;
 use crate::store::{self, AccountRow, Change, Changes, OrderRow};
@@ -27,65 +29,6 @@ pub(crate) enum Tried {
     Done,
     /// Nothing was done: it has to be tried in a transaction of its own.
     Alone,
-}
-
-/// What is to happen to an order, with the shares of the quote that are set aside for it.
-pub(crate) struct Attempt {
-    pub(crate) open: OpenOrder,
-    command: Command,
-    /// As of when it happens: its session must have opened by then and, unless this is its end, not be over.
-    at: Timestamp,
-    /// The quote it happens on.
-    quote: Option<Arc<PublishedQuote>>,
-    reservation: Option<Reservation>,
-}
-
-impl Attempt {
-    /// The end of an order whose time is over at `at`.
-    pub(crate) const fn to_end(open: &OpenOrder, at: Timestamp) -> Self {
-        Self::of(open, Command::Expire, at)
-    }
-
-    /// The election of a stop by a quote, which the order then meets in its turn among those that work.
-    pub(crate) fn to_elect(open: &OpenOrder, quote: &Arc<PublishedQuote>) -> Self {
-        Self {
-            quote: Some(Arc::clone(quote)),
-            ..Self::of(open, Command::Elect { quote: view(quote) }, quote.at)
-        }
-    }
-
-    const fn of(open: &OpenOrder, command: Command, at: Timestamp) -> Self {
-        Self {
-            open: *open,
-            command,
-            at,
-            quote: None,
-            reservation: None,
-        }
-    }
-
-    /// Whether the row says so too: the matcher may remember another end, as of before a replacement.
-    fn is_due(&self, row: &OrderRow) -> bool {
-        let is_over = row.expires_at.is_some_and(|end| end <= self.at);
-        match self.command {
-            Command::Expire => is_over,
-            _ => !is_over && row.opens_at.is_none_or(|opens| opens <= self.at),
-        }
-    }
-
-    /// Whether shares are still set aside for it: it did not trade.
-    pub(crate) fn left_something(&self) -> bool {
-        self.reservation.is_some()
-    }
-
-    fn audited(&self) -> fn(&Done<'_>) -> AuditEvent {
-        match self.command {
-            Command::Expire => trail::expired,
-            Command::Elect { .. } => trail::triggered,
-            Command::Activate | Command::Reject { .. } => trail::activated,
-            _ => trail::filled,
-        }
-    }
 }
 
 /// An order as it has been written, before that is committed.
@@ -152,54 +95,74 @@ impl Trading {
     /// The rows decide, not the matcher's memory: an entry that is stale or doubled does nothing.
     ///
     /// # Errors
-    /// Nothing was done when a statement failed; when the commit did, all of it may have been.
-    pub(crate) async fn try_together(&self, attempts: &mut [Attempt]) -> Result<Vec<Tried>, TradingError> {
-        attempts.sort_by_key(|attempt| attempt.open.tenant);
+    /// Nothing was done when a statement failed, or when the lease is over; when the commit did, all of it may have been.
+    pub(crate) async fn try_together(
+        &self,
+        attempts: &mut [Attempt],
+        lease: Option<&Lease>,
+    ) -> Result<Vec<Tried>, TradingError> {
         let Some(first) = attempts.first() else {
             return Ok(Vec::new());
         };
-        let mut group = self
-            .inner
-            .db
-            .begin_group(&self.matcher(first.open.tenant))
-            .await?;
+        let first = self.matcher(first.open.tenant);
+        self.prepare_claims(&first).await?;
+        let mut group = self.inner.db.begin_group(&first).await?;
+        let takes = attempts.iter().filter_map(Attempt::takes).collect();
+        let mut claims = self.claim(group.of(&first).await?, takes).await?;
+        // Before they are put in the order of the tenants: who is the most eager has the first choice.
+        claims.share_out(attempts.iter_mut().filter_map(|one| one.reservation.as_mut()));
+        attempts.sort_by_key(|attempt| attempt.open.tenant);
+
         let mut tried = Vec::with_capacity(attempts.len());
         let mut written = Vec::new();
+        let mut last = first;
         for attempts in attempts.chunk_by_mut(|one, other| one.open.tenant == other.open.tenant) {
             let Some(first) = attempts.first() else { continue };
             let ctx = self.matcher(first.open.tenant);
             let tx = group.of(&ctx).await?;
             let locked = lock_free(tx, attempts).await?;
-            let of_tenant = self.carry_out(tx, &ctx, locked, attempts, &mut tried);
+            let of_tenant = self.carry_out((tx, &ctx, &mut claims), locked, attempts, &mut tried);
             written.extend(of_tenant.await?);
+            last = ctx;
         }
-        self.finish(group.commit(), written).await?;
+        self.finish((group, &last, &claims), lease, written).await?;
         Ok(tried)
     }
 
     /// Carries out one attempt in a transaction of its own, which waits for the account.
-    pub(crate) async fn try_alone(&self, attempt: Attempt) -> Result<Tried, TradingError> {
+    pub(crate) async fn try_alone(
+        &self,
+        mut attempt: Attempt,
+        lease: Option<&Lease>,
+    ) -> Result<Tried, TradingError> {
         let open = attempt.open;
         let ctx = self.matcher(open.tenant);
+        self.prepare_claims(&ctx).await?;
         // Of the connections that are set aside for this: a tenant that uses up its share keeps nobody's orders from filling.
         let mut group = self.inner.db.begin_group(&ctx).await?;
         let tx = group.of(&ctx).await?;
         let Some(locked) = lock(tx, &open).await? else {
             return Ok(Tried::Done);
         };
+        let mut claims = self.claim(tx, attempt.takes().into_iter().collect()).await?;
+        claims.share_out(attempt.reservation.iter_mut());
         let mut tried = Vec::with_capacity(1);
         let written = self
-            .carry_out(tx, &ctx, locked, &mut [attempt], &mut tried)
+            .carry_out(
+                (tx, &ctx, &mut claims),
+                locked,
+                std::slice::from_mut(&mut attempt),
+                &mut tried,
+            )
             .await?;
-        self.finish(group.commit(), written).await?;
+        self.finish((group, &ctx, &claims), lease, written).await?;
         Ok(tried.first().copied().unwrap_or(Tried::Done))
     }
 
     /// Decides and writes the attempts of one tenant. Answers what was written.
     async fn carry_out(
         &self,
-        tx: &mut TenantTx,
-        ctx: &RequestContext,
+        (tx, ctx, claims): (&mut TenantTx, &RequestContext, &mut Claims),
         mut locked: Locked,
         attempts: &mut [Attempt],
         tried: &mut Vec<Tried>,
@@ -233,12 +196,11 @@ impl Trading {
                 .as_ref()
                 .is_none_or(|quote| self.may_trade_on(quote, now));
             let decided = match is_usable && attempt.is_due(row) {
-                true => self.decide_on(&before, &attempt.command)?,
+                true => self.decide_on(&before, &attempt.command())?,
                 false => None,
             };
             let Some((after, events)) = decided else {
-                // The matcher remembered something else.
-                self.inner.open_orders.track(ctx.tenant(), row);
+                self.correct(ctx.tenant(), row, attempt.open);
                 tried.push(of(row));
                 continue;
             };
@@ -261,6 +223,9 @@ impl Trading {
             };
             audited.push((ctx, attempt.audited()(&done)));
             tried.push(of(&row));
+            if let Some(reservation) = &attempt.reservation {
+                claims.take(reservation, &events);
+            }
             written.push(Written {
                 tenant: ctx.tenant(),
                 row,
@@ -271,8 +236,8 @@ impl Trading {
         if written.is_empty() {
             return Ok(written);
         }
-        changes.write(tx).await?;
         self.inner.audit.record_each(tx, audited).await?;
+        changes.write(tx).await?;
         Ok(written)
     }
 
@@ -283,16 +248,40 @@ impl Trading {
         !is_halted && !board.is_stale(quote, now)
     }
 
+    /// Corrects what the matcher remembers of an order by its row, which is locked. Where the two agree, nothing is to be tried again at
+    /// once.
+    fn correct(&self, tenant: TenantId, row: &OrderRow, known: OpenOrder) {
+        let open_orders = &self.inner.open_orders;
+        if row.order.status.is_terminal() {
+            open_orders.close(known.id);
+            return;
+        }
+        let is = OpenOrder::of(tenant, row);
+        if is != known {
+            open_orders.correct(known.id, Some(known), Some(is));
+        }
+    }
+
     async fn finish(
         &self,
-        commit: impl Future<Output = Result<(), platform_core::pg::DbError>>,
+        (mut group, last, claims): (GroupTx, &RequestContext, &Claims),
+        lease: Option<&Lease>,
         mut written: Vec<Written>,
     ) -> Result<(), TradingError> {
+        if written.is_empty() {
+            return Ok(group.rollback().await?);
+        }
+        // The tenant whose orders were the last, so that nothing has to be said for it.
+        let tx = group.of(last).await?;
+        claims.write(tx).await?;
+        if let Some(lease) = lease {
+            fence_in(tx, lease).await?;
+        }
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         for one in &mut written {
             spend(one.reservation.take(), &one.events);
         }
-        commit.await?;
+        group.commit().await?;
         for Written { tenant, row, .. } in &written {
             self.inner.open_orders.track(*tenant, row);
             self.inner.metrics.filled_resting(row.order.status);

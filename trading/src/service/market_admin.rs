@@ -118,14 +118,9 @@ impl Trading {
         symbol: Symbol,
         reason: &str,
     ) -> Result<MarketState, MarketError> {
-        self.may_run_market(ctx)?;
-        self.known(symbol)?;
-        let event = of_symbol(HALT, symbol);
-        self.set_as_decided(ctx, reason, event, |state| {
-            match state.halted.iter().any(|halted| halted.symbol == symbol) {
-                true => Err(MarketError::AlreadyHalted),
-                false => Ok(vec![(MarketSetting::Halted, Some(symbol), 1)]),
-            }
+        self.set_halted(ctx, (symbol, reason), HALT, |is_halted| match is_halted {
+            true => Err(MarketError::AlreadyHalted),
+            false => Ok(1),
         })
         .await
     }
@@ -140,14 +135,9 @@ impl Trading {
         symbol: Symbol,
         reason: &str,
     ) -> Result<MarketState, MarketError> {
-        self.may_run_market(ctx)?;
-        self.known(symbol)?;
-        let event = of_symbol(RESUME, symbol);
-        self.set_as_decided(ctx, reason, event, |state| {
-            match state.halted.iter().any(|halted| halted.symbol == symbol) {
-                true => Ok(vec![(MarketSetting::Halted, Some(symbol), 0)]),
-                false => Err(MarketError::NotHalted),
-            }
+        self.set_halted(ctx, (symbol, reason), RESUME, |is_halted| match is_halted {
+            true => Ok(0),
+            false => Err(MarketError::NotHalted),
         })
         .await
     }
@@ -204,6 +194,23 @@ impl Trading {
         );
         let event = of_market(INTERRUPT);
         self.set_as_decided(ctx, reason, event, |_| Ok(vec![gap])).await
+    }
+
+    /// Sets whether a symbol is halted to what is decided on whether it is.
+    async fn set_halted(
+        &self,
+        ctx: &RequestContext,
+        (symbol, reason): (Symbol, &str),
+        action: Action,
+        decide: impl Fn(bool) -> Result<i64, MarketError>,
+    ) -> Result<MarketState, MarketError> {
+        self.may_run_market(ctx)?;
+        self.known(symbol)?;
+        self.set_as_decided(ctx, reason, of_symbol(action, symbol), |state| {
+            let is_halted = state.halted.iter().any(|halted| halted.symbol == symbol);
+            Ok(vec![(MarketSetting::Halted, Some(symbol), decide(is_halted)?)])
+        })
+        .await
     }
 
     /// Decides on how things stand and writes what was decided, again where somebody else was faster.

@@ -3,8 +3,15 @@
 use platform_core::Timestamp;
 
 use super::Trading;
+use super::claims::{Claims, Unclaimed};
 use super::draft::view;
 use crate::{Market, NotTaken, OrderTerms, Price, Quantity, Reservation, TakeRequest, TimeInForce};
+
+/// The market that an order meets, and the shares of its quote that were set aside for it.
+pub(super) struct Met {
+    pub(super) market: Market,
+    pub(super) reservation: Option<Reservation>,
+}
 
 /// What an order could take from the current quote.
 pub(super) struct Wanted<'a> {
@@ -40,26 +47,44 @@ impl<'a> Wanted<'a> {
     }
 }
 
+impl Met {
+    /// For an order that takes nothing.
+    pub(super) const fn without_shares(market: Market) -> Self {
+        Self {
+            market,
+            reservation: None,
+        }
+    }
+}
+
 impl Trading {
-    /// The market now, and the shares of its quote that were set aside for the order. `None` where nothing with the symbol is
-    /// quoted.
-    pub(super) fn meet(&self, wanted: &Wanted<'_>, now: Timestamp) -> Option<(Market, Option<Reservation>)> {
+    /// The market now, with what a transaction that has made these claims can take of it. `None` where nothing with the symbol is quoted.
+    pub(super) fn meet_within(
+        &self,
+        wanted: &Wanted<'_>,
+        now: Timestamp,
+        claims: &mut Claims,
+    ) -> Result<Option<Met>, Unclaimed> {
         if self.is_closed(now) {
-            return Some((self.closed(wanted), None));
+            return Ok(Some(Met::without_shares(self.closed(wanted))));
         }
         match self.inner.board.take(&wanted.request(now)) {
-            Ok(reservation) => {
+            Ok(mut reservation) => {
+                let offered = claims.grant(&mut reservation)?;
                 let market = Market::Open {
                     quote: view(reservation.quote()),
-                    offered: reservation.granted(),
+                    offered,
                 };
-                Some((market, Some(reservation)))
+                Ok(Some(Met {
+                    market,
+                    reservation: Some(reservation),
+                }))
             }
-            Err(refused) => Some((self.without_shares(wanted, refused)?, None)),
+            Err(refused) => Ok(self.without_shares(wanted, refused).map(Met::without_shares)),
         }
     }
 
-    /// The same without setting anything aside: for an order that takes nothing yet, or is not meant to.
+    /// The market now, and nothing is set aside: for an order that takes nothing yet, or is not meant to.
     pub(super) fn look(&self, wanted: &Wanted<'_>, now: Timestamp) -> Option<Market> {
         if self.is_closed(now) {
             return Some(self.closed(wanted));

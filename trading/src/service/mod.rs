@@ -7,15 +7,18 @@ mod adjustments;
 mod alert_index;
 mod alert_worker;
 mod alerts;
+mod attempt;
 mod bars;
 mod cancel;
 mod cancel_all;
+mod claims;
 mod closing_worker;
 mod config;
 mod draft;
 mod error;
 mod export;
 mod fill;
+mod findings;
 mod history;
 mod market_admin;
 mod market_state;
@@ -29,12 +32,17 @@ mod queries;
 mod queue;
 mod reconcile;
 mod replace;
+mod room;
 mod snapshots;
+mod standing;
+mod state_hashes;
 mod statements;
 mod sweep;
 mod together;
 mod trail;
 mod verify;
+mod verify_account;
+mod verify_rows;
 mod view;
 mod waiting;
 mod watchlists;
@@ -48,7 +56,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::market::MarketControl;
-use crate::matching::OpenOrders;
+use crate::matching::{OpenOrders, Shards};
 use crate::{QuoteBoard, TradingMetrics};
 use tokio::sync::broadcast;
 
@@ -64,13 +72,15 @@ pub use alerts::{
     ALERTS_MAX, Alert, AlertDirection, AlertError, AlertFilter, AlertId, FIRED_ALERTS_WAITING_MAX,
     FiredAlert, NewAlert,
 };
+pub(crate) use attempt::Attempt;
 pub use bars::{BarQuery, BarWorker};
 pub use cancel_all::{CancelResult, CancelledAll};
 pub use closing_worker::ClosingWorker;
 pub use config::TradingConfig;
 pub use error::{CancelError, PlaceError, ReplaceError, TradingError};
 pub use export::{OrderExport, OrderExportFormat};
-pub(crate) use fill::{Attempt, Tried};
+pub(crate) use fill::Tried;
+pub use findings::{Verification, VerifyFinding, VerifyProgress};
 pub use history::{ClosingView, DayResult, HistoryPeriod, SymbolResult};
 pub use market_admin::{MARKET, MarketChange, MarketError};
 pub use market_state::{HaltedSymbol, MarketState, MarketStateWorker};
@@ -82,8 +92,9 @@ pub use queries::OrderStatusFilter;
 pub use reconcile::{Discrepancy, Reconciliation};
 pub use replace::ReplaceOutcome;
 pub(crate) use snapshots::ClosingPrice;
+pub use state_hashes::StateHashWorker;
 pub use statements::{STATEMENT_ROWS_MAX, Statement, StatementBalance, StatementPosition};
-pub use verify::{Verification, VerifyFinding, VerifyProgress};
+pub use verify::{VerifiedAccounts, VerifyRequest};
 pub use view::ListedAccount;
 pub use watchlists::{
     WATCHLIST_NAME_CHARS_MAX, WATCHLIST_SYMBOLS_MAX, WATCHLISTS_MAX, Watched, Watchlist, WatchlistError,
@@ -125,6 +136,9 @@ pub(crate) struct Inner {
     pub(crate) board: QuoteBoard,
     pub(crate) config: TradingConfig,
     pub(crate) open_orders: OpenOrders,
+    pub(crate) standing: standing::Standing,
+    /// Whether the displayed sizes of every symbol can be claimed.
+    claimable: tokio::sync::OnceCell<()>,
     pub(crate) alerts: AlertIndex,
     pub(crate) fired_alerts: broadcast::Sender<FiredAlert>,
     pub(crate) metrics: TradingMetrics,
@@ -133,7 +147,9 @@ pub(crate) struct Inner {
     /// The number of the newest thing an operator did to the market that is done here.
     followed: Mutex<i64>,
     pub(crate) placements: waiting::Placements,
-    /// Those that place orders. Each ends when no order waits any more.
+    verifying: verify::Verifying,
+    tenant_counts: room::TenantCounts,
+    /// Those that place orders, each of which ends when no order waits any more, and those that count them.
     pub(crate) tasks: TaskTracker,
     /// Told when accounts have changed; whoever follows them looks then.
     accounts_changed: Notify,
@@ -142,7 +158,7 @@ pub(crate) struct Inner {
 impl Trading {
     /// A brokerage that trades on the quotes of `board`, in the sessions of its own calendar.
     pub fn new(db: &Db, audit: &AuditLog, board: &QuoteBoard, config: TradingConfig) -> Self {
-        let open_orders = OpenOrders::new(config.open_orders_max);
+        let open_orders = OpenOrders::new(config.open_orders_max, Shards::new(config.matching_shards));
         let inner = Inner {
             db: db.clone(),
             tenants: Tenants::new(db),
@@ -150,6 +166,8 @@ impl Trading {
             board: board.in_sessions_of(config.calendar),
             metrics: TradingMetrics::new(&open_orders),
             open_orders,
+            standing: standing::Standing::free(),
+            claimable: tokio::sync::OnceCell::new(),
             market: match config.market_tenant {
                 Some(_) => MarketControl::unread(),
                 None => MarketControl::free(),
@@ -164,6 +182,8 @@ impl Trading {
                 ),
                 config.commits_at_once,
             ),
+            verifying: verify::Verifying::default(),
+            tenant_counts: room::TenantCounts::default(),
             tasks: TaskTracker::new(),
             config,
             accounts_changed: Notify::new(),

@@ -30,7 +30,7 @@ impl Trading {
     ///
     /// # Errors
     /// [`PlaceError`]; there is no order. What was refused is an event of the audit trail; when it can be recorded nowhere, the
-    /// answer is [`TradingError::Audit`]. A refusal for a reason of business (not enough cash or shares) is no error but a
+    /// answer is [`TradingError::Audit`]. [`TradingError::NotLeading`] where another instance takes orders. A refusal for a reason of business (not enough cash or shares) is no error but a
     /// rejected order, which is stored so that a repeated request gets the same answer. [`TradingError::Busy`] when too many orders of the
     /// tenant wait already. When the connection broke while orders were being committed, it may have happened or not: each of their
     /// callers is answered [`DbError::Unavailable`](platform_core::pg::DbError::Unavailable), and asks again under the same key.
@@ -49,6 +49,7 @@ impl Trading {
 
     async fn take_in(&self, ctx: &RequestContext, ticket: &Ticket) -> Result<Placed, PlaceError> {
         let owner = owner(ctx)?;
+        self.inner.standing.proof()?;
         let terms = ticket.validate().map_err(PlaceError::Fields)?;
         if self.inner.board.instrument(terms.symbol()).is_none() {
             return Err(PlaceError::UnknownSymbol);
@@ -58,7 +59,7 @@ impl Trading {
         let request = Request {
             ctx: ctx.clone(),
             owner,
-            intent: Intent::new(ticket, terms, key),
+            intent: Intent::new(ctx.tenant(), ticket, terms, key),
         };
         let started = tokio::time::Instant::now();
         let placed = match self.place_with_others(request).await? {
@@ -76,6 +77,8 @@ impl Trading {
     /// In a transaction of its own, which waits for the account and opens it where there is none.
     async fn place_alone(&self, request: &Request) -> Result<Placed, PlaceError> {
         let Request { ctx, owner, intent } = request;
+        let proof = self.inner.standing.proof()?;
+        self.prepare_claims(ctx).await?;
         let mut tx = self.inner.db.begin(ctx).await?;
         let mut account = self.lock_or_open(&mut tx, ctx, *owner).await?;
         let loaded = store::load_placements(&mut tx, ROUTE, &[intent.names(&account)]).await?;
@@ -92,13 +95,19 @@ impl Trading {
             return Err(PlaceError::AccountInactive);
         }
 
+        let (met, mut claims) = self.market_for_one(&mut tx, &intent.terms).await?;
         let now = self.now();
-        let mut draft = self.draft((&account, loaded.position), intent, now)?;
+        let mut draft = self.draft((&account, loaded.position), intent, met, now)?;
+        if let Some(reservation) = &draft.reservation {
+            claims.take(reservation, &draft.events);
+        }
         let mut changes = Changes::at(now);
         changes.add(&mut account, draft.change(intent)?)?;
-        changes.write(&mut tx).await?;
         let event = trail::placed(&draft.done(), &draft.outcome);
         self.inner.audit.record(&mut tx, ctx, event).await?;
+        changes.write(&mut tx).await?;
+        claims.write(&mut tx).await?;
+        proof.show(&mut tx).await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(draft.reservation.take(), &draft.events);
         let known = KnownOnDrop {

@@ -7,7 +7,7 @@ use super::accounts::owner;
 use super::draft::settle;
 use super::meeting::Wanted;
 use super::{AccountStatus, PlaceError, Trading, TradingError};
-use crate::store;
+use crate::store::{self, AccountRow};
 use crate::{
     AccountState, Cash, Cents, Command, Event, OrderId, OrderStatus, OrderTerms, Position, Price, Quantity,
     Reason, Ticket, decide,
@@ -53,7 +53,7 @@ impl Trading {
         if self.inner.board.instrument(terms.symbol()).is_none() {
             return Err(PlaceError::UnknownSymbol);
         }
-        let before = self.state_before(ctx, owner, &terms).await?;
+        let (account, before) = self.state_before(ctx, owner, &terms).await?;
         let market = self
             .look(&Wanted::by_new(&terms), self.now())
             .ok_or(PlaceError::UnknownSymbol)?;
@@ -64,6 +64,9 @@ impl Trading {
         };
         let events = decide(&self.inner.config.rules, &before, &place).map_err(PlaceError::Invalid)?;
         let after = settle(&before, &events).map_err(TradingError::Inconsistent)?;
+        if let Some(account) = &account {
+            self.room_in_account(account, &after)?;
+        }
         preview(&before, &after, &events).ok_or_else(|| {
             TradingError::Inconsistent(crate::Invalid::State(crate::ApplyError::OtherRows)).into()
         })
@@ -75,7 +78,7 @@ impl Trading {
         ctx: &RequestContext,
         owner: PrincipalId,
         terms: &OrderTerms,
-    ) -> Result<AccountState, PlaceError> {
+    ) -> Result<(Option<AccountRow>, AccountState), PlaceError> {
         let mut read = self.inner.db.read(ctx).await?;
         let holdings = store::holdings_of(&mut read, owner).await?;
         read.finish().await?;
@@ -85,7 +88,7 @@ impl Trading {
                 available: self.inner.config.opening_deposit,
                 ..Cash::default()
             };
-            return Ok(AccountState::before_order(opening, flat));
+            return Ok((None, AccountState::before_order(opening, flat)));
         };
         if account.status != AccountStatus::Active {
             return Err(PlaceError::AccountInactive);
@@ -93,7 +96,8 @@ impl Trading {
         let owned = positions
             .into_iter()
             .find(|position| position.symbol == terms.symbol());
-        Ok(AccountState::before_order(account.cash(), owned.unwrap_or(flat)))
+        let state = AccountState::before_order(account.cash(), owned.unwrap_or(flat));
+        Ok((Some(account), state))
     }
 }
 

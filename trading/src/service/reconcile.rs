@@ -32,7 +32,7 @@ impl Trading {
     ///
     /// The rules: for every asset the customers' rows and the ledger of the house sum to zero; an account's balances are those of
     /// its ledger; so are the shares of a position, and both they and their cost are what the fills moved; what is held is the
-    /// sum of what open orders hold; an order's fills are its executions; the ledger's numbers have no gap. Reads one snapshot.
+    /// sum of what open orders hold, and they are counted in the row of their account; an order's fills are its executions; the ledger's numbers have no gap. Reads one snapshot.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.

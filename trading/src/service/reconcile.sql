@@ -7,7 +7,7 @@ balance as (
     select account_id, asset, ledger_account, sum(amount) as amount from leg group by account_id, asset, ledger_account
 ),
 open_order as (
-    select account_id, symbol,
+    select account_id, symbol, count(*) as orders,
            sum(hold_cents) as hold_cents,
            sum(case when side = 'sell' then quantity_e6 - filled_e6 else 0 end) as leaves_e6
     from trading.orders
@@ -51,6 +51,11 @@ finding as (
     from trading.account a
     left join (select account_id, sum(hold_cents) as hold_cents from open_order group by account_id) h on h.account_id = a.id
     where a.tenant_id = $1 and a.held_cents <> coalesce(h.hold_cents, 0)
+    union all
+    select 'open orders are counted', a.id::text, coalesce(o.orders, 0)::text, a.open_orders::text
+    from trading.account a
+    left join (select account_id, sum(orders) as orders from open_order group by account_id) o on o.account_id = a.id
+    where a.tenant_id = $1 and a.open_orders <> coalesce(o.orders, 0)
     union all
     select 'the ledger''s numbers have no gap', a.id::text, a.last_seq::text, count(t.seq)::text
     from trading.account a left join trading.transfer t on t.tenant_id = a.tenant_id and t.account_id = a.id

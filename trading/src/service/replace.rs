@@ -1,18 +1,19 @@
 //! Changing an open order: same id, next version.
 
+use platform_core::pg::{TenantTx, TxEnd};
 use platform_core::{RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::owner;
+use super::claims::Claims;
 use super::draft::{expires_at, settle, spend};
-use super::meeting::Wanted;
-use super::place::KnownOnDrop;
+use super::meeting::{Met, Wanted};
 use super::trail::{self, Done};
 use super::{AccountStatus, ExecutionView, OrderView, ReplaceError, Trading, TradingError};
 use crate::store::{self, AccountRow, Change, Changes, OrderRow};
 use crate::{
     AccountState, Cents, Command, Event, Invalid, Market, OrderId, OrderStatus, Quantity, ReplaceTicket,
-    Replacement, Reservation, TimeInForce, decide,
+    Replacement, TimeInForce, decide,
 };
 
 /// What changing an order came to.
@@ -64,6 +65,8 @@ impl Trading {
     ) -> Result<ReplaceOutcome, ReplaceError> {
         let owner = owner(ctx)?;
         let replacement = ticket.validate().map_err(ReplaceError::Fields)?;
+        let proof = self.inner.standing.proof()?;
+        self.prepare_claims(ctx).await?;
         let mut tx = self.inner.db.begin(ctx).await?;
         let mut account = store::lock_account_of(&mut tx, owner)
             .await?
@@ -75,8 +78,7 @@ impl Trading {
         let position = store::load_position(&mut tx, account.id, row.order.terms().symbol()).await?;
         let before = AccountState::with_order(account.cash(), position, row.order);
 
-        let now = self.now();
-        if row.expires_at.is_some_and(|end| end <= now) {
+        if row.expires_at.is_some_and(|end| end <= self.now()) {
             // Its time is over, whether or not somebody has come to write that down.
             let ended = OrderView {
                 status: OrderStatus::Expired,
@@ -84,7 +86,9 @@ impl Trading {
             };
             return Err(ReplaceError::Closed(Box::new(ended)));
         }
-        let (market, reservation) = self.market_after(&row, &replacement, now)?;
+        let (met, mut claims) = self.market_after(&mut tx, &row, &replacement).await?;
+        let now = self.now();
+        let (market, reservation) = (met.market, met.reservation);
         let replace = Command::Replace { replacement, market };
         let events = decide(&self.inner.config.rules, &before, &replace)
             .map_err(|invalid| ReplaceError::of(invalid, &row))?;
@@ -105,7 +109,9 @@ impl Trading {
         };
         let mut changes = Changes::at(now);
         changes.add(&mut account, change)?;
-        changes.write(&mut tx).await?;
+        if let Some(reservation) = &reservation {
+            claims.take(reservation, &events);
+        }
         let done = Done {
             order,
             account: account.id,
@@ -115,30 +121,31 @@ impl Trading {
         };
         let event = trail::replaced(&done, (row.expires_at, row_after.expires_at));
         self.inner.audit.record(&mut tx, ctx, event).await?;
+        changes.write(&mut tx).await?;
+        claims.write(&mut tx).await?;
+        proof.show(&mut tx).await?;
         // From here on the shares count as traded, whatever becomes of the commit: its outcome may be unknown.
         spend(reservation, &events);
-        let known = KnownOnDrop {
-            trading: self,
-            rows: vec![(ctx.tenant(), row_after.clone())],
-        };
-        let committed = tx.commit().await;
-        drop(known);
-        if let Err(error) = committed {
-            // Most likely the order is as it was. Where it is not, the next reading of the rows finds that.
-            self.inner.open_orders.track(ctx.tenant(), &row);
-            return Err(error.into());
-        }
+        let (trading, tenant, changed) = (self.clone(), ctx.tenant(), row_after.clone());
+        tx.on_end(move |end| {
+            // Where nobody knows, the order is most likely as it was. Where it is not, the next reading of the rows finds that.
+            if end == TxEnd::Committed {
+                trading.inner.open_orders.track(tenant, &changed);
+                trading.accounts_changed();
+            }
+        });
+        tx.commit().await?;
         self.inner.metrics.filled_resting(row_after.order.status);
         Ok(outcome(&row_after, &after, (&events, now)))
     }
 
-    /// The market that the order meets under its new terms, and the shares that were set aside for it.
-    fn market_after(
+    /// The market that the order meets under its new terms, and what of it is claimed for it.
+    async fn market_after(
         &self,
+        tx: &mut TenantTx,
         row: &OrderRow,
         replacement: &Replacement,
-        now: Timestamp,
-    ) -> Result<(Market, Option<Reservation>), ReplaceError> {
+    ) -> Result<(Met, Claims), ReplaceError> {
         let order = &row.order;
         let terms = replacement
             .of(order.terms())
@@ -151,18 +158,18 @@ impl Trading {
             // It trades once on a quote.
             newer_than: (!order.filled.is_zero()).then_some(order.last_quote_seq),
         };
-        let met = if order.status.is_working() {
-            self.meet(&wanted, now)
-        } else {
-            self.look(&wanted, now).map(|market| (market, None))
+        let met = match order.status.is_working() {
+            true => self.meet_alone(tx, &wanted).await?,
+            false => {
+                let market = self.look(&wanted, self.now());
+                market.map(|market| (Met::without_shares(market), Claims::Unneeded))
+            }
         };
         // The instrument may have gone since; then the order waits, or is withdrawn.
-        Ok(met.unwrap_or((
-            Market::Unusable {
-                seq: order.last_quote_seq,
-            },
-            None,
-        )))
+        Ok(met.unwrap_or_else(|| {
+            let seq = order.last_quote_seq;
+            (Met::without_shares(Market::Unusable { seq }), Claims::Unneeded)
+        }))
     }
 
     fn replaced_row(

@@ -1,6 +1,6 @@
 //! Placing the orders of many callers in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -10,10 +10,13 @@ use platform_core::Timestamp;
 use platform_core::pg::{DbError, TenantTx};
 use tokio::sync::oneshot;
 
-use super::draft::{Draft, ROUTE, spend};
+use super::claims::{Claims, Unclaimed};
+use super::draft::{Draft, ROUTE, spend, takes_nothing_yet};
+use super::meeting::Wanted;
 use super::place::{KnownOnDrop, Request};
 use super::waiting::{Driver, Waiting};
 use super::{AccountStatus, PlaceError, Placed, Trading, TradingError, trail};
+use crate::Symbol;
 use crate::store::{self, AccountRow, Changes, Placement};
 
 /// How long the next orders are waited for after many were placed together.
@@ -98,12 +101,14 @@ impl Trading {
         loop {
             // Clients that were answered a moment ago are about to send their next orders. Whoever takes the first of them alone has the
             // others wait for one more commit.
-            if placed >= MANY && self.inner.placements.waiting() < placed / 2 {
-                tokio::time::sleep(GATHERING).await;
+            if placed >= MANY {
+                driver.gather(placed, GATHERING).await;
             }
             let Some(mut turn) = driver.next(limit) else {
                 return;
             };
+            // Where more waits than goes together, another goes on with it.
+            self.drive();
             let orders = std::mem::take(&mut turn.orders);
             placed = orders.len();
             self.place_together(orders).await;
@@ -142,16 +147,32 @@ impl Trading {
         let Some(first) = seats.iter().find(wants) else {
             return Ok(());
         };
-        let mut group = self.inner.db.begin_group(&first.waiting.request.ctx).await?;
-        // After the wait for a connection: what was quoted before it may be too old by now.
+        let first = first.waiting.request.ctx.clone();
+        let proof = self.inner.standing.proof()?;
+        self.prepare_claims(&first).await?;
+        let mut group = self.inner.db.begin_group(&first).await?;
+        let takes = self.would_be_taken(seats);
+        let mut claims = self.claim(group.of(&first).await?, takes).await?;
+        // After the wait for a connection, and for others who take of the same sizes: what was quoted before it may be too old by now.
         let now = self.now();
         let same_tenant =
             |one: &Seat, other: &Seat| one.waiting.request.ctx.tenant() == other.waiting.request.ctx.tenant();
         for seats in seats.chunk_by_mut(same_tenant) {
             let Some(first) = seats.first() else { continue };
             let tx = group.of(&first.waiting.request.ctx).await?;
-            self.draft_for_tenant(tx, seats, now).await?;
+            self.draft_for_tenant(tx, seats, (now, &mut claims)).await?;
         }
+        let has_drafts = seats
+            .iter()
+            .any(|seat| matches!(seat.verdict, Verdict::Drafted(_)));
+        if !has_drafts {
+            return Ok(group.rollback().await?);
+        }
+        // The tenant whose orders were the last, so that nothing has to be said for it.
+        let last = seats.last().map_or(&first, |seat| &seat.waiting.request.ctx);
+        let tx = group.of(last).await?;
+        claims.write(tx).await?;
+        proof.show(tx).await?;
         let mut rows = Vec::new();
         for seat in &mut *seats {
             if let Verdict::Drafted(draft) = &mut seat.verdict {
@@ -160,9 +181,6 @@ impl Trading {
                 rows.push((seat.waiting.request.ctx.tenant(), draft.row.clone()));
             }
         }
-        if rows.is_empty() {
-            return Ok(group.rollback().await?);
-        }
         let known = KnownOnDrop { trading: self, rows };
         self.inner.metrics.order_commits.inc();
         let committed = group.commit().await;
@@ -170,12 +188,22 @@ impl Trading {
         committed.map_err(Failure::Commit)
     }
 
+    /// The symbols of which these orders would take something now, as far as that has to be claimed.
+    fn would_be_taken(&self, seats: &[Seat]) -> BTreeSet<Symbol> {
+        let now = self.now();
+        let terms = seats.iter().map(|seat| &seat.waiting.request.intent.terms);
+        let terms = terms.filter(|terms| !takes_nothing_yet(terms));
+        terms
+            .filter_map(|terms| self.would_take(&Wanted::by_new(terms), now))
+            .collect()
+    }
+
     /// Decides and writes the orders of one tenant: five statements, however many they are.
     async fn draft_for_tenant(
         &self,
         tx: &mut TenantTx,
         seats: &mut [Seat],
-        now: Timestamp,
+        (now, claims): (Timestamp, &mut Claims),
     ) -> Result<(), TradingError> {
         let owners: HashSet<_> = seats.iter().map(|seat| seat.waiting.request.owner).collect();
         let owners: Vec<_> = owners.into_iter().collect();
@@ -196,7 +224,7 @@ impl Trading {
         let loaded = store::load_placements(tx, ROUTE, &names).await?;
         drop(names);
 
-        let mut drafting = Drafting::at(now);
+        let mut drafting = Drafting::at(now, claims);
         for ((request, verdict), loaded) in ready.iter_mut().zip(&loaded) {
             if let Some(account) = accounts.get_mut(&request.owner) {
                 **verdict = drafting.verdict(self, account, request, loaded)?;
@@ -210,8 +238,8 @@ impl Trading {
             Verdict::Alone | Verdict::Answered(_) => None,
         });
         let events: Vec<_> = events.collect();
-        drafting.changes.write(tx).await?;
         self.inner.audit.record_each(tx, events).await?;
+        drafting.changes.write(tx).await?;
         Ok(())
     }
 }
@@ -219,16 +247,18 @@ impl Trading {
 /// One tenant's orders as they are decided, each on the accounts as those before it leave them.
 struct Drafting<'a> {
     now: Timestamp,
+    claims: &'a mut Claims,
     changes: Changes,
-    positions: HashMap<(crate::AccountId, crate::Symbol), crate::Position>,
+    positions: HashMap<(crate::AccountId, Symbol), crate::Position>,
     /// Keys and clients' names for orders that were used in this transaction.
     used: HashSet<(crate::AccountId, &'static str, &'a str)>,
 }
 
 impl<'a> Drafting<'a> {
-    fn at(now: Timestamp) -> Self {
+    fn at(now: Timestamp, claims: &'a mut Claims) -> Self {
         Self {
             now,
+            claims,
             changes: Changes::at(now),
             positions: HashMap::new(),
             used: HashSet::new(),
@@ -256,10 +286,19 @@ impl<'a> Drafting<'a> {
         }
         let place = (account.id, intent.terms.symbol());
         let position = self.positions.get(&place).copied().unwrap_or(loaded.position);
-        let draft = match trading.draft((account, position), intent, self.now) {
+        let met = match trading.market_for(&intent.terms, self.now, self.claims) {
+            Ok(Some(met)) => met,
+            Ok(None) => return answered(Err(PlaceError::UnknownSymbol)),
+            // Its symbol was not locked with the others, and cannot be any more.
+            Err(Unclaimed) => return Ok(Verdict::Alone),
+        };
+        let draft = match trading.draft((account, position), intent, met, self.now) {
             Ok(draft) => draft,
             Err(error) => return answered(Err(error)),
         };
+        if let Some(reservation) = &draft.reservation {
+            self.claims.take(reservation, &draft.events);
+        }
         self.changes.add(account, draft.change(intent)?)?;
         self.positions.insert(place, draft.position());
         Ok(Verdict::Drafted(Box::new(draft)))
@@ -314,7 +353,8 @@ impl Failure {
 fn is_away(error: &TradingError) -> bool {
     matches!(
         error,
-        TradingError::Db(DbError::Unavailable(_) | DbError::Timeout(_))
+        TradingError::NotLeading
+            | TradingError::Db(DbError::Unavailable(_) | DbError::Timeout(_))
             | TradingError::Audit(AuditError::Db(DbError::Unavailable(_) | DbError::Timeout(_)))
     )
 }
@@ -322,6 +362,7 @@ fn is_away(error: &TradingError) -> bool {
 /// The error once more: the original cannot be given to several callers.
 fn again(error: &TradingError) -> TradingError {
     match error {
+        TradingError::NotLeading => TradingError::NotLeading,
         TradingError::Db(error) | TradingError::Audit(AuditError::Db(error)) => {
             TradingError::Db(unsure(error))
         }

@@ -217,6 +217,8 @@ pub(super) fn not_placed(ticket: &Ticket, error: &PlaceError) -> Option<AuditEve
         PlaceError::Invalid(Invalid::State(_)) | PlaceError::Trading(_) => return None,
         PlaceError::Invalid(invalid) => (Outcome::Failure, invalid.code()),
         PlaceError::AccountInactive => (Outcome::Denied, "account_suspended"),
+        PlaceError::TooManyOpenOrders => (Outcome::Failure, "too_many_open_orders"),
+        PlaceError::Full => (Outcome::Failure, "open_orders_full"),
         PlaceError::KeyReused => (Outcome::Failure, "idempotency_key_reused"),
         PlaceError::ClientOrderIdTaken => (Outcome::Failure, "client_order_id_taken"),
     };

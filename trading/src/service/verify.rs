@@ -1,115 +1,78 @@
 //! Does what is stored follow from what happened?
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use platform_core::{RequestContext, Timestamp};
+use platform_audit::{Action, Activity, Event as AuditEvent, Outcome, Severity};
+use platform_core::pg::DbError;
+use platform_core::{RequestContext, TenantId};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{AccountId, Discrepancy, Trading, TradingError};
-use crate::store::{self, AccountRow, LedgerRow, StoredEvent, WholeAccount};
-use crate::{AccountBooks, AccountEvent, Cash, Order, OrderId, Position, Symbol};
+use super::verify_account::Looked;
+use super::{
+    AccountId, ListedAccount, Trading, TradingError, VIEW, Verification, VerifyFinding, VerifyProgress,
+};
+use crate::store;
 
 /// Accounts that are listed at a time.
 const ACCOUNTS_PAGE: u32 = 200;
-/// Events that are read at a time.
-const EVENTS_PAGE: u32 = 1_000;
-/// Findings that are kept; more are counted.
-const FINDINGS_MAX: usize = 1_000;
+/// Verifications for administrators that this process runs at a time, of different tenants.
+const RUNNING_MAX: usize = 2;
 
-/// Something stored that does not follow from what happened.
+const VERIFY: Action = Action::new("books.verify");
+
+/// Which accounts an administrator has verified, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyRequest {
+    /// The account to go on after; `None` begins with the sums over all of them, and the first.
+    pub after: Option<AccountId>,
+    /// So many accounts at most, 200 at the highest.
+    pub accounts_max: u32,
+    /// It ends when so much time is over, within a statement's time.
+    pub within: Duration,
+}
+
+/// What verifying some accounts came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum VerifyFinding {
-    /// Two sums that should be equal are not.
-    Sum(Discrepancy),
-    /// An event of an account is missing, cannot be read, or cannot have happened after those before it.
-    Log {
-        /// The account.
-        account: AccountId,
-        /// The number of the event.
-        seq: i64,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The cash of an account is not what its events come to.
-    Cash {
-        /// The account.
-        account: AccountId,
-        /// What the events come to.
-        expected: Cash,
-        /// What is stored.
-        found: Cash,
-    },
-    /// A position is not what the events come to.
-    Position {
-        /// The account.
-        account: AccountId,
-        /// The symbol.
-        symbol: Symbol,
-        /// What the events come to; `None` for no position.
-        expected: Option<Position>,
-        /// What is stored.
-        found: Option<Position>,
-    },
-    /// A row of the ledger is not what the events moved.
-    Ledger {
-        /// The account.
-        account: AccountId,
-        /// The number of the row.
-        seq: i64,
-        /// What the events moved, in words; `None` for nothing.
-        expected: Option<String>,
-        /// What is stored; `None` for no row.
-        found: Option<String>,
-    },
-    /// An order is not what the events come to.
-    Order {
-        /// The account.
-        account: AccountId,
-        /// The order.
-        order: OrderId,
-        /// What the events come to; `None` for no order.
-        expected: Option<Box<Order>>,
-        /// What is stored.
-        found: Option<Box<Order>>,
-    },
+pub struct VerifiedAccounts {
+    /// What was looked at and what is wrong. `stopped` is never set: what was left out is named here.
+    pub verification: Verification,
+    /// Whether the sums over all accounts were added up: with the first account, where the time was enough.
+    pub are_sums_verified: bool,
+    /// The account for which all the time was not enough: only the command can verify it.
+    pub not_verified: Option<AccountId>,
+    /// The last account that was looked at, to go on after; `None` when there are no more.
+    pub next: Option<AccountId>,
 }
 
-/// How far a verification has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct VerifyProgress {
-    /// Accounts that have been verified.
-    pub accounts: u64,
-    /// Accounts that there were at the beginning.
-    pub accounts_total: u64,
-    /// Events that have been replayed.
-    pub events: u64,
+/// Whose accounts are being verified for an administrator.
+#[derive(Debug, Default)]
+pub(crate) struct Verifying(Mutex<HashSet<TenantId>>);
+
+/// The place of one of them; it is free again when this is dropped.
+struct Place<'a> {
+    verifying: &'a Verifying,
+    tenant: TenantId,
 }
 
-/// What a verification of one tenant came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verification {
-    /// What was looked at.
-    pub verified: VerifyProgress,
-    /// What is wrong, the first 1,000.
-    pub findings: Vec<VerifyFinding>,
-    /// How much is wrong.
-    pub findings_total: u64,
-    /// Whether it was stopped before its end.
-    pub stopped: bool,
-}
-
-impl Verification {
-    /// Whether everything was looked at and nothing is wrong.
-    pub const fn is_clean(&self) -> bool {
-        self.findings_total == 0 && !self.stopped
+impl Verifying {
+    fn begin(&self, tenant: TenantId) -> Option<Place<'_>> {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = running.len() < RUNNING_MAX && running.insert(tenant);
+        // Made only where it is free: one that is dropped gives the tenant's place back.
+        is_free.then(|| Place {
+            verifying: self,
+            tenant,
+        })
     }
+}
 
-    fn add(&mut self, finding: VerifyFinding) {
-        self.findings_total += 1;
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(finding);
-        }
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut running = self.verifying.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.tenant);
     }
 }
 
@@ -117,9 +80,13 @@ impl Trading {
     /// Verifies that everything the tenant's tables hold follows from what happened.
     ///
     /// Adds up as [`Trading::reconcile`] does, and replays the events of every account: they have to be numbered without a gap and to come
-    /// to exactly the cash, positions, orders and ledger rows that are stored. Orders that were final before their account had a log are taken as they
-    /// are. Trading goes on meanwhile: an account is locked while its rows are read. Accounts are read one after the other, so memory does
-    /// not grow with them; `progress` is told after each. Ends early, and says so, when `stop` is cancelled.
+    /// to exactly the cash, positions, orders, fills and ledger rows that are stored, and to the hashes that were kept of what they came
+    /// to before. Orders that were final before their account had a log are taken as they are. Trading goes on meanwhile: an account is
+    /// locked for its last events and while its open orders are read. `progress` is told after each account. Ends early, and says so,
+    /// when `stop` is cancelled.
+    ///
+    /// Accounts are read one after the other, a thousand events at a time. What is in memory is the open orders of one account and what
+    /// ended within those events, however many orders it ever had.
     ///
     /// # Errors
     /// [`TradingError`] when the database fails.
@@ -130,212 +97,151 @@ impl Trading {
         mut progress: impl FnMut(VerifyProgress) + Send,
     ) -> Result<Verification, TradingError> {
         let mut verification = Verification::default();
-        for discrepancy in self.reconcile(ctx).await?.discrepancies {
-            verification.add(VerifyFinding::Sum(discrepancy));
-        }
+        self.verify_sums(ctx, &mut verification).await?;
         let mut read = self.inner.db.read(ctx).await?;
         let accounts = store::count_accounts(&mut read).await?;
         read.finish().await?;
         verification.verified.accounts_total = accounts;
         let mut after: Option<AccountId> = None;
         loop {
-            let mut read = self.inner.db.read(ctx).await?;
-            let accounts = store::accounts_page(&mut read, after, ACCOUNTS_PAGE).await?;
-            read.finish().await?;
+            let accounts = self.accounts_after(ctx, after, ACCOUNTS_PAGE).await?;
             let Some(last) = accounts.last() else {
                 return Ok(verification);
             };
             after = Some(last.id);
             for account in &accounts {
-                if stop.is_cancelled() {
+                let looked = match stop.is_cancelled() {
+                    true => Looked::Stopped,
+                    false => {
+                        self.verify_account(ctx, account.id, stop, &mut verification)
+                            .await?
+                    }
+                };
+                if looked == Looked::Stopped {
                     verification.stopped = true;
                     return Ok(verification);
                 }
-                self.verify_account(ctx, account.id, &mut verification).await?;
                 verification.verified.accounts += 1;
                 progress(verification.verified);
             }
         }
     }
 
-    async fn verify_account(
+    /// Verifies some of the tenant's accounts for an administrator, in a bounded time: the same as [`verify`](Self::verify) a page at a
+    /// time. What was looked at and how much was found is an event of the audit trail.
+    ///
+    /// # Errors
+    /// [`TradingError::Forbidden`] without [`VIEW`] in the whole tenant; [`TradingError::Verifying`] while the tenant's accounts are being
+    /// verified for somebody, or those of two other tenants are.
+    pub async fn verify_some(
         &self,
         ctx: &RequestContext,
-        account: AccountId,
-        verification: &mut Verification,
-    ) -> Result<(), TradingError> {
-        let mut tx = self.inner.db.begin(ctx).await?;
-        let stored = store::load_whole(&mut tx, account).await?;
-        tx.rollback().await?;
-        let Some(stored) = stored else { return Ok(()) };
-
-        let mut replayed = Replayed::default();
-        while replayed.books.seq() < stored.account.event_seq {
-            let from = replayed.books.seq();
-            let mut read = self.inner.db.read(ctx).await?;
-            let upto = (from, stored.account.event_seq);
-            let events = store::events_of_account(&mut read, account, upto, EVENTS_PAGE).await?;
-            read.finish().await?;
-            if events.is_empty() {
-                let problem = "it is missing".to_owned();
-                verification.add(VerifyFinding::Log {
-                    account,
-                    seq: from + 1,
-                    problem,
-                });
-                return Ok(());
+        request: &VerifyRequest,
+    ) -> Result<VerifiedAccounts, TradingError> {
+        ctx.require(VIEW)?;
+        let place = self.inner.verifying.begin(ctx.tenant());
+        let _place = place.ok_or(TradingError::Verifying)?;
+        let stop = CancellationToken::new();
+        let verifying = self.verify_until(ctx, request, &stop);
+        tokio::pin!(verifying);
+        let verified = match tokio::time::timeout(request.within, &mut verifying).await {
+            Ok(verified) => verified?,
+            Err(_) => {
+                stop.cancel();
+                verifying.await?
             }
-            verification.verified.events += u64::try_from(events.len()).unwrap_or(u64::MAX);
-            for event in events {
-                let seq = event.seq;
-                if let Err(problem) = replayed.carry_out(event) {
-                    // What follows cannot be judged without it.
-                    verification.add(VerifyFinding::Log {
-                        account,
-                        seq,
-                        problem,
-                    });
-                    return Ok(());
-                }
-            }
-        }
-        replayed.compare(account, &stored, verification);
-        self.verify_ledger(ctx, &stored.account, &replayed, verification)
-            .await
+        };
+        let Verification {
+            verified: progress,
+            findings_total,
+            ..
+        } = &verified.verification;
+        let event = AuditEvent::new(VERIFY, Outcome::Success)
+            .activity(Activity::Read)
+            .severity(if *findings_total == 0 { Severity::Informational } else { Severity::High })
+            .detail(json!({ "accounts": progress.accounts, "events": progress.events, "findings": findings_total }));
+        self.inner.audit.record_alone(&self.inner.db, ctx, event).await?;
+        Ok(verified)
     }
 
-    /// Compares the ledger with what the events moved. Of what was before the log there are rows and no events.
-    async fn verify_ledger(
+    async fn verify_until(
         &self,
         ctx: &RequestContext,
-        account: &AccountRow,
-        replayed: &Replayed,
-        verification: &mut Verification,
-    ) -> Result<(), TradingError> {
-        let moved = i64::try_from(replayed.ledger.len()).unwrap_or(i64::MAX);
-        let mut after = match replayed.opened_late {
-            Some(_) => account.last_seq.saturating_sub(moved),
-            None => 0,
-        };
-        let mut expected = replayed.ledger.iter();
-        while after < account.last_seq {
-            let mut read = self.inner.db.read(ctx).await?;
-            let rows =
-                store::ledger_page(&mut read, account.id, (after, account.last_seq), EVENTS_PAGE).await?;
-            read.finish().await?;
-            if rows.is_empty() {
+        request: &VerifyRequest,
+        stop: &CancellationToken,
+    ) -> Result<VerifiedAccounts, TradingError> {
+        let limit = request.accounts_max.clamp(1, ACCOUNTS_PAGE);
+        let mut verification = Verification::default();
+        let are_sums_verified = request.after.is_none() && self.sums_in_time(ctx, &mut verification).await?;
+        let accounts = self.accounts_after(ctx, request.after, limit + 1).await?;
+        let (mut not_verified, mut last) = (None, None);
+        for account in accounts.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+            let before = (verification.findings.len(), verification.findings_total);
+            let looked = match (stop.is_cancelled(), last) {
+                (true, Some(_)) => Looked::Stopped,
+                _ => {
+                    self.verify_account(ctx, account.id, stop, &mut verification)
+                        .await?
+                }
+            };
+            match (looked, last) {
+                (Looked::Whole, _) => verification.verified.accounts += 1,
+                // It would not be enough the next time either.
+                (Looked::Stopped, None) => not_verified = Some(account.id),
+                (Looked::Stopped, Some(_)) => {
+                    // The next page begins with it.
+                    verification.findings.truncate(before.0);
+                    verification.findings_total = before.1;
+                    break;
+                }
+            }
+            last = Some(account.id);
+            if looked == Looked::Stopped {
                 break;
             }
-            for (seq, found) in rows {
-                let wanted = expected.next();
-                if wanted != Some(&found) {
-                    // What follows is shifted as well.
-                    verification.add(VerifyFinding::Ledger {
-                        account: account.id,
-                        seq,
-                        expected: wanted.map(ToString::to_string),
-                        found: Some(found.to_string()),
-                    });
-                    return Ok(());
-                }
-                after = seq;
-            }
         }
-        if let Some(missing) = expected.next() {
-            verification.add(VerifyFinding::Ledger {
-                account: account.id,
-                seq: after + 1,
-                expected: Some(missing.to_string()),
-                found: None,
-            });
+        let is_end = accounts.last().map(|account| account.id) == last;
+        Ok(VerifiedAccounts {
+            verification,
+            are_sums_verified,
+            not_verified,
+            next: last.filter(|_| !is_end),
+        })
+    }
+
+    /// Adds everything up, unless that takes longer than a statement may. Tells whether it did.
+    async fn sums_in_time(
+        &self,
+        ctx: &RequestContext,
+        verification: &mut Verification,
+    ) -> Result<bool, TradingError> {
+        match self.verify_sums(ctx, verification).await {
+            Ok(()) => Ok(true),
+            Err(TradingError::Db(DbError::Timeout(_))) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn verify_sums(
+        &self,
+        ctx: &RequestContext,
+        verification: &mut Verification,
+    ) -> Result<(), TradingError> {
+        for discrepancy in self.reconcile(ctx).await?.discrepancies {
+            verification.add(VerifyFinding::Sum(discrepancy));
         }
         Ok(())
     }
-}
 
-/// The books of an account, and when they were opened, if that was after the account.
-#[derive(Default)]
-struct Replayed {
-    books: AccountBooks,
-    opened_late: Option<Timestamp>,
-    /// What the events moved, in their order.
-    ledger: Vec<LedgerRow>,
-}
-
-impl Replayed {
-    fn carry_out(&mut self, stored: StoredEvent) -> Result<(), String> {
-        let event =
-            AccountEvent::from_stored(&stored.kind, stored.payload).map_err(|error| error.to_string())?;
-        if matches!(event, AccountEvent::Opening(_)) {
-            self.opened_late = Some(stored.at);
-        }
-        if event.order_id() != stored.order_id {
-            return Err("it is filed under another order".to_owned());
-        }
-        self.books
-            .carry_out(stored.seq, &event)
-            .map_err(|error| error.to_string())?;
-        self.ledger.extend(LedgerRow::of_event(&event));
-        Ok(())
+    async fn accounts_after(
+        &self,
+        ctx: &RequestContext,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> Result<Vec<ListedAccount>, TradingError> {
+        let mut read = self.inner.db.read(ctx).await?;
+        let accounts = store::accounts_page(&mut read, after, limit).await?;
+        read.finish().await?;
+        Ok(accounts)
     }
-
-    fn compare(&self, account: AccountId, stored: &WholeAccount, verification: &mut Verification) {
-        let (expected, found) = (self.books.cash(), stored.account.cash());
-        if expected != found {
-            verification.add(VerifyFinding::Cash {
-                account,
-                expected,
-                found,
-            });
-        }
-        let positions: BTreeMap<_, _> = stored
-            .positions
-            .iter()
-            .map(|position| (position.symbol, *position))
-            .collect();
-        for (symbol, expected, found) in differences(self.books.positions(), &positions) {
-            verification.add(VerifyFinding::Position {
-                account,
-                symbol,
-                expected,
-                found,
-            });
-        }
-        let before_the_log = |row: &&store::OrderRow| {
-            let late = self.opened_late.is_some_and(|at| row.updated_at <= at);
-            late && row.order.status.is_terminal()
-        };
-        let orders: BTreeMap<_, _> = stored
-            .orders
-            .iter()
-            .filter(|row| {
-                self.books.orders().contains_key(&row.order.intake.order_id) || !before_the_log(row)
-            })
-            .map(|row| (row.order.intake.order_id, row.order))
-            .collect();
-        for (order, expected, found) in differences(self.books.orders(), &orders) {
-            verification.add(VerifyFinding::Order {
-                account,
-                order,
-                expected: expected.map(Box::new),
-                found: found.map(Box::new),
-            });
-        }
-    }
-}
-
-/// What is in one map and not, or otherwise, in the other.
-fn differences<K: Ord + Copy, V: PartialEq + Copy>(
-    expected: &BTreeMap<K, V>,
-    found: &BTreeMap<K, V>,
-) -> Vec<(K, Option<V>, Option<V>)> {
-    let missing = expected.iter().filter_map(|(key, value)| {
-        let other = found.get(key);
-        (other != Some(value)).then_some((*key, Some(*value), other.copied()))
-    });
-    let surplus = found
-        .iter()
-        .filter(|(key, _)| !expected.contains_key(key))
-        .map(|(key, value)| (*key, None, Some(*value)));
-    missing.chain(surplus).collect()
 }

@@ -21,6 +21,8 @@ pub(crate) struct AccountRow {
     pub(crate) last_seq: i64,
     /// The number of its last event.
     pub(crate) event_seq: i64,
+    /// How many of its orders are open.
+    pub(crate) open_orders: i64,
     pub(crate) opened_at: Timestamp,
 }
 
@@ -37,7 +39,8 @@ impl AccountRow {
 macro_rules! select_account {
     ($rest:literal) => {
         concat!(
-            "select id, status, available_cents, held_cents, last_seq, event_seq, opened_at from trading.account ",
+            "select id, status, available_cents, held_cents, last_seq, event_seq, open_orders, opened_at ",
+            "from trading.account ",
             $rest
         )
     };
@@ -94,8 +97,8 @@ pub(crate) async fn lock_free_accounts_of(
     owners: &[PrincipalId],
 ) -> Result<HashMap<PrincipalId, AccountRow>, DbError> {
     let rows: Vec<OwnedRow> = sqlx::query_as(
-        "select owner_id, id, status, available_cents, held_cents, last_seq, event_seq, opened_at from trading.account
-         where tenant_id = $1 and owner_id = any ($2) order by id for update skip locked",
+        "select owner_id, id, status, available_cents, held_cents, last_seq, event_seq, open_orders, opened_at
+         from trading.account where tenant_id = $1 and owner_id = any ($2) order by id for update skip locked",
     )
     .bind(tx.tenant())
     .bind(owners)
@@ -135,7 +138,7 @@ pub(crate) async fn read_account_of(
 macro_rules! select_holdings {
     ($which:literal) => {
         concat!(
-            "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.event_seq, a.opened_at,
+            "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.event_seq, a.open_orders, a.opened_at,
                     p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents, p.symbol is not null as has_position
              from trading.account a
              left join trading.position p on p.tenant_id = a.tenant_id and p.account_id = a.id
@@ -214,35 +217,49 @@ pub(crate) async fn accounts_page(
     Ok(accounts)
 }
 
-/// Opens an account with its first deposit. `false` when the principal has one already.
+/// Opens an account that counts its first deposit, which is to be [written](insert_deposit). `false` when the principal has one already.
 pub(crate) async fn open_account(
     tx: &mut TenantTx,
     (id, owner): (AccountId, PrincipalId),
-    (cash, deposit): (Cash, Transfer),
+    cash: Cash,
     now: Timestamp,
 ) -> Result<bool, DbError> {
     let opened = sqlx::query(
-        "with opened as (
-             insert into trading.account
-                 (tenant_id, id, owner_id, status, available_cents, held_cents, last_seq, opened_at)
-             values ($1, $2, $3, 'active', $4, 0, 1, $5)
-             on conflict (tenant_id, owner_id) do nothing
-             returning id
-         )
-         insert into trading.transfer (tenant_id, account_id, seq, asset, debit, credit, amount, code, created_at)
-         select $1, id, 1, $6, $7, $8, $9, $10, $5 from opened",
+        "insert into trading.account
+             (tenant_id, id, owner_id, status, available_cents, held_cents, last_seq, opened_at)
+         values ($1, $2, $3, 'active', $4, 0, 1, $5)
+         on conflict (tenant_id, owner_id) do nothing",
     )
     .bind(tx.tenant())
     .bind(id)
     .bind(owner)
     .bind(cash.available)
     .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(opened.rows_affected() == 1)
+}
+
+/// Writes the deposit with which an account was opened.
+pub(crate) async fn insert_deposit(
+    tx: &mut TenantTx,
+    account: AccountId,
+    deposit: Transfer,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "insert into trading.transfer (tenant_id, account_id, seq, asset, debit, credit, amount, code, created_at)
+         values ($1, $2, 1, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(tx.tenant())
+    .bind(account)
     .bind(deposit.asset().to_string())
     .bind(deposit.debit())
     .bind(deposit.credit())
     .bind(deposit.amount().units())
     .bind(deposit.code())
+    .bind(now)
     .execute(tx)
     .await?;
-    Ok(opened.rows_affected() == 1)
+    Ok(())
 }

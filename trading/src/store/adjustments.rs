@@ -83,6 +83,41 @@ pub(crate) async fn adjustments_page(
     Ok(rows)
 }
 
+/// Has an administrator's adjustments follow one another until the transaction ends, whichever accounts they are of. To be taken after the
+/// account's lock, and before anything else is.
+pub(crate) async fn lock_adjuster(tx: &mut TenantTx, administrator: PrincipalId) -> Result<(), DbError> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('trading.adjuster ' || $1::text || ' ' || $2::text, 0))")
+        .bind(tx.tenant())
+        .bind(administrator)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// What was moved since an instant without anybody's approval, in and out added up: in the account, or by the administrator, whichever is
+/// more. The caller holds the account's lock and [`lock_adjuster`]'s.
+pub(crate) async fn moved_alone(
+    tx: &mut TenantTx,
+    (account, administrator): (AccountId, PrincipalId),
+    since: Option<Timestamp>,
+) -> Result<i64, DbError> {
+    let moved = sqlx::query_scalar(
+        "select least(greatest(
+             (select coalesce(sum(abs(amount_cents)), 0) from trading.adjustment
+              where tenant_id = $1 and account_id = $2 and expires_at is null and requested_at >= $4),
+             (select coalesce(sum(abs(amount_cents)), 0) from trading.adjustment
+              where tenant_id = $1 and requested_by = $3 and expires_at is null and requested_at >= $4)
+         ), 999999999999999)::bigint",
+    )
+    .bind(tx.tenant())
+    .bind(account)
+    .bind(administrator)
+    .bind(since.unwrap_or(Timestamp::UNIX_EPOCH))
+    .fetch_one(tx)
+    .await?;
+    Ok(moved)
+}
+
 /// Adds an adjustment under its key.
 pub(crate) async fn insert_adjustment(
     tx: &mut TenantTx,

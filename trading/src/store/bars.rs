@@ -116,6 +116,25 @@ pub(crate) async fn store_minutes(tx: &mut RoleTx, minutes: &[MarketBar]) -> Res
     Ok(())
 }
 
+/// The number of the last quote of each of these symbols that is in a stored bar of a minute, of those that begin then or later.
+pub(crate) async fn stored_until(
+    tx: &mut RoleTx,
+    symbols: &[Symbol],
+    from: Timestamp,
+) -> Result<Vec<(Symbol, u64)>, DbError> {
+    let rows: Vec<(Symbol, i64)> = sqlx::query_as(
+        "select symbol, max(last_seq) from trading.bar
+         where symbol = any ($1) and timeframe = '1m' and starts_at >= $2
+         group by symbol",
+    )
+    .bind(symbols)
+    .bind(from)
+    .fetch_all(tx)
+    .await?;
+    let read = |(symbol, seq)| (symbol, u64::try_from(seq).unwrap_or(0));
+    Ok(rows.into_iter().map(read).collect())
+}
+
 /// Forgets bars of a minute from before a moment, at most `limit`. Tells how many.
 pub(crate) async fn forget_minutes(tx: &mut RoleTx, before: Timestamp, limit: i64) -> Result<u64, DbError> {
     let done = sqlx::query(

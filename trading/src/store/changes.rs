@@ -69,7 +69,8 @@ impl Changes {
         self.orders.push(change.order);
         for event in change.events {
             account.event_seq += 1;
-            self.events.push_of(account.id, account.event_seq, event)?;
+            self.events
+                .push_of(account.id, account.event_seq, (event, change.order))?;
             self.executions.push_of(account.id, event);
             account.last_seq = self.transfers.push_of(account.id, account.last_seq, event);
         }
@@ -81,6 +82,9 @@ impl Changes {
         }
         account.available_cents = change.after.cash.available;
         account.held_cents = change.after.cash.held;
+        let [was, is] = [change.before, change.after].map(|state| i64::from(state.has_open_order()));
+        // What a count has missed must not keep an order from its end.
+        account.open_orders = (account.open_orders + is - was).max(0);
         self.accounts.insert(account.id, account.clone());
         Ok(())
     }
@@ -166,6 +170,7 @@ impl Changes {
             .bind(orders.elected_quote_seq)
             .bind(orders.opens_at)
             .bind(orders.requeued_at)
+            .bind(account(|account| account.open_orders))
             .execute(tx)
             .await?;
         if usize::try_from(touched.rows_affected()) == Ok(accounts.len()) {
@@ -241,7 +246,8 @@ const WRITE: &str = "
             as x (account_id, seq, kind, order_id, payload)
     )
     update trading.account a set
-        available_cents = x.available_cents, held_cents = x.held_cents, last_seq = x.last_seq, event_seq = x.event_seq
-    from unnest($59::uuid[], $60::bigint[], $61::bigint[], $62::bigint[], $63::bigint[])
-        as x (id, available_cents, held_cents, last_seq, event_seq)
+        available_cents = x.available_cents, held_cents = x.held_cents, last_seq = x.last_seq, event_seq = x.event_seq,
+        open_orders = x.open_orders
+    from unnest($59::uuid[], $60::bigint[], $61::bigint[], $62::bigint[], $63::bigint[], $67::bigint[])
+        as x (id, available_cents, held_cents, last_seq, event_seq, open_orders)
     where a.tenant_id = $1 and a.id = x.id";

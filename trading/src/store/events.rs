@@ -4,6 +4,7 @@ use platform_core::Timestamp;
 use platform_core::pg::{DbError, TenantRead, TenantTx};
 use sqlx::FromRow;
 
+use super::OrderRow;
 use crate::service::AccountId;
 use crate::{AccountEvent, Event, OrderEventView, OrderId};
 
@@ -57,11 +58,21 @@ pub(super) struct Logged {
 }
 
 impl Logged {
-    pub(super) fn push_of(&mut self, account: AccountId, seq: i64, event: &Event) -> Result<(), DbError> {
-        self.push(account, seq, &AccountEvent::Order(event.clone()))
+    /// Adds what happened to an order, with what its row is after the change.
+    pub(super) fn push_of(
+        &mut self,
+        account: AccountId,
+        seq: i64,
+        (event, row): (&Event, &OrderRow),
+    ) -> Result<(), DbError> {
+        let event = AccountEvent::Order {
+            event: event.clone(),
+            record: Some(row.record()),
+        };
+        self.push(account, seq, &event)
     }
 
-    fn push(&mut self, account: AccountId, seq: i64, event: &AccountEvent) -> Result<(), DbError> {
+    pub(super) fn push(&mut self, account: AccountId, seq: i64, event: &AccountEvent) -> Result<(), DbError> {
         self.account_id.push(account);
         self.seq.push(seq);
         self.kind.push(event.kind());

@@ -25,8 +25,8 @@ impl LedgerRow {
             AccountEvent::Opened { transfer }
             | AccountEvent::Deposit { transfer }
             | AccountEvent::Withdrawal { transfer } => std::slice::from_ref(transfer),
-            AccountEvent::Opening(_) => &[],
-            AccountEvent::Order(event) => event.transfers(),
+            AccountEvent::Opening(_) | AccountEvent::AlertFired(_) => &[],
+            AccountEvent::Order { event, .. } => event.transfers(),
         };
         let row = |transfer: &Transfer| Self {
             asset: transfer.asset().to_string(),

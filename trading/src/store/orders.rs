@@ -122,7 +122,7 @@ impl StoredOrder {
     }
 }
 
-fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> DbError {
+pub(super) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> DbError {
     DbError::from(sqlx::Error::Decode(Box::new(error)))
 }
 
@@ -228,23 +228,6 @@ pub(crate) async fn orders_page(
     rows.into_iter().map(StoredOrder::into_row).collect()
 }
 
-/// Open orders of the tenant in the order of their ids, at most `limit` after `after`: what the matcher starts from.
-pub(crate) async fn open_orders(
-    read: &mut TenantRead,
-    (after, limit): (Option<OrderId>, u32),
-) -> Result<Vec<OrderRow>, DbError> {
-    let rows: Vec<StoredOrder> = sqlx::query_as(select_orders!(
-        "where tenant_id = $1 and status in ('pending', 'submitted', 'partial') and ($2::uuid is null or id > $2)
-         order by id limit $3"
-    ))
-    .bind(read.tenant())
-    .bind(after)
-    .bind(i64::from(limit))
-    .fetch_all(read)
-    .await?;
-    rows.into_iter().map(StoredOrder::into_row).collect()
-}
-
 #[derive(FromRow)]
 struct ExecutionRow {
     order_id: OrderId,
@@ -308,4 +291,18 @@ pub(crate) async fn executions_in(tx: &mut TenantTx, order: OrderId) -> Result<V
     .fetch_all(tx)
     .await?;
     rows.into_iter().map(ExecutionRow::into_view).collect()
+}
+
+/// How many open orders the tenant has, counted no further than `most`.
+pub(crate) async fn count_open_orders(read: &mut TenantRead, most: u64) -> Result<u64, DbError> {
+    let count: i64 = sqlx::query_scalar(
+        "select count(*) from (
+             select from trading.orders where tenant_id = $1 and status in ('pending', 'submitted', 'partial') limit $2
+         ) open",
+    )
+    .bind(read.tenant())
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_one(read)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }

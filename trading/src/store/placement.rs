@@ -34,16 +34,24 @@ pub(crate) async fn load_placements(
     orders: &[PlacementNames<'_>],
 ) -> Result<Vec<Placement>, DbError> {
     let rows = sqlx::query(
+        // Each order looks for its rows by their keys. A plain `exists` or join may be planned as one reading of all of the tenant's rows,
+        // which is cheaper only for as long as there are few.
         "select p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents,
-                p.symbol is not null as has_position, i.fingerprint, i.outcome,
-                exists (select from trading.orders o
-                        where o.tenant_id = $1 and o.account_id = x.account_id and o.client_order_id = x.client_order_id)
-                    as name_is_taken
+                p.symbol is not null as has_position, i.fingerprint, i.outcome, o.is_there is not null as name_is_taken
          from unnest($3::uuid[], $4::text[], $5::text[], $6::text[]) with ordinality
              as x (account_id, symbol, key, client_order_id, n)
-         left join trading.position p on p.tenant_id = $1 and p.account_id = x.account_id and p.symbol = x.symbol
-         left join trading.idempotency i
-             on i.tenant_id = $1 and i.account_id = x.account_id and i.route = $2 and i.key = x.key
+         left join lateral (
+             select symbol, available_e6, held_e6, cost_cents, realized_cents from trading.position
+             where tenant_id = $1 and account_id = x.account_id and symbol = x.symbol limit 1
+         ) p on true
+         left join lateral (
+             select fingerprint, outcome from trading.idempotency
+             where tenant_id = $1 and account_id = x.account_id and route = $2 and key = x.key limit 1
+         ) i on true
+         left join lateral (
+             select true as is_there from trading.orders
+             where tenant_id = $1 and account_id = x.account_id and client_order_id = x.client_order_id limit 1
+         ) o on true
          order by x.n",
     )
     .bind(tx.tenant())

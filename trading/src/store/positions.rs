@@ -63,7 +63,10 @@ pub(crate) async fn load_positions(
     let rows: Vec<OwnedPosition> = sqlx::query_as(
         "select p.account_id, p.symbol, p.available_e6, p.held_e6, p.cost_cents, p.realized_cents
          from unnest($2::uuid[], $3::text[]) as x (account_id, symbol)
-         join trading.position p on p.tenant_id = $1 and p.account_id = x.account_id and p.symbol = x.symbol",
+         cross join lateral (
+             select account_id, symbol, available_e6, held_e6, cost_cents, realized_cents from trading.position
+             where tenant_id = $1 and account_id = x.account_id and symbol = x.symbol limit 1
+         ) p",
     )
     .bind(tx.tenant())
     .bind(accounts)

@@ -69,7 +69,7 @@ pub(crate) async fn lock_unclosed(
     (after, limit): (Option<AccountId>, u32),
 ) -> Result<Vec<AccountRow>, DbError> {
     let rows = sqlx::query_as(
-        "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.event_seq, a.opened_at
+        "select a.id, a.status, a.available_cents, a.held_cents, a.last_seq, a.event_seq, a.open_orders, a.opened_at
          from trading.account a
          where a.tenant_id = $1 and a.opened_at < $2 and ($3::uuid is null or a.id > $3)
            and not exists (

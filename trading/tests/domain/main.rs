@@ -4,6 +4,7 @@
 mod fix;
 mod invariants;
 mod ledger;
+mod listed;
 mod matrix;
 mod metamorphic;
 mod money;

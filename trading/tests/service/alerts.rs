@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::http::app::{App, text};
-use crate::support::{Trader, World, aapl, symbol};
+use crate::support::{Trader, With as _, World, aapl, buy, symbol};
 use platform_core::{Random, SeededRandom};
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
 use trading::{
-    ALERTS_MAX, Alert, AlertDirection, AlertError, AlertFilter, AlertId, AlertWorker, NewAlert, Price,
+    ALERTS_MAX, Alert, AlertDirection, AlertError, AlertFilter, AlertId, AlertWorker, LedMatchingWorker,
+    NewAlert, Price,
 };
 
 fn new(direction: AlertDirection, price: &str) -> NewAlert {
@@ -98,6 +99,28 @@ async fn the_quote_from_before_an_alert_does_not_fire_it_and_the_next_one_does()
     let worker = AlertWorker::new(&world.trading);
     assert_eq!(worker.meet(&world.board.all()).await.unwrap(), 0);
     assert_eq!(meet(&world, "10.00").await, 1);
+}
+
+#[tokio::test]
+async fn who_stands_by_fires_nothing() {
+    let world = World::new().await;
+    let trader = world.trader();
+    meet(&world, "10.00").await;
+    let above = create(&trader, AlertDirection::Above, "10.50").await;
+    // It has not begun to lead.
+    let _leads = LedMatchingWorker::new(&world.trading);
+
+    assert_eq!(meet(&world, "10.50").await, 0);
+
+    assert_eq!(fired(&trader).await, BTreeMap::new());
+    assert_eq!(
+        list(&trader, AlertFilter::Active)
+            .await
+            .iter()
+            .map(|alert| alert.id)
+            .collect::<Vec<_>>(),
+        [above]
+    );
 }
 
 /// T14-21: what was made before a restart fires after it, and what had fired does not again.
@@ -359,4 +382,66 @@ async fn the_routes_show_alerts_to_their_owner_alone() {
     assert_eq!(answer.problem(), (422, "invalid_status".to_owned()));
     let deleted = app.delete("alice", &format!("/api/v1/alerts/{id}")).await;
     assert_eq!(deleted.status.as_u16(), 204);
+}
+
+/// The log of an account has an alert in its place and once, whoever else changes the account at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn alerts_that_fire_while_their_account_trades_are_logged_without_a_gap() {
+    let world = World::own().await;
+    let trader = world.trader();
+    world.quote("10.00", "10.00", "1000000");
+    let mut doomed = Vec::new();
+    for n in 0..40 {
+        let id = create(&trader, AlertDirection::Above, &format!("11.{n:02}")).await;
+        doomed.extend((n % 4 == 0).then_some(id));
+    }
+    let other = world.restarted();
+    AlertWorker::new(&other.trading)
+        .load_tenant(world.tenant)
+        .await
+        .unwrap();
+
+    let trading = {
+        let trader = trader.clone();
+        tokio::spawn(async move {
+            for _ in 0..30 {
+                trader.place(&buy("1").limit("1.00")).await;
+            }
+        })
+    };
+    let deleting = {
+        let trader = trader.clone();
+        tokio::spawn(async move {
+            for id in doomed {
+                let trading = &trader.world.trading;
+                trading.delete_alert(&trader.ctx(), id).await.unwrap();
+            }
+        })
+    };
+    let mut tasks = vec![trading, deleting];
+    for world in [world.clone(), other] {
+        tasks.push(tokio::spawn(async move {
+            for cents in 0..40 {
+                meet(&world, &format!("11.{cents:02}")).await;
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+
+    let logged: Vec<(i64, i64, i64)> = world
+        .rows("select count(*), count(distinct payload ->> 'alert_id'), max(a.event_seq) from trading.event e
+               join trading.account a on a.tenant_id = e.tenant_id and a.id = e.account_id where e.kind = 'alert_fired'")
+        .await;
+    let fires: Vec<(i64,)> = world
+        .rows("select count(*) from platform_audit.event where action = 'alert.fire'")
+        .await;
+    let (count, distinct, newest) = logged[0];
+    assert!((30..=40).contains(&count), "{count}");
+    assert_eq!((distinct, fires[0].0), (count, count));
+    // The account was opened, and each of the orders accepted.
+    assert_eq!(newest, 1 + 30 + count);
+    assert_eq!(world.count("trading.event").await, newest);
+    world.sound().await;
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use time::macros::datetime;
-use trading::{BarQuery, BarWorker, MarketBar, Timeframe};
+use tokio::sync::watch;
+use trading::{BarQuery, BarWorker, MarketBar, RemoteFeed, Timeframe};
 
 use crate::support::{NOW, World, aapl};
 
@@ -179,5 +180,91 @@ async fn a_tenants_transaction_reaches_no_bar() {
         let refused = sqlx::query(sql).execute(&mut tx).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{refused}");
         tx.rollback().await.unwrap();
+    }
+}
+
+/// Two instances of one market, whose leader's quotes the other shows.
+struct Pair {
+    leader: World,
+    follower: World,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let leader = world().await;
+        let follower = leader.unquoted();
+        Self { leader, follower }
+    }
+
+    fn print(&self, last: &str) {
+        print(&self.leader, last);
+        let now = self.leader.sources.now();
+        let frame = self.leader.board.frame().unwrap();
+        RemoteFeed::new(&self.follower.board).take(now, frame).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_follows_stores_nothing_and_tells_the_same_bars_as_who_leads() {
+    let pair = Pair::new().await;
+    let (_follows, following) = watch::channel(false);
+    let mut leader = BarWorker::new(&pair.leader.trading);
+    let mut follower = BarWorker::new(&pair.follower.trading).while_leading(following);
+    for (minute, last) in ["10.00", "12.00", "9.00", "11.00"].into_iter().enumerate() {
+        pair.print(last);
+        pair.print("10.50");
+        pair.leader.clock.advance(MINUTE);
+        assert_eq!(follower.store_if_leading().await.unwrap(), 0);
+        if minute < 2 {
+            assert_eq!(leader.store().await.unwrap(), 1);
+        }
+        assert_eq!(follower.store_if_leading().await.unwrap(), 0);
+
+        for timeframe in [Timeframe::Minute, Timeframe::Day] {
+            let told = shown(&bars(&pair.follower, timeframe).await);
+            assert_eq!(told, shown(&bars(&pair.leader, timeframe).await), "{timeframe}");
+        }
+    }
+    assert_eq!(bars(&pair.follower, Timeframe::Day).await[0].quotes, 8);
+}
+
+#[tokio::test]
+async fn whoever_leads_next_stores_what_the_one_before_has_not_and_nothing_twice() {
+    // Killed, or stopped with the part of its minute stored.
+    for stored_last in [false, true] {
+        let pair = Pair::new().await;
+        let (leads, leading) = watch::channel(false);
+        let mut old = BarWorker::new(&pair.leader.trading);
+        let mut new = BarWorker::new(&pair.follower.trading).while_leading(leading);
+        pair.print("10.00");
+        pair.leader.clock.advance(MINUTE);
+        old.store().await.unwrap();
+        new.store_if_leading().await.unwrap();
+        pair.print("11.00");
+        pair.leader.clock.advance(MINUTE);
+        pair.print("12.00");
+        if stored_last {
+            let stop = tokio_util::sync::CancellationToken::new();
+            stop.cancel();
+            old.run(stop).await.unwrap();
+        }
+
+        leads.send_replace(true);
+        let stored = new.store_if_leading().await.unwrap();
+        print(&pair.follower, "8.00");
+        pair.leader.clock.advance(MINUTE);
+        new.store_if_leading().await.unwrap();
+
+        assert_eq!(stored, if stored_last { 0 } else { 2 });
+        let expected = [
+            "15:00:00.0 10.00 10.00 10.00 10.00 5 1",
+            "15:01:00.0 11.00 11.00 11.00 11.00 5 1",
+            "15:02:00.0 12.00 12.00 8.00 8.00 10 2",
+        ];
+        // As somebody sees them who has nothing in memory.
+        let stored = pair.leader.unquoted();
+        assert_eq!(shown(&bars(&stored, Timeframe::Minute).await), expected);
+        let day = ["0:00:00.0 10.00 12.00 8.00 8.00 20 4"];
+        assert_eq!(shown(&bars(&stored, Timeframe::Day).await), day);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::{NOW, Trader, With, World, aapl, buy, sell};
 use platform_core::Timestamp;
 use time::macros::datetime;
+use tokio::sync::watch;
 use trading::{
     ADJUST, AccountId, Calendar, ClosingView, ClosingWorker, FeeRate, HistoryPeriod, OrderStatus, Portfolio,
     Rules, TradingConfig, VIEW,
@@ -371,4 +372,50 @@ async fn a_market_with_hours_closes_in_the_evening_and_pauses_over_a_weekend() {
         .map(|one| one.session_close)
         .collect();
     assert_eq!(closes, [monday, friday]);
+}
+
+#[tokio::test]
+async fn who_follows_leaves_a_close_to_the_leader_for_half_a_minute_and_then_does_it_at_the_prices_of_before()
+{
+    let world = World::own().await;
+    let trader = world.trader();
+    let (_leads, leading) = watch::channel(false);
+    let mut follower = ClosingWorker::new(&world.trading).while_leading(leading);
+    world.quote("10.00", "10.00", "1000");
+    trader.own_shares("100").await;
+
+    assert_eq!(
+        close(&world, &mut follower, CLOSE).await,
+        0,
+        "the leader comes first"
+    );
+    world.quote("20.00", "20.00", "1000");
+    follower.meet(&world.board.all()).await.unwrap();
+    assert!(history(&trader).await.is_empty());
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(follower.close_if_due().await.unwrap(), 1, "the leader has not");
+
+    let [closing] = &history(&trader).await[..] else {
+        panic!("one closing")
+    };
+    assert_eq!(closing.equity.to_string(), "10000.00");
+    // The prices of after the close are those of the next one.
+    world.clock.set(CLOSE + DAY + Duration::from_secs(30));
+    assert_eq!(follower.close_if_due().await.unwrap(), 1);
+    assert_eq!(history(&trader).await[0].equity.to_string(), "11000.00");
+}
+
+#[tokio::test]
+async fn who_leads_closes_at_once() {
+    let world = World::own().await;
+    let trader = world.trader();
+    let (leads, leading) = watch::channel(false);
+    let mut worker = ClosingWorker::new(&world.trading).while_leading(leading);
+    world.quote("10.00", "10.00", "1000");
+    trader.own_shares("100").await;
+    assert_eq!(close(&world, &mut worker, CLOSE).await, 0);
+
+    leads.send_replace(true);
+
+    assert_eq!(worker.close_if_due().await.unwrap(), 1);
 }

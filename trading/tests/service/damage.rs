@@ -21,7 +21,7 @@ async fn traded() -> World {
 }
 
 /// What is done to the rows, how it is undone, and which rules it breaks.
-const DAMAGE: [(&str, &str, &[&str]); 14] = [
+const DAMAGE: [(&str, &str, &[&str]); 15] = [
     (
         "update trading.account set available_cents = available_cents + 1",
         "update trading.account set available_cents = available_cents - 1",
@@ -40,6 +40,11 @@ const DAMAGE: [(&str, &str, &[&str]); 14] = [
         "update trading.orders set hold_cents = hold_cents + 1 where status = 'partial'",
         "update trading.orders set hold_cents = hold_cents - 1 where status = 'partial'",
         &["held cash is what open orders hold"],
+    ),
+    (
+        "update trading.account set open_orders = open_orders + 1",
+        "update trading.account set open_orders = open_orders - 1",
+        &["open orders are counted"],
     ),
     (
         "update trading.account set last_seq = last_seq + 1",
@@ -133,7 +138,7 @@ async fn every_damage_is_found_by_its_rule() {
         world.sound().await;
     }
 
-    assert_eq!(tried.len(), 14, "every rule has been broken: {tried:#?}");
+    assert_eq!(tried.len(), 15, "every rule has been broken: {tried:#?}");
 }
 
 #[tokio::test]

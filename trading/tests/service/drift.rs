@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Trader, With, World, buy, sell};
+use platform_core::pg::{Db, DbConfig};
 use sqlx::Connection as _;
 use trading::{OrderStatus, OrderStatusFilter};
 
@@ -100,6 +101,35 @@ async fn an_order_that_was_closed_elsewhere_is_drift_after_a_while() {
     assert_eq!(drift(&world), 1);
     assert_eq!(world.matcher.reconcile().await.unwrap(), 0);
     assert_eq!(drift(&world), 0);
+}
+
+#[tokio::test]
+async fn the_orders_of_a_tenant_that_uses_all_of_its_connections_are_read_and_filled() {
+    let big = World::own().await;
+    let config = DbConfig {
+        tenant_connections: Some(2),
+        reserved_connections: 1,
+        acquire_timeout: Duration::from_millis(500),
+        ..DbConfig::new(big.test.app_url()).with_max_connections(4)
+    };
+    let world = big.with_db(Db::connect(&config, big.sources.clone()).await.unwrap());
+    let trader = big.trader();
+    world.quote("10.00", "10.01", "1000");
+    let id = trader.place(&buy("10").limit("9.00")).await.order.id;
+    settle(&world);
+    let taken = [
+        world.db.begin(&world.system()).await.unwrap(),
+        world.db.begin(&world.system()).await.unwrap(),
+    ];
+    assert!(world.db.begin(&world.system()).await.is_err());
+
+    assert_eq!(world.matcher.reconcile().await.unwrap(), 1);
+    world.quote("8.99", "9.00", "1000");
+    assert_eq!(world.match_aapl().await, 1);
+
+    drop(taken);
+    assert_eq!(trader.order(id).await.status, OrderStatus::Filled);
+    big.sound().await;
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn what_is_stored_rebuilds_what_the_tables_hold() {
     for (_, seq, kind, payload) in logged(&world).await {
         let payload: Value = serde_json::from_str(&payload).unwrap();
         let event = AccountEvent::from_stored(&kind, payload).unwrap();
-        books.carry_out(seq, &event).unwrap();
+        books.carry_out(seq, NOW, &event).unwrap();
     }
 
     let cash = books.cash();
@@ -101,11 +101,16 @@ async fn what_is_stored_rebuilds_what_the_tables_hold() {
     let position = books.positions().values().next().unwrap();
     let shares = position.quantity().unwrap().to_string();
     assert_eq!(trader.shares().await, (position.available.to_string(), shares));
-    for (id, order) in books.orders() {
+    for (id, booked) in books.orders() {
+        let (order, record) = (booked.order, booked.record.clone().unwrap());
         let stored = trader.order(*id).await;
         assert_eq!(
             (stored.status, stored.filled_quantity, stored.hold),
             (order.status, order.filled, order.hold)
+        );
+        assert_eq!(
+            (stored.version, stored.expires_at),
+            (record.version, record.expires_at)
         );
     }
     assert_eq!(books.orders().len(), 3);

@@ -1,7 +1,7 @@
 //! Orders that rest until a newer quote is good enough.
 
 use crate::support::{With, World, buy, sell};
-use trading::{OrderStatus, TradingConfig};
+use trading::{OrderStatus, PlaceError, TradingConfig};
 
 #[tokio::test]
 async fn what_the_first_quote_did_not_fill_the_next_ones_do() {
@@ -191,25 +191,52 @@ async fn a_final_order_cannot_be_cancelled() {
     world.sound().await;
 }
 
-#[tokio::test]
-async fn orders_beyond_what_the_matcher_keeps_wait_for_a_place() {
-    let world = World::own().await.with_config(TradingConfig {
+fn for_two() -> TradingConfig {
+    TradingConfig {
         open_orders_max: 2,
         ..TradingConfig::default()
-    });
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_the_matcher_has_no_place_for_is_refused_unless_it_ends_at_once() {
+    let world = World::own().await.with_config(for_two());
+    let trader = world.trader();
+    world.quote("10.00", "10.01", "100");
+    for _ in 0..2 {
+        trader.place(&buy("1").limit("9.00")).await;
+    }
+
+    let refused = trader.try_place(&buy("1").limit("9.00")).await;
+    assert!(matches!(refused, Err(PlaceError::Full)), "{refused:?}");
+    assert_eq!(trader.place(&buy("1")).await.order.status, OrderStatus::Filled);
+
+    world.quote("8.99", "9.00", "100");
+    assert_eq!(world.match_aapl().await, 2);
+    trader.place(&buy("1").limit("8.00")).await;
+    world.sound().await;
+}
+
+#[tokio::test]
+async fn orders_beyond_what_the_matcher_keeps_wait_for_a_place() {
+    let world = World::own().await;
     let trader = world.trader();
     world.quote("10.00", "10.01", "100");
     let mut orders = Vec::new();
     for _ in 0..3 {
         orders.push(trader.place(&buy("1").limit("9.00")).await.order.id);
     }
+    let small = world.instance(for_two());
+    small.quote("8.99", "9.00", "100");
 
-    world.quote("8.99", "9.00", "100");
-    assert_eq!(world.match_aapl().await, 2);
-    assert_eq!(trader.order(orders[2]).await.status, OrderStatus::Submitted);
-    world.matcher.load().await.unwrap();
-    assert_eq!(world.match_aapl().await, 1);
+    small.matcher.load().await.unwrap();
+    assert_eq!(small.match_aapl().await, 2);
+    assert_eq!(small.match_aapl().await, 0);
+    small.matcher.load().await.unwrap();
+    assert_eq!(small.match_aapl().await, 1);
 
-    assert_eq!(trader.order(orders[2]).await.status, OrderStatus::Filled);
+    for id in orders {
+        assert_eq!(trader.order(id).await.status, OrderStatus::Filled);
+    }
     world.sound().await;
 }

@@ -95,7 +95,7 @@ async fn every_table_is_empty_under_another_tenants_setting() {
     .fetch_all(&mut read)
     .await
     .unwrap();
-    assert_eq!(tables.len(), 15, "every table of this schema belongs to tenants");
+    assert_eq!(tables.len(), 16, "every table of this schema belongs to tenants");
 
     for table in tables {
         let name: String = table.get("name");

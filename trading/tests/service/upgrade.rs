@@ -90,7 +90,7 @@ async fn an_account_from_before_the_log_is_in_it_as_it_was_and_goes_on_from_ther
     };
     let opening = AccountEvent::from_stored(kind, serde_json::from_str(payload).unwrap()).unwrap();
     let mut books = AccountBooks::default();
-    books.carry_out(1, &opening).unwrap();
+    books.carry_out(1, NOW, &opening).unwrap();
     assert_eq!(books.cash().available.to_string(), "9800.00");
     assert_eq!(books.cash().held.to_string(), "90.00");
     assert_eq!(
@@ -99,20 +99,20 @@ async fn an_account_from_before_the_log_is_in_it_as_it_was_and_goes_on_from_ther
     );
     let orders: Vec<_> = books.orders().values().collect();
     assert_eq!(orders.len(), 1, "final orders are left out");
-    assert_eq!(orders[0].status.as_str(), "submitted");
+    assert_eq!(orders[0].order.status.as_str(), "submitted");
 
-    let numbered: i64 = sqlx::query_scalar("select event_seq from trading.account")
+    let counted: (i64, i64) = sqlx::query_as("select event_seq, open_orders from trading.account")
         .fetch_one(&mut read)
         .await
         .unwrap();
-    assert_eq!(numbered, 1);
+    assert_eq!(counted, (1, 1));
     drop(read);
 
     let principal = Principal::user(PrincipalId::from_stored(account), [TRADE].into_iter().collect());
     let ctx = RequestContext::authenticated(tenant, principal, RequestMeta::internal(&sources));
     let board = QuoteBoard::new(Vec::new(), BoardConfig::default());
     let trading = Trading::new(&db, &AuditLog::new(sources), &board, TradingConfig::default());
-    let open = orders[0].intake.order_id;
+    let open = orders[0].order.intake.order_id;
     trading.cancel(&ctx, open).await.unwrap();
     let events = trading
         .order_events(&ctx, open, (None, 10))

@@ -173,7 +173,7 @@ Only in the environment or the file, because the arguments of a process are visi
   DATABASE_OWNER_URL       the same database as the role that owns the tables; used by migrate, and by serve when set
   PLATFORM_KEYS_…          the root key that personal fields are sealed under; needed beside DATABASE_URL
   PLATFORM_AUDIT_…         the key and the folders of the audit trail; needed beside DATABASE_URL
-  REDIS_URL                Redis or Valkey
+  REDIS_URL                Redis or Valkey, by which several instances share one market
   PLATFORM_DEMO_PASSWORD   password of the demo users; without it one is made up and printed once
   PG_BIN_DIR               folder with the programs of PostgreSQL 15 or newer for the embedded database
 

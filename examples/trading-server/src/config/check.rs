@@ -10,9 +10,9 @@ use secrecy::ExposeSecret;
 use super::reader::Reader;
 use super::settings::{
     Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics,
-    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown,
+    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown, Trading, Trigger,
 };
-use super::{Inputs, MailWay, auditing, file, mail, platform, problem, sealing, url};
+use super::{Inputs, MailWay, auditing, file, mail, platform, problem, sealing, streams, url};
 use crate::cli::Command;
 
 /// Reads every section. Where `reader` has noted a problem the settings hold stand-ins and must not be used.
@@ -32,10 +32,12 @@ pub(super) fn settings(reader: &mut Reader, inputs: &Inputs<'_>) -> Settings {
         pg_bin_dir,
         redis: redis(reader),
         http: http(reader),
+        stream: streams::streams(reader),
         log: log(reader, inputs.terminal),
         metrics: metrics(reader),
         shutdown: shutdown(reader),
         market: market(reader),
+        trading: trading(reader),
         accounts: accounts(reader),
         demo: demo(reader, &database),
         otel: otel(reader),
@@ -86,6 +88,13 @@ fn redis(reader: &mut Reader) -> Redis {
     let expected = "a URL such as redis://user:password@host:6379";
     Redis {
         url: reader.secret("redis.url", expected, url::redis),
+        prefix: reader
+            .parsed(
+                "redis.prefix",
+                "1 to 63 of a-z, 0-9 and -, which keys of this deployment begin with",
+                slug,
+            )
+            .unwrap_or_default(),
     }
 }
 
@@ -195,11 +204,22 @@ fn market(reader: &mut Reader) -> Market {
     }
 }
 
+fn trading(reader: &mut Reader) -> Trading {
+    let triggers = [("last", Trigger::Last), ("quote", Trigger::Quote)];
+    Trading {
+        trigger: reader
+            .choice("trading.trigger", &triggers)
+            .unwrap_or(Trigger::Last),
+    }
+}
+
 fn accounts(reader: &mut Reader) -> Accounts {
     let hours = reader.whole("accounts.approval_hours", 1..=720);
     Accounts {
         four_eyes_above_usd: reader.number("accounts.four_eyes_above_usd", 0..=1_000_000_000),
         approval_within: Duration::from_secs(hours * 3_600),
+        open_orders_max: reader.whole("accounts.open_orders_max", 1..=1_000_000),
+        tenant_open_orders_max: reader.whole("accounts.tenant_open_orders_max", 1..=1_000_000),
     }
 }
 
@@ -280,6 +300,7 @@ fn contradictions(reader: &mut Reader, settings: &Settings, command: &Command) {
             format!("at least http.rate_limit_per_s, {}", http.rate_limit_per_s),
         );
     }
+    streams::contradictions(reader, settings);
     if settings.auth.verified_email && matches!(settings.mail.way, MailWay::Off) {
         let names = ["auth.verified_email", "mail.mode", "mail.host"];
         if reader.is_sound(&names) {

@@ -110,6 +110,7 @@ pub(super) static KEYS: &[Key] = &[
     key("vault.kv_mount", "PLATFORM_VAULT_KV_MOUNT").or("secret"),
     key("vault.kv_path", "PLATFORM_VAULT_KV_PATH").or("platform/erasure"),
     key("redis.url", "REDIS_URL").secret(),
+    key("redis.prefix", "PLATFORM_REDIS_PREFIX").or("trading-server"),
     key("http.body_limit_bytes", "PLATFORM_HTTP_BODY_LIMIT_BYTES").or("65536"),
     key("http.deadline_ms", "PLATFORM_HTTP_DEADLINE_MS").or("10000"),
     key("http.max_in_flight", "PLATFORM_HTTP_MAX_IN_FLIGHT").or("1024"),
@@ -119,6 +120,11 @@ pub(super) static KEYS: &[Key] = &[
     key("http.rate_limit_burst", "PLATFORM_HTTP_RATE_LIMIT_BURST").or("400"),
     key("http.hsts", "PLATFORM_HTTP_HSTS").or("false"),
     key("http.default_tenant", "PLATFORM_HTTP_DEFAULT_TENANT"),
+    key("stream.connections_max", "PLATFORM_STREAM_CONNECTIONS_MAX").or("10000"),
+    key("stream.anonymous_max", "PLATFORM_STREAM_ANONYMOUS_MAX").or("8000"),
+    key("stream.per_address_max", "PLATFORM_STREAM_PER_ADDRESS_MAX").or("1000"),
+    key("stream.per_principal_max", "PLATFORM_STREAM_PER_PRINCIPAL_MAX").or("100"),
+    key("stream.per_tenant_max", "PLATFORM_STREAM_PER_TENANT_MAX").or("2000"),
     key("log.format", "PLATFORM_LOG_FORMAT").or("auto"),
     key("log.filter", "PLATFORM_LOG_FILTER").or("info"),
     key("metrics.listen", "PLATFORM_METRICS_LISTEN"),
@@ -136,11 +142,18 @@ pub(super) static KEYS: &[Key] = &[
     key("market.collar_percent", "PLATFORM_MARKET_COLLAR_PERCENT").or("5"),
     key("market.calendar", "PLATFORM_MARKET_CALENDAR").or("always_open"),
     key("market.allow_gaps", "PLATFORM_MARKET_ALLOW_GAPS").or("false"),
+    key("trading.trigger", "PLATFORM_TRADING_TRIGGER").or("last"),
     key(
         "accounts.four_eyes_above_usd",
         "PLATFORM_ACCOUNTS_FOUR_EYES_ABOVE_USD",
     )
     .or("10000"),
+    key("accounts.open_orders_max", "PLATFORM_ACCOUNTS_OPEN_ORDERS_MAX").or("10000"),
+    key(
+        "accounts.tenant_open_orders_max",
+        "PLATFORM_ACCOUNTS_TENANT_OPEN_ORDERS_MAX",
+    )
+    .or("500000"),
     key("accounts.approval_hours", "PLATFORM_ACCOUNTS_APPROVAL_HOURS").or("24"),
     key("demo.mode", "PLATFORM_DEMO").flag("--demo").or("auto"),
     key("demo.password", "PLATFORM_DEMO_PASSWORD").secret(),

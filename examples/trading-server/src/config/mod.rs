@@ -31,6 +31,7 @@ mod problem;
 mod reader;
 mod sealing;
 mod settings;
+mod streams;
 mod url;
 
 use std::ffi::OsString;
@@ -44,8 +45,9 @@ pub use problem::{Problem, Problems};
 pub use sealing::{ErasurePlace, Keys, Place, RootKey, Vault, VaultLogin};
 pub use settings::{
     Accounts, Database, Demo, Http, Liquidity, Log, LogFormat, Market, MarketCalendar, Metrics,
-    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown,
+    MetricsAccess, Otel, Redis, Replay, Settings, Shutdown, Trading, Trigger,
 };
+pub use streams::Streams;
 
 /// What a configuration is made from. Nothing else is read but the files that these name.
 #[derive(Debug)]

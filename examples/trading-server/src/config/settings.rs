@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::{Audit, Credentials, Keys, Mail, PlatformSettings};
+use super::{Audit, Credentials, Keys, Mail, PlatformSettings, Streams};
 
 /// The checked configuration of the server. Its `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Settings {
     pub redis: Redis,
     /// The HTTP stack.
     pub http: Http,
+    /// How many streams there may be.
+    pub stream: Streams,
     /// The logs.
     pub log: Log,
     /// The metrics.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub shutdown: Shutdown,
     /// The market data and the rules around it.
     pub market: Market,
+    /// The rules of orders.
+    pub trading: Trading,
     /// The administration of accounts.
     pub accounts: Accounts,
     /// The demo tenants.
@@ -77,6 +81,15 @@ impl Database {
 pub struct Redis {
     /// `None` keeps everything in this process.
     pub url: Option<SecretString>,
+    /// What every key and channel of this deployment begins with.
+    pub prefix: String,
+}
+
+impl Redis {
+    /// Do instances share one market?
+    pub fn shares_market(&self) -> bool {
+        self.url.is_some()
+    }
 }
 
 /// Limits and headers of the HTTP stack.
@@ -181,6 +194,22 @@ pub enum MarketCalendar {
     Nyse,
 }
 
+/// The rules of orders.
+#[derive(Debug, Clone)]
+pub struct Trading {
+    /// By which price stops are elected.
+    pub trigger: Trigger,
+}
+
+/// By which price stops are elected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The last trade's.
+    Last,
+    /// That of the side which the order will trade against.
+    Quote,
+}
+
 /// The administration of accounts.
 #[derive(Debug, Clone)]
 pub struct Accounts {
@@ -188,6 +217,10 @@ pub struct Accounts {
     pub four_eyes_above_usd: u32,
     /// How long another administrator can approve it.
     pub approval_within: Duration,
+    /// Open orders that an account may have.
+    pub open_orders_max: u64,
+    /// Open orders that all accounts of a tenant may have.
+    pub tenant_open_orders_max: u64,
 }
 
 /// The real data to replay.

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::support::{Answer, Api, DataDir, Launch, buy, eventually, limit_buy};
 
 const KILLS: usize = 50;
+
+/// So many orders are placed from one kill to the next at most: everything is verified each time, and all of that takes time.
+const ORDERS: usize = 150;
 
 /// Once in so many kills PostgreSQL dies with the server, and once before it.
 const POSTGRES_TOO: usize = 5;
@@ -113,7 +116,8 @@ async fn a_first_start_that_is_killed_anywhere_is_completed_by_a_later_one() {
 struct Load {
     address: watch::Receiver<SocketAddr>,
     acknowledged: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
+    /// Orders that may still be placed; closed at the end.
+    wanted: Arc<Semaphore>,
 }
 
 /// What a client was told: for each of its keys the order.
@@ -127,12 +131,13 @@ impl Load {
         Self {
             address,
             acknowledged: Arc::default(),
-            stop: Arc::default(),
+            wanted: Arc::new(Semaphore::new(0)),
         }
     }
 
-    /// Waits until so many more orders have been acknowledged.
+    /// Has the clients go on, and waits until so many more orders have been acknowledged.
     async fn acknowledges(&self, more: usize) {
+        self.wanted.add_permits(ORDERS);
         let before = self.acknowledged.load(Ordering::Relaxed);
         eventually("orders to be acknowledged", || async {
             (self.acknowledged.load(Ordering::Relaxed) >= before + more).then_some(())
@@ -141,15 +146,16 @@ impl Load {
     }
 
     fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.wanted.close();
     }
 
     /// Places one order after the other, each until it is answered.
     async fn place_until_told(self, api: Api) -> Placed {
         let mut orders = BTreeMap::new();
         for number in 0.. {
-            if self.stop.load(Ordering::Relaxed) {
-                break;
+            match self.wanted.acquire().await {
+                Ok(one) => one.forget(),
+                Err(_) => break,
             }
             let key = format!("key-{number}");
             let ticket = ticket(number, &key);

@@ -11,7 +11,7 @@ use crate::support::{DataDir, Launch, PASSWORD, Server, buy};
 const ROOT_KEY: &str = "pcroot1_e5afb48871abefc50c4fe3dbb3e0c7118c3c3127cb550344b0e1ee2663df5b92bc8c6864";
 
 /// A production setting: nothing on a data folder, no demo password.
-fn by_url(application: &str) -> Launch {
+pub(crate) fn by_url(application: &str) -> Launch {
     let erasures = std::env::temp_dir().join(format!("trading-e2e-erasures-{}", std::process::id()));
     // The databases are many and each one's trail is its own, as are its marks.
     let database = application.rsplit('/').next().unwrap_or_default();

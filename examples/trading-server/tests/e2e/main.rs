@@ -12,6 +12,7 @@ mod document;
 mod echo;
 mod external;
 mod first_run;
+mod instances;
 mod isolation;
 mod keys;
 mod market;
@@ -24,6 +25,7 @@ mod routes;
 mod secrets;
 mod shutdown;
 mod stream;
+mod stream_rights;
 mod support;
 mod vault;
 #[path = "../../../../platform-crypto/tests/vault_double/mod.rs"]

@@ -100,6 +100,15 @@ async fn what_somebody_does_to_the_rows_is_found_and_named() {
     verify(&data, &["--tenant", "globex"])
         .await
         .expect(0, &["globex: "]);
+    for (tenant, clean) in [("acme", false), ("globex", true)] {
+        let admin = server.sign_in(tenant, "admin@example.com").await;
+        let page = admin
+            .post("/admin/v1/trading/verification", &serde_json::json!({}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(page["clean"], clean, "{tenant}: {page}");
+    }
 
     // An order that was never cancelled.
     let gone = [format!(

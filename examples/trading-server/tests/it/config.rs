@@ -140,6 +140,49 @@ fn an_empty_variable_is_an_absent_one_and_lists_are_split_at_commas() {
 }
 
 #[test]
+fn a_redis_has_instances_share_one_market_under_a_prefix_of_the_deployment() {
+    let alone = load(&[], &[]).unwrap();
+    assert!(!alone.redis.shares_market());
+    assert_eq!(alone.redis.prefix, "trading-server");
+
+    let named = [
+        ("REDIS_URL", "rediss://:hunter2secret@cache:6380/2"),
+        ("PLATFORM_REDIS_PREFIX", "acme-staging"),
+    ];
+    let shared = load(&[], &named).unwrap();
+    assert!(shared.redis.shares_market());
+    assert_eq!(shared.redis.prefix, "acme-staging");
+    assert!(!format!("{shared:?}").contains("hunter2secret"));
+
+    let problems = problems_of_environment(&[("PLATFORM_REDIS_PREFIX", "acme:staging")]);
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("redis.prefix"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn stops_are_elected_by_the_last_trade_unless_the_quote_is_named() {
+    let trigger = |environment: &[(&str, &str)]| {
+        let settings = load(&[], environment).unwrap();
+        trading_server::market::trading_config(&settings, None)
+            .rules
+            .trigger
+    };
+    assert_eq!(trigger(&[]), trading::Trigger::Last);
+    assert_eq!(
+        trigger(&[("PLATFORM_TRADING_TRIGGER", "quote")]),
+        trading::Trigger::Quote
+    );
+
+    let problems = problems_of_environment(&[("PLATFORM_TRADING_TRIGGER", "mark")]);
+    assert!(
+        problems.len() == 1 && problems[0].contains("last or quote"),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn variables_that_a_container_platform_sets_for_its_own_services_are_no_mistake() {
     let environment = [
         ("PLATFORM_SERVICE_HOST", "10.0.0.1"),

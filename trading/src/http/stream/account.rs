@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::replay::ALERT_FIRED;
 use crate::store::{self, StreamedEvent};
 use crate::{OrderId, Trading, TradingError};
 
@@ -66,7 +67,7 @@ impl History for AccountHistory {
 /// Something that happened to an account or one of its orders.
 #[derive(Serialize)]
 struct Told {
-    /// `order`, or `account` for what concerns no order.
+    /// `order`, `alert`, or `account` for what concerns neither.
     #[serde(rename = "type")]
     is_about: &'static str,
     seq: i64,
@@ -80,10 +81,10 @@ struct Told {
 
 fn recorded(event: StreamedEvent) -> Result<Recorded, Box<dyn std::error::Error + Send + Sync>> {
     let told = Told {
-        is_about: if event.order_id.is_some() {
-            "order"
-        } else {
-            "account"
+        is_about: match (event.order_id, event.kind.as_str()) {
+            (Some(_), _) => "order",
+            (None, ALERT_FIRED) => "alert",
+            (None, _) => "account",
         },
         seq: event.seq,
         kind: event.kind,

@@ -9,20 +9,24 @@ mod routes;
 
 use std::sync::Arc;
 
-use platform_core::Sources;
 use platform_core::bus::Bus;
 use platform_core::hub::{Hub, MemoryTickets, Presence, Tickets};
 use platform_core::metrics::Metrics;
 use platform_core::runtime::CancellationToken;
+use platform_core::{Permission, Sources};
 
 use self::account::AccountHistory;
 use self::protocol::StreamProtocol;
 use self::quotes::QuoteFeed;
-use crate::Trading;
+use crate::{TRADE, Trading};
 
 pub(super) use account::follow_accounts;
 pub use config::{StreamBackends, StreamConfig};
 pub(super) use routes::{__path_issue_ticket, __path_open, issue_ticket, open};
+
+/// The permissions that a stream asks about when somebody signs in. Whoever loses one of those that they had then is disconnected, where
+/// [`StreamBackends::liveness`] says so.
+pub const STREAM_PERMISSIONS: [Permission; 1] = [TRADE];
 
 /// What the stream's handlers share.
 #[derive(Clone)]
@@ -53,7 +57,7 @@ impl Streams {
         let tickets = backends.tickets.clone();
         let tickets = tickets.unwrap_or_else(|| Tickets::new(MemoryTickets::default(), sources));
         let quotes = Arc::new(QuoteFeed::new(trading.board()));
-        let protocol = StreamProtocol::new(trading, quotes.board(), &tickets, backends, sources);
+        let protocol = StreamProtocol::new(trading, quotes.board(), &tickets, backends);
         Self {
             hub,
             tickets,

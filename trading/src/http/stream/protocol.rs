@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use axum::http::{HeaderValue, Request, header};
 use platform_core::http::{AuthOutcome, Authenticate};
 use platform_core::hub::{Board, CloseReason, Frame, HubError, Identity, Link, Protocol, Since, Tickets};
-use platform_core::{RequestMeta, Sources, error_chain};
+use platform_core::{RequestMeta, error_chain};
 
+use super::STREAM_PERMISSIONS;
 use super::account::{last_seq, topic_of};
 use super::config::StreamBackends;
 use super::messages::{ClientMessage, ServerMessage};
@@ -22,7 +23,6 @@ pub(super) struct StreamProtocol {
     quotes: Board,
     tickets: Tickets,
     authenticate: Option<Arc<dyn Authenticate>>,
-    sources: Sources,
 }
 
 /// Why a message was not done, for the client.
@@ -37,14 +37,12 @@ impl StreamProtocol {
         quotes: &Board,
         tickets: &Tickets,
         backends: &StreamBackends,
-        sources: &Sources,
     ) -> Self {
         Self {
             trading: trading.clone(),
             quotes: quotes.clone(),
             tickets: tickets.clone(),
             authenticate: backends.authenticate.clone(),
-            sources: sources.clone(),
         }
     }
 
@@ -97,7 +95,7 @@ impl StreamProtocol {
             return Err(HubError::AlreadyAuthenticated.into());
         }
         let identity = match (token, ticket) {
-            (Some(token), None) => self.identity_by_token(&token).await?,
+            (Some(token), None) => self.identity_by_token(&token, link.meta()).await?,
             (None, Some(ticket)) => self
                 .tickets
                 .redeem(&ticket)
@@ -109,11 +107,24 @@ impl StreamProtocol {
             link.close(CloseReason::Unauthenticated);
             return Ok(());
         };
-        link.admit(identity)?;
+        if let Err(error) = link.admit(identity) {
+            let complaint = Complaint::from(error);
+            let Some(reason) = error.ends_it() else {
+                return Err(complaint);
+            };
+            link.close_saying(complaint.frame(), reason);
+            return Ok(());
+        }
         self.follow_account(link).await
     }
 
-    async fn identity_by_token(&self, token: &str) -> Result<Option<Identity>, Complaint> {
+    /// Verified as the credential of a request from where the stream was opened: a key may be good from there alone, and whoever reads of
+    /// it in the trail wants to know from where it was shown.
+    async fn identity_by_token(
+        &self,
+        token: &str,
+        meta: &RequestMeta,
+    ) -> Result<Option<Identity>, Complaint> {
         let Some(authenticate) = &self.authenticate else {
             return Err(Complaint::new("unsupported", "open the stream with a ticket"));
         };
@@ -124,9 +135,8 @@ impl StreamProtocol {
         bearer.set_sensitive(true);
         let (mut parts, ()) = Request::new(()).into_parts();
         parts.headers.insert(header::AUTHORIZATION, bearer);
-        let meta = RequestMeta::internal(&self.sources);
-        match authenticate.authenticate(&parts, &meta).await {
-            AuthOutcome::Authenticated(ctx) => Ok(Identity::of(&ctx, &[TRADE])),
+        match authenticate.authenticate(&parts, meta).await {
+            AuthOutcome::Authenticated(ctx) => Ok(Identity::of(&ctx, &STREAM_PERMISSIONS)),
             AuthOutcome::NotPresent => Ok(None),
             // Whether the token is good could not be found out.
             AuthOutcome::Failed(problem) if problem.status().is_server_error() => {

@@ -5,13 +5,12 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use platform_core::Timestamp;
-use platform_core::http::{Caller, Json, Problem, Query};
-use platform_core::hub::Identity;
+use platform_core::http::{Caller, Json, Meta, Problem, Query};
+use platform_core::hub::{Identity, Opening};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Streams;
-use crate::TRADE;
+use super::{STREAM_PERMISSIONS, Streams};
 
 /// A ticket is kept by nobody but who asked.
 const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -43,8 +42,8 @@ pub(in crate::http) struct IssuedTicket {
 /// of each symbol and not those between.
 ///
 /// Whoever signs in, with a ticket in the URL or with `{"type":"auth","token":…}` or `{"type":"auth","ticket":…}`, is told
-/// `{"type":"authenticated","seq":…}`, and then every event of their account as `order` or `account`, each with the next `seq`. After a
-/// break `{"type":"resume","seq":…}` brings what came after that number.
+/// `{"type":"authenticated","seq":…}`, and then every event of their account as `order`, `account` or `alert`, each with the next `seq`.
+/// After a break `{"type":"resume","seq":…}` brings what came after that number.
 #[utoipa::path(
     get,
     path = "/ws",
@@ -54,11 +53,13 @@ pub(in crate::http) struct IssuedTicket {
     responses(
         (status = 101, description = "The WebSocket is open."),
         (status = 401, description = "`unauthenticated`: the ticket has been used or is too old", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`too_many_streams`, `draining`, `tickets_unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too_many_streams_of_address`, `too_many_streams_of_principal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`too_many_streams`, `too_many_anonymous_streams`, `too_many_streams_of_tenant`, `draining`, `tickets_unavailable`", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(in crate::http) async fn open(
     State(streams): State<Streams>,
+    Meta(meta): Meta,
     caller: Option<Caller>,
     Query(query): Query<OpenQuery>,
     upgrade: WebSocketUpgrade,
@@ -68,11 +69,12 @@ pub(in crate::http) async fn open(
             let identity = streams.tickets.redeem(&ticket).await?;
             Some(identity.ok_or_else(Problem::unauthenticated)?)
         }
-        (None, Some(Caller(ctx))) => Identity::of(&ctx, &[TRADE]),
+        (None, Some(Caller(ctx))) => Identity::of(&ctx, &STREAM_PERMISSIONS),
         (None, None) => None,
     };
     streams.quotes.start();
-    Ok(streams.hub.accept(upgrade, streams.protocol, identity)?)
+    let opening = Opening { meta, identity };
+    Ok(streams.hub.accept(upgrade, streams.protocol, opening)?)
 }
 
 /// Get a ticket for the stream, which a browser shows instead of a header.
@@ -94,7 +96,7 @@ pub(in crate::http) async fn issue_ticket(
     State(streams): State<Streams>,
     Caller(ctx): Caller,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<IssuedTicket>), Problem> {
-    let identity = Identity::of(&ctx, &[TRADE]).ok_or_else(Problem::unauthenticated)?;
+    let identity = Identity::of(&ctx, &STREAM_PERMISSIONS).ok_or_else(Problem::unauthenticated)?;
     let ticket = streams.tickets.issue(&identity).await?;
     let issued = IssuedTicket {
         ticket: ticket.expose().to_owned(),

@@ -122,6 +122,18 @@ impl BarRecorder {
         }
     }
 
+    /// The bars that are to be stored, of which another instance may have stored some.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &MarketBar> {
+        self.waiting.iter()
+    }
+
+    /// Leaves out those of the bars to store of which this is true. None may be on their way to the database.
+    pub(crate) fn leave_out(&mut self, is_stored: impl Fn(&MarketBar) -> bool) {
+        let before = self.waiting.len();
+        self.waiting.retain(|bar| !is_stored(bar));
+        self.left += u64::try_from(before - self.waiting.len()).unwrap_or(0);
+    }
+
     /// How many bars were lost before they were stored.
     pub(crate) fn lost(&self) -> Counter {
         self.lost.clone()

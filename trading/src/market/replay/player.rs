@@ -59,6 +59,25 @@ impl Replay {
     }
 }
 
+impl Replay {
+    /// How far the recording is, in its own time.
+    pub(in crate::market) fn position(&self) -> Duration {
+        let position_us = match &self.player {
+            Player::Bars(player) => player.position_us,
+            Player::Quotes(player) => player.position_us,
+        };
+        Duration::from_micros(u64::try_from(position_us).unwrap_or(u64::MAX))
+    }
+
+    /// Goes on from there: where another instance that plays the same recording is.
+    pub(in crate::market) fn go_on_at(&mut self, position: Duration) {
+        match &mut self.player {
+            Player::Bars(player) => player.position_us = position.as_micros(),
+            Player::Quotes(player) => player.go_on_at(position.as_micros()),
+        }
+    }
+}
+
 /// Daily bars on the time line of their sessions, one directly after another.
 #[derive(Debug)]
 struct BarPlayer {
@@ -165,6 +184,13 @@ impl QuotePlayer {
         }
         self.play_until(self.position_us, &mut newest);
         newest.into_values().map(update).collect()
+    }
+
+    fn go_on_at(&mut self, position_us: u128) {
+        self.position_us = position_us.checked_rem(self.length_us).unwrap_or(0);
+        self.next = self
+            .due_us
+            .partition_point(|due_us| u128::from(*due_us) <= self.position_us);
     }
 
     fn play_until(&mut self, position_us: u128, newest: &mut BTreeMap<Symbol, QuoteRow>) {

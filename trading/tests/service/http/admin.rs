@@ -139,9 +139,10 @@ async fn whoever_may_not_is_told_so_and_nothing_more() {
         assert_eq!(post(&app, ("", "key"), &path, body).await.problem().0, 401);
     }
     // The least that the account has too little of without another's approval is 10,000.00.
-    let path = format!("/accounts/{id}/adjustments");
-    let drain = r#"{"amount":"-0.01","reason":"x"}"#;
-    post(&app, ("admin", "drain"), &path, drain).await.ok();
+    app.world.quote("10.00", "10.01", "100");
+    app.order("alice", "", &order("buy", "1", Some("9.00")))
+        .await
+        .ok();
     for (action, body, code) in [
         ("suspend", r#"{"reason":""}"#, "invalid_reason"),
         ("close", r#"{}"#, "invalid_body"),

@@ -23,6 +23,9 @@ use crate::support::{Trader, World};
 #[derive(Clone, Default)]
 pub(crate) struct Tokens(BTreeMap<String, (TenantId, Principal)>);
 
+/// The token of a key that is good from this address alone, in the hands of this program.
+pub(crate) const BOUND: (&str, &str, &str) = ("bound", "203.0.113.7", "robot/1");
+
 impl Tokens {
     pub(crate) fn of(traders: &[(&str, &Trader)]) -> Self {
         let named = |(token, trader): &(&str, &Trader)| {
@@ -39,7 +42,15 @@ impl Authenticate for Tokens {
         let Some(credential) = parts.headers.get(header::AUTHORIZATION) else {
             return AuthOutcome::NotPresent;
         };
-        match self.0.get(credential.to_str().unwrap_or("")) {
+        let credential = credential.to_str().unwrap_or("");
+        let (bound, address, agent) = BOUND;
+        let is_from_there = meta.source_address == Some(address.parse().unwrap())
+            && meta.user_agent.as_deref() == Some(agent)
+            && meta.deadline.is_none();
+        if credential.ends_with(bound) && !is_from_there {
+            return AuthOutcome::Failed(Problem::unauthenticated());
+        }
+        match self.0.get(credential) {
             None => AuthOutcome::Failed(Problem::unauthenticated()),
             Some((tenant, principal)) => AuthOutcome::Authenticated(RequestContext::authenticated(
                 *tenant,

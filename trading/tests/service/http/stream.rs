@@ -11,6 +11,7 @@ use platform_core::runtime::{Platform, PlatformBuilder};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use trading::http::{StreamBackends, StreamConfig, TradingModule};
@@ -35,6 +36,7 @@ pub(crate) fn platform_of(
     let feed = MarketFeed::simulated(SimulatorConfig::default());
     let module = TradingModule::new(&world.trading, feed)
         .tick(Duration::from_secs(3_600))
+        .alone()
         .stream(stream)
         .stream_with(backends);
     let config = HttpConfig {
@@ -99,7 +101,20 @@ impl Client {
     }
 
     pub(crate) async fn try_connect(address: SocketAddr, path: &str) -> Result<Self, Error> {
-        let (socket, _) = connect_async(format!("ws://{address}{path}")).await?;
+        Self::try_connect_with(address, path, &[]).await
+    }
+
+    /// With more headers.
+    pub(crate) async fn try_connect_with(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let mut request = format!("ws://{address}{path}").into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let (socket, _) = connect_async(request).await?;
         Ok(Self(socket))
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use platform_core::metrics::Metrics;
-use platform_core::runtime::{CancellationToken, Outcome, ShutdownConfig};
+use platform_core::runtime::{CancellationToken, Outcome, PlatformBuilder, ShutdownConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,25 +13,33 @@ use tokio_tungstenite::tungstenite::Error;
 use trading::OrderId;
 use trading::http::{StreamBackends, StreamConfig};
 
-use super::app::Tokens;
+use super::app::{BOUND, Tokens};
 use super::stream::{Client, platform_of};
 use crate::support::{Trader, With as _, World, buy};
 
 const POLICY: u16 = 1008;
 
 /// A brokerage that serves, with `alice` and `bob` in one tenant, `carol` in another and `reader`, who may not trade.
-struct Served {
-    world: World,
-    alice: Trader,
-    bob: Trader,
+pub(super) struct Served {
+    pub(super) world: World,
+    pub(super) alice: Trader,
+    pub(super) bob: Trader,
     carol: Trader,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<Outcome>,
 }
 
 impl Served {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        Self::with(StreamConfig::default(), |builder| builder).await
+    }
+
+    /// With these bounds, and more of the platform.
+    pub(super) async fn with(
+        stream: StreamConfig,
+        more: impl FnOnce(PlatformBuilder) -> PlatformBuilder,
+    ) -> Self {
         let world = World::own().await;
         let abroad = world.other_tenant().await;
         let (alice, bob, carol) = (world.trader(), world.trader(), abroad.trader());
@@ -41,17 +49,15 @@ impl Served {
             ("bob", &bob),
             ("carol", &carol),
             ("reader", &reader),
+            (BOUND.0, &alice),
         ]));
         let backends = StreamBackends {
             authenticate: Some(tokens.clone()),
             ..StreamBackends::default()
         };
-        let platform = platform_of(
-            &world,
-            (StreamConfig::default(), backends),
-            &Metrics::new(),
-            |builder| builder.authenticate_with(tokens),
-        );
+        let platform = platform_of(&world, (stream, backends), &Metrics::new(), |builder| {
+            more(builder.authenticate_with(tokens))
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -72,7 +78,7 @@ impl Served {
     }
 
     /// The status and the body of a request for a ticket.
-    async fn ticket(&self, who: &str) -> (u16, Value) {
+    pub(super) async fn ticket(&self, who: &str) -> (u16, Value) {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         let credential = match who {
             "" => String::new(),
@@ -94,7 +100,7 @@ impl Served {
     }
 
     /// Signs in with a token, and tells the number that was named.
-    async fn signed_in(&self, who: &str) -> (Client, u64) {
+    pub(super) async fn signed_in(&self, who: &str) -> (Client, u64) {
         let mut client = Client::connect(self.address, "/ws").await;
         let answer = client
             .ask(&json!({ "type": "auth", "token": who }).to_string())
@@ -104,19 +110,19 @@ impl Served {
     }
 
     /// Places an order that rests, and cancels it: two events.
-    async fn place_and_cancel(&self, who: &Trader) -> OrderId {
+    pub(super) async fn place_and_cancel(&self, who: &Trader) -> OrderId {
         let order = who.place(&buy("1").limit("1.00")).await.order.id;
         self.world.trading.cancel(&who.ctx(), order).await.unwrap();
         order
     }
 
-    async fn stopped(self) {
+    pub(super) async fn stopped(self) {
         self.stop.cancel();
         assert_eq!(self.serving.await.unwrap(), Outcome::Clean);
     }
 }
 
-fn kinds(events: &[Value]) -> Vec<(u64, &str, &str)> {
+pub(super) fn kinds(events: &[Value]) -> Vec<(u64, &str, &str)> {
     let mut kinds = Vec::new();
     for event in events {
         let (seq, about, kind) = (
@@ -129,7 +135,7 @@ fn kinds(events: &[Value]) -> Vec<(u64, &str, &str)> {
     kinds
 }
 
-async fn hear(client: &mut Client, count: usize) -> Vec<Value> {
+pub(super) async fn hear(client: &mut Client, count: usize) -> Vec<Value> {
     let mut events = Vec::new();
     for _ in 0..count {
         events.push(client.hear().await);
