@@ -47,6 +47,7 @@ TRIGGER_FUNCTIONS = {
     "platform_auth.announce_tenant": "sends the id of the row's tenant with NOTIFY",
     "trading.announce_market": "sends the number of the row with NOTIFY",
     "platform_audit.require_audit_by": "looks for an event of the row's tenant in the same transaction, and raises an error without",
+    "platform_audit.require_audit_before": "looks for an event of the rows' tenants in the same transaction, and raises an error without",
 }
 
 WAIT_SECONDS = 60
