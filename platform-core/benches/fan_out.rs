@@ -25,14 +25,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use axum::routing::get;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use platform_core::bus::Topic;
 use platform_core::http::Problem;
-use platform_core::hub::{Access, Board, Framing, Hub, HubConfig, Link, Opening, Protocol};
+use platform_core::hub::{Access, Board, Framing, Handshake, Hub, HubConfig, Link, Opening, Protocol};
 use platform_core::metrics::Metrics;
 use platform_core::{RequestMeta, Sources};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -64,10 +63,10 @@ impl Protocol for Watches {
 
 async fn open(
     State((hub, protocol)): State<(Hub, Arc<Watches>)>,
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
 ) -> Result<Response, Problem> {
     let opening = Opening::anonymous(RequestMeta::internal(&Sources::system()));
-    Ok(hub.accept(upgrade, protocol, opening)?)
+    Ok(hub.accept(handshake, protocol, opening)?)
 }
 
 /// A client that asks for a WebSocket, says nothing more, and takes everything at once.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::WebSocketLimits;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// The bounds of a [`Hub`](super::Hub) and of each of its connections. Every default is safe in production.
 ///
@@ -104,14 +104,16 @@ impl Default for HubConfig {
 
 impl HubConfig {
     /// The limits of the codec: what is a little too large is still read, so that the client is told why it is closed.
-    pub(super) fn limits(&self) -> WebSocketLimits {
-        WebSocketLimits {
-            message_bytes_max: self.message_bytes_max.saturating_mul(4),
-            read_buffer_bytes: self.read_buffer_bytes,
-            write_buffer_bytes: self.write_buffer_bytes,
-            write_buffer_bytes_max: self
-                .queue_bytes_max
-                .max(self.write_buffer_bytes.saturating_mul(2)),
-        }
+    pub(super) fn codec(&self) -> WebSocketConfig {
+        let message_bytes_max = self.message_bytes_max.saturating_mul(4);
+        WebSocketConfig::default()
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max))
+            .read_buffer_size(self.read_buffer_bytes)
+            .write_buffer_size(self.write_buffer_bytes)
+            .max_write_buffer_size(
+                self.queue_bytes_max
+                    .max(self.write_buffer_bytes.saturating_mul(2)),
+            )
     }
 }

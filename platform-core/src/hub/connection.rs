@@ -3,16 +3,16 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::facade::Inner;
 use super::heartbeat::{Beat, Heartbeat};
 use super::lane::Lane;
 use super::mailbox::{Kind, Next};
 use super::pace::Pace;
+use super::socket::Socket;
 use super::{Access, CloseReason, Frame, Link, Protocol, Recorded, send};
 use crate::bus::Topic;
 
@@ -41,7 +41,7 @@ const LAGS_MAX: u32 = 40;
 /// One connection: it alone reads from and writes to its socket.
 pub(super) struct Connection {
     hub: Arc<Inner>,
-    socket: WebSocket,
+    socket: Socket,
     link: Link,
     protocol: Arc<dyn Protocol>,
     heartbeat: Heartbeat,
@@ -55,7 +55,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(socket: WebSocket, link: Link, protocol: Arc<dyn Protocol>) -> Self {
+    pub(super) fn new(socket: Socket, link: Link, protocol: Arc<dyn Protocol>) -> Self {
         let hub = Arc::clone(link.hub());
         let now = Instant::now();
         Self {
@@ -199,7 +199,7 @@ impl Connection {
             Message::Text(text) => self.work(Work::Heard(text.as_str())).await,
             Message::Binary(_) => Err(CloseReason::NotText),
             Message::Close(_) => Err(CloseReason::ClientLeft),
-            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
         }
     }
 
@@ -212,10 +212,8 @@ impl Connection {
             Beat::Silent => Err(CloseReason::Silent),
             Beat::Nothing => Ok(()),
             Beat::Ping => {
-                let ping = Message::Ping(bytes::Bytes::new());
                 let within = self.hub.config.send_timeout;
-                send::feed(&mut self.socket, ping, self.link.mailbox(), within).await?;
-                self.flush().await
+                send::ping(&mut self.socket, self.link.mailbox(), within).await
             }
         }
     }
@@ -264,9 +262,8 @@ impl Connection {
     }
 
     async fn feed(&mut self, frame: &Frame, kind: Kind) -> Result<(), CloseReason> {
-        let message = Message::Text(frame.utf8());
         let within = self.hub.config.send_timeout;
-        send::feed(&mut self.socket, message, self.link.mailbox(), within).await?;
+        send::feed(&mut self.socket, frame, self.link.mailbox(), within).await?;
         self.hub.metrics.sent(kind);
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
@@ -16,9 +15,10 @@ use super::connection::Connection;
 use super::metrics::HubMetrics;
 use super::place::{Place, Places};
 use super::registry::Registry;
+use super::socket::Socket;
 use super::{
-    CloseReason, Frame, History, HubBuilder, HubConfig, HubError, Identity, Link, Opening, Presence,
-    Protocol, relay,
+    CloseReason, Frame, Handshake, History, HubBuilder, HubConfig, HubError, Identity, Link, Opening,
+    Presence, Protocol, relay,
 };
 use crate::bus::{Bus, BusError, Listener, Topic};
 use crate::metrics::Metrics;
@@ -69,14 +69,14 @@ impl Hub {
         }
     }
 
-    /// Accepts a WebSocket, on which this protocol is spoken.
+    /// Opens a WebSocket, on which this protocol is spoken.
     ///
     /// # Errors
     /// [`HubError::Draining`] and those for which [`HubConfig`] has no place, which a handler answers before anything is upgraded: 503
     /// where the service is full, 429 where this address or principal has all that it may have.
     pub fn accept(
         &self,
-        upgrade: WebSocketUpgrade,
+        handshake: Handshake,
         protocol: Arc<dyn Protocol>,
         opening: Opening,
     ) -> Result<Response, HubError> {
@@ -84,12 +84,20 @@ impl Hub {
         // Given back also when the client never finishes the handshake.
         let place = self.place(&meta, identity);
         let place = place.inspect_err(|error| self.inner.metrics.refused(*error))?;
-        let upgrade = self.inner.config.limits().on(upgrade);
-        Ok(upgrade.on_upgrade(move |socket| {
-            let mut connection = Connection::new(socket, Link::new(place, meta), protocol);
-            // Nothing of it is moved into the future a second time: there are as many of these as connections.
-            async move { connection.run().await }
-        }))
+        let codec = self.inner.config.codec();
+        let (answer, upgrade) = handshake.accept();
+        let open = async move {
+            let socket = Socket::new(upgrade.await.ok()?, codec).await;
+            Some(Connection::new(socket, Link::new(place, meta), protocol))
+        };
+        tokio::spawn(async move {
+            // On the heap, so that what opens a connection is not kept along with it: there are many of them. A client that never finishes
+            // the handshake has none.
+            if let Some(mut connection) = Box::pin(open).await {
+                connection.run().await;
+            }
+        });
+        Ok(answer)
     }
 
     fn place(&self, meta: &RequestMeta, identity: Option<Identity>) -> Result<Place, HubError> {

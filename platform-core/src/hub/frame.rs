@@ -1,16 +1,38 @@
 //! What is sent.
 
-use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
 use serde::Serialize;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+/// The longest head of a frame that is not masked (RFC 6455, section 5.2).
+const HEAD_BYTES_MAX: usize = 10;
 
 /// A text message to clients, written once and shared by all to whom it goes. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame(Utf8Bytes);
+pub struct Frame {
+    text: Utf8Bytes,
+    /// The text behind the head that a server sends with it; both are in one place of memory.
+    wire: Bytes,
+}
 
 impl Frame {
     /// A frame of this text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self(text.into().into())
+        let text = text.into();
+        let mut wire = Vec::with_capacity(HEAD_BYTES_MAX + text.len());
+        let head = FrameHeader {
+            opcode: OpCode::Data(Data::Text),
+            ..FrameHeader::default()
+        };
+        head.format(u64::try_from(text.len()).unwrap_or(u64::MAX), &mut wire)
+            .expect("memory takes whatever is written");
+        let head_bytes = wire.len();
+        wire.extend_from_slice(text.as_bytes());
+        let wire = Bytes::from(wire);
+        let text = Utf8Bytes::try_from(wire.slice(head_bytes..)).expect("it was a text");
+        Self { text, wire }
     }
 
     /// A frame with this value as JSON.
@@ -23,15 +45,16 @@ impl Frame {
 
     /// Its text.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.text.as_str()
     }
 
-    /// Its size.
+    /// The size of its text.
     pub fn size_bytes(&self) -> usize {
-        self.0.as_str().len()
+        self.text.as_str().len()
     }
 
-    pub(super) fn utf8(&self) -> Utf8Bytes {
-        self.0.clone()
+    /// What a server writes to send it.
+    pub(super) fn wire(&self) -> Bytes {
+        self.wire.clone()
     }
 }

@@ -177,12 +177,17 @@ impl Mailbox {
         self.waiting().closing
     }
 
+    /// Has the connection look for what there is to do.
+    pub(super) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
     /// Completes when there may be something to do.
     pub(super) async fn woken(&self) {
         self.woken.notified().await;
     }
 
-    /// Completes when the connection is to end. It uses up what wakes: look for what else there is to do afterwards.
+    /// Completes when the connection is to end. It uses up what [wakes](Self::wake): look for what else there is to do afterwards.
     pub(super) async fn closed(&self) -> CloseReason {
         loop {
             if let Some(reason) = self.closing() {

@@ -14,12 +14,12 @@
 //! use std::sync::Arc;
 //! use async_trait::async_trait;
 //! use platform_core::Sources;
-//! use platform_core::axum::extract::{State, ws::WebSocketUpgrade};
+//! use platform_core::axum::extract::State;
 //! use platform_core::axum::response::Response;
 //! use platform_core::axum::{Router, routing::get};
 //! use platform_core::bus::Topic;
 //! use platform_core::http::{HttpConfig, HttpStack, Meta, Problem};
-//! use platform_core::hub::{Access, Frame, Hub, HubConfig, Link, Opening, Protocol, Since};
+//! use platform_core::hub::{Access, Frame, Handshake, Hub, HubConfig, Link, Opening, Protocol, Since};
 //! use platform_core::metrics::Metrics;
 //!
 //! /// Whoever says anything follows the news.
@@ -37,9 +37,9 @@
 //! async fn open(
 //!     State((hub, news)): State<(Hub, Arc<News>)>,
 //!     Meta(meta): Meta,
-//!     upgrade: WebSocketUpgrade,
+//!     handshake: Handshake,
 //! ) -> Result<Response, Problem> {
-//!     Ok(hub.accept(upgrade, news, Opening::anonymous(meta))?)
+//!     Ok(hub.accept(handshake, news, Opening::anonymous(meta))?)
 //! }
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,6 +65,7 @@ mod connection;
 mod error;
 mod facade;
 mod frame;
+mod handshake;
 mod heartbeat;
 mod history;
 mod identity;
@@ -81,7 +82,9 @@ mod protocol;
 mod registry;
 mod relay;
 mod send;
+mod socket;
 mod ticket;
+mod wire;
 
 pub use board::{Board, Framing};
 pub use builder::HubBuilder;
@@ -90,6 +93,7 @@ pub use config::{Access, HubConfig};
 pub use error::HubError;
 pub use facade::{Drained, Hub};
 pub use frame::Frame;
+pub use handshake::Handshake;
 pub use history::{History, Recorded, Since};
 pub use identity::Identity;
 pub use link::Link;

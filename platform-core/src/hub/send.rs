@@ -2,36 +2,47 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::future::poll_immediate;
-use futures::{SinkExt as _, StreamExt as _};
 use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::mailbox::Mailbox;
+use super::socket::Socket;
 use super::{CloseReason, Frame};
 
-/// Puts a message into the socket's buffer, and writes when that is full. The wait for a client that does not read ends with the time, or
-/// when the connection is to end.
+/// Gives a frame to the socket, which writes when it has many. The wait for a client that does not read ends with the time, or when the
+/// connection is to end.
 pub(super) async fn feed(
-    socket: &mut WebSocket,
-    message: Message,
+    socket: &mut Socket,
+    frame: &Frame,
     mailbox: &Mailbox,
     within: Duration,
 ) -> Result<(), CloseReason> {
-    bounded(socket.feed(message), mailbox, within).await
+    bounded(socket.feed(frame), mailbox, within).await
 }
 
-/// Writes what is in the buffer, bounded likewise.
+/// Writes what the socket was given, bounded likewise.
 pub(super) async fn flush(
-    socket: &mut WebSocket,
+    socket: &mut Socket,
     mailbox: &Mailbox,
     within: Duration,
 ) -> Result<(), CloseReason> {
     bounded(socket.flush(), mailbox, within).await
 }
 
+/// Asks whether the client is still there, bounded likewise.
+pub(super) async fn ping(
+    socket: &mut Socket,
+    mailbox: &Mailbox,
+    within: Duration,
+) -> Result<(), CloseReason> {
+    let ping = Message::Ping(bytes::Bytes::new());
+    bounded(socket.send(ping), mailbox, within).await
+}
+
 async fn bounded(
-    work: impl Future<Output = Result<(), axum::Error>>,
+    work: impl Future<Output = Result<(), Error>>,
     mailbox: &Mailbox,
     within: Duration,
 ) -> Result<(), CloseReason> {
@@ -49,25 +60,28 @@ async fn bounded(
             () = sleep(within) => Err(CloseReason::TooSlow),
         }
     };
-    Box::pin(waiting).await
+    let done = Box::pin(waiting).await;
+    // The wait has used up what woke it, and there may be more to send by now.
+    mailbox.wake();
+    done
 }
 
 /// Says a last thing and why the connection ends, and reads until the client has closed too: a connection that ends with something unread is reset, and the
 /// client would not learn the reason.
 pub(super) async fn farewell(
-    socket: &mut WebSocket,
+    socket: &mut Socket,
     (code, reason): (u16, String),
     last: Option<Frame>,
     within: Duration,
 ) {
     let frame = CloseFrame {
-        code,
+        code: code.into(),
         reason: reason.into(),
     };
     let goodbye = async {
         if let Some(last) = last {
             // Whether it was sent or not, the reason follows.
-            let _ = socket.feed(Message::Text(last.utf8())).await;
+            let _ = socket.feed(&last).await;
         }
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}

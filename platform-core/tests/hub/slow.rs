@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{SinkExt, StreamExt};
 use platform_core::hub::HubConfig;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Log, PATIENCE, Service, public, topic_of};
 
@@ -107,7 +110,12 @@ async fn a_client_that_never_reads_is_left_after_its_time() {
 
 #[tokio::test]
 async fn a_slow_client_delays_nobody() {
-    let service = Service::new(public());
+    // No ping has it look again.
+    let service = Service::new(HubConfig {
+        ping_every: PATIENCE * 10,
+        silence_max: PATIENCE * 20,
+        ..public()
+    });
     let mut slow = service.try_connect(None, 1_024).await.unwrap();
     let mut quick = service.connect().await;
     for client in [&mut slow, &mut quick] {
@@ -122,4 +130,55 @@ async fn a_slow_client_delays_nobody() {
 
     // The slow one catches up at once: with the newest, after what had been written already.
     while !slow.hear().await.starts_with("[199 ") {}
+}
+
+/// What is for this client alone goes between frames that the pipe takes in many parts.
+#[tokio::test]
+async fn pings_are_answered_between_whole_events_however_narrow_the_pipe() {
+    let config = HubConfig {
+        messages_per_second: 10_000,
+        queue_messages_max: 1_000,
+        queue_bytes_max: 10 << 20,
+        ..patient()
+    };
+    let log = Arc::new(Log::default());
+    let service = Service::with(config, |builder| builder.history(log.clone()));
+    let topic = topic_of("orders");
+    let text = |seq: u64| format!("{seq} {}", "x".repeat(usize::try_from(seq * 37 % 3_000).unwrap()));
+    let mut client = service.try_connect(None, 100).await.unwrap();
+    assert_eq!(client.ask("follow orders 0").await, "ok");
+    let (mut says, mut hears) = client.0.split();
+
+    let pinging = tokio::spawn(async move {
+        for number in 1_u8..=100 {
+            says.send(Message::Ping(vec![number; 20].into())).await.unwrap();
+        }
+    });
+    let publishing = async {
+        for _ in 0..200 {
+            let (seq, frame) = log.keep(&topic, text);
+            service.hub.publish(&topic, seq, &frame).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let hearing = async {
+        let (mut seen, mut answered) = (0, 0);
+        while seen < 200 || answered < 100 {
+            match hears.next().await.unwrap().unwrap() {
+                Message::Text(event) => {
+                    seen += 1;
+                    assert_eq!(event.as_str(), text(seen));
+                }
+                Message::Pong(number) => {
+                    assert!(number[0] > answered && *number == vec![number[0]; 20]);
+                    answered = number[0];
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    timeout(PATIENCE, async { tokio::join!(publishing, hearing) })
+        .await
+        .unwrap();
+    pinging.await.unwrap();
 }

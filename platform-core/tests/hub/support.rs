@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
@@ -18,8 +17,8 @@ use hyper_util::service::TowerToHyperService;
 use platform_core::bus::Topic;
 use platform_core::http::Problem;
 use platform_core::hub::{
-    Access, Board, Frame, Framing, History, Hub, HubBuilder, HubConfig, HubError, Identity, Link, Opening,
-    Protocol, Recorded, Since,
+    Access, Board, Frame, Framing, Handshake, History, Hub, HubBuilder, HubConfig, HubError, Identity, Link,
+    Opening, Protocol, Recorded, Since,
 };
 use platform_core::metrics::Metrics;
 use platform_core::{PrincipalId, RequestMeta, Sources, TenantId};
@@ -153,7 +152,7 @@ impl Service {
 async fn open(
     State((hub, words)): State<(Hub, Arc<Words>)>,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
 ) -> Result<Response, Problem> {
     let who = headers
         .get(WHO)
@@ -165,7 +164,7 @@ async fn open(
         source_address: from,
         ..RequestMeta::internal(&Sources::system())
     };
-    Ok(hub.accept(upgrade, words, Opening { meta, identity: who })?)
+    Ok(hub.accept(handshake, words, Opening { meta, identity: who })?)
 }
 
 /// A protocol of words: `say TEXT`, `follow TOPIC now|NUMBER`, `unfollow TOPIC`, `watch KEY…`, `watch-all`, `unwatch KEY…`,

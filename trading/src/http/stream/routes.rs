@@ -1,12 +1,11 @@
 //! The routes of the stream.
 
 use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use platform_core::Timestamp;
 use platform_core::http::{Caller, Json, Meta, Problem, Query};
-use platform_core::hub::{Identity, Opening};
+use platform_core::hub::{Handshake, Identity, Opening};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -62,7 +61,7 @@ pub(in crate::http) async fn open(
     Meta(meta): Meta,
     caller: Option<Caller>,
     Query(query): Query<OpenQuery>,
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
 ) -> Result<Response, Problem> {
     let identity = match (query.ticket, caller) {
         (Some(ticket), _) => {
@@ -74,7 +73,7 @@ pub(in crate::http) async fn open(
     };
     streams.quotes.start();
     let opening = Opening { meta, identity };
-    Ok(streams.hub.accept(upgrade, streams.protocol, opening)?)
+    Ok(streams.hub.accept(handshake, streams.protocol, opening)?)
 }
 
 /// Get a ticket for the stream, which a browser shows instead of a header.
