@@ -117,6 +117,8 @@ impl ClusterConfig {
             format!("full_page_writes={durable}"),
             format!("max_connections={}", self.max_connections),
             format!("shared_buffers={}MB", self.shared_buffers_mib),
+            // A service begins with empty tables, and what is planned for those is slow once they are not: a minute is long until then.
+            "autovacuum_naptime=5s".to_owned(),
             "timezone=UTC".to_owned(),
             "log_timezone=UTC".to_owned(),
             "log_checkpoints=off".to_owned(),

@@ -39,6 +39,7 @@ async fn a_cluster_is_private_durable_and_speaks_utf8() {
             "select datcollate from pg_database where datname = 'postgres'",
             "C",
         ),
+        ("select current_setting('autovacuum_naptime')", "5s"),
         ("select current_setting('timezone')", "UTC"),
         ("select current_user::text", "platform_superuser"),
     ] {
