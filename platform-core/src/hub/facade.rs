@@ -86,14 +86,19 @@ impl Hub {
         let place = place.inspect_err(|error| self.inner.metrics.refused(*error))?;
         let codec = self.inner.config.codec();
         let (answer, upgrade) = handshake.accept();
-        let open = async move {
+        // On the heap, and gone before the connection begins: there are many of them, and each is to be no larger than it is.
+        let opening = Box::pin(async move {
             let socket = Socket::new(upgrade.await.ok()?, codec).await;
-            Some(Connection::new(socket, Link::new(place, meta), protocol))
-        };
+            Some(Box::new(Connection::new(
+                socket,
+                Link::new(place, meta),
+                protocol,
+            )))
+        });
         tokio::spawn(async move {
-            // On the heap, so that what opens a connection is not kept along with it: there are many of them. A client that never finishes
-            // the handshake has none.
-            if let Some(mut connection) = Box::pin(open).await {
+            let opened = opening.await;
+            // A client that never finishes the handshake has none.
+            if let Some(mut connection) = opened {
                 connection.run().await;
             }
         });

@@ -21,7 +21,7 @@ pub(super) struct Socket {
     codec: WebSocketStream<Wire<TokioIo<Upgraded>>>,
     /// What is gathered before it is written.
     gather_bytes: usize,
-    /// Whether the codec may have something left to write, such as the answer to a ping.
+    /// Whether the codec may have something left to write: the answer to a ping or a close, or a message that it was given.
     may_owe: bool,
 }
 
@@ -37,8 +37,10 @@ impl Socket {
 
     /// The next message; `None` behind the last.
     pub(super) async fn next(&mut self) -> Option<Result<Message, Error>> {
-        self.may_owe = true;
-        self.codec.next().await
+        let next = self.codec.next().await;
+        // It answers nothing else, and has not written the answer yet.
+        self.may_owe |= matches!(next, Some(Ok(Message::Ping(_) | Message::Close(_))));
+        next
     }
 
     /// Takes a frame, and writes when much was taken.

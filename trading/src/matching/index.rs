@@ -38,7 +38,8 @@ struct Inner {
 struct Index {
     orders: HashMap<OrderId, OpenOrder>,
     of_tenants: BTreeSet<(TenantId, OrderId)>,
-    books: HashMap<Symbol, Book>,
+    /// Looked into for every quote; there are as many as instruments, whose names nobody chooses to collide.
+    books: foldhash::HashMap<Symbol, Book>,
     openings: Schedule,
     endings: Schedule,
     closed: Closed,
@@ -320,7 +321,7 @@ impl Index {
         Self {
             orders: HashMap::new(),
             of_tenants: BTreeSet::new(),
-            books: HashMap::new(),
+            books: foldhash::HashMap::default(),
             openings: Schedule::default(),
             endings: Schedule::default(),
             closed: Closed::default(),
