@@ -4,6 +4,7 @@
 
 mod boards;
 mod drain;
+mod handshake;
 mod instances;
 mod limits;
 mod metrics;
