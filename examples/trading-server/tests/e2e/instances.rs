@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::{SinkExt as _, StreamExt as _};
+use futures::SinkExt as _;
 use platform_core::Sources;
 use platform_core::TenantId;
 use platform_core::hub::{Presence, PresenceConfig, RedisPresence};
 use platform_core::testing::TestDb;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use trading_server::database::MIGRATIONS;
 
 use crate::external::by_url;
-use crate::support::{Api, Launch, PASSWORD, PATIENCE, REDIS_PASSWORD, RedisServer, Server, buy, eventually};
+use crate::support::{
+    Api, Launch, PASSWORD, PATIENCE, REDIS_PASSWORD, RedisServer, Server, Socket, buy, eventually, hear,
+};
 
 /// A leader that was killed is followed by another within the length of its lease, four seconds, and the time between two tries; the
 /// rest is for a machine that is busy.
@@ -114,8 +115,6 @@ async fn newest(api: &Api) -> u64 {
     quotes(api).await.into_keys().max().unwrap_or(0)
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 async fn open(server: &Server, ticket: &str) -> Option<Socket> {
     let opened = connect_async(format!("ws://{}/ws?ticket={ticket}", server.address())).await;
     opened.ok().map(|(socket, _)| socket)
@@ -124,18 +123,6 @@ async fn open(server: &Server, ticket: &str) -> Option<Socket> {
 async fn ticket(api: &Api) -> String {
     let issued = api.post("/api/v1/ws/ticket", &json!({})).await.expect(201).json();
     issued["ticket"].as_str().unwrap().to_owned()
-}
-
-async fn hear(socket: &mut Socket, kind: &str) -> Value {
-    loop {
-        let message = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
-        if let Message::Text(text) = message {
-            let message: Value = serde_json::from_str(&text).unwrap();
-            if message["type"] == kind {
-                return message;
-            }
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,12 @@
 
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{PATIENCE, shared};
+use crate::support::{PATIENCE, Socket, hear, shared};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn quotes_stream_over_a_websocket() {
@@ -80,21 +79,6 @@ async fn bad_messages_on_the_stream_are_complained_about_or_end_it() {
     end_of(&mut socket).await;
 
     server.api().get("/livez").await.expect(200);
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// The next message of this type.
-async fn hear(socket: &mut Socket, kind: &str) -> Value {
-    loop {
-        let message = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
-        if let Message::Text(text) = message {
-            let message: Value = serde_json::from_str(&text).unwrap();
-            if message["type"] == kind {
-                return message;
-            }
-        }
-    }
 }
 
 /// Waits for the end, and tells the server's reason if it gave one.

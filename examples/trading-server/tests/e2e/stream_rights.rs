@@ -6,15 +6,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{Api, DataDir, Launch, PATIENCE, Server};
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+use crate::support::{Api, DataDir, Launch, PATIENCE, Server, Socket};
 
 async fn signed_in(server: &Server, token: &str) -> Socket {
     let (mut socket, _) = connect_async(format!("ws://{}/ws", server.address()))
