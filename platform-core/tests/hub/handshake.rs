@@ -18,7 +18,8 @@ fn request(but: &str, value: Option<&str>) -> Builder {
     headers
         .into_iter()
         .fold(Request::get("/"), |request, (name, usual)| {
-            match if name == but { value } else { Some(usual) } {
+            let value = if name == but { value } else { Some(usual) };
+            match value {
                 Some(value) => request.header(name, value),
                 None => request,
             }
